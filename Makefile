@@ -1,0 +1,36 @@
+# The habits of the project, a line or two each over cargo and the scripts.
+
+TARGET = x86_64-unknown-linux-musl
+BINARY = target/$(TARGET)/release/daemontools
+PREFIX = /usr/local
+DESTDIR =
+# Where `make install` puts /command and /service; empty for neither.
+ROOTLINKS = yes
+
+.PHONY: build run test oracle bench install clean
+
+# The release binary, and one link per command in target/command.
+build:
+	rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	cargo build --release --target $(TARGET)
+	rm -rf target/command && mkdir -p target/command
+	$(BINARY) | awk 'NR > 1 { print $$1 }' | while read -r name; do \
+	  ln -s ../$(TARGET)/release/daemontools target/command/$$name; done
+
+# Everything: says what it will install, installs it, and runs every test there is.
+test:
+	tests/run
+
+install: build
+	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
+	install -d $(DESTDIR)$(PREFIX)/bin
+	for name in $$(ls target/command); do \
+	  ln -sf ../libexec/daemontools-rs/daemontools $(DESTDIR)$(PREFIX)/bin/$$name; done
+	for page in packaging/man/*.[78]; do \
+	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	if [ -n "$(ROOTLINKS)" ]; then install -d $(DESTDIR)/command $(DESTDIR)/service; \
+	  for name in $$(ls target/command); do \
+	    ln -sf $(PREFIX)/libexec/daemontools-rs/daemontools $(DESTDIR)/command/$$name; done; fi
+
+clean:
+	cargo clean

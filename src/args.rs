@@ -1,0 +1,62 @@
+//! Options as 0.76 parses them (reference, section 0.1): bundled, `--` ends them, a lone `-` is
+//! an operand, the first operand ends them. Pure: the message for a bad option goes back as data.
+
+use crate::error::Exit;
+use crate::sys::start::Arguments;
+
+/// Walks the options of a command line that take no argument.
+#[derive(Debug)]
+pub struct Options<'a> {
+    arguments: &'a Arguments,
+    /// The word being read, and the place within it.
+    word: usize,
+    place: usize,
+}
+
+impl<'a> Options<'a> {
+    /// Starts at the first word after the program's name.
+    #[must_use]
+    pub fn new(arguments: &'a Arguments) -> Self {
+        Self { arguments, word: 1, place: 1 }
+    }
+
+    /// The next option letter; nothing where the operands begin.
+    pub fn next_letter(&mut self) -> Option<u8> {
+        let word = self.arguments.bytes(self.word)?;
+        if word == b"--" {
+            self.word += 1;
+            return None;
+        }
+        if word.len() < 2 || word.first() != Some(&b'-') {
+            return None;
+        }
+        let letter = word.get(self.place).copied();
+        self.place += 1;
+        if self.place >= word.len() {
+            self.word += 1;
+            self.place = 1;
+        }
+        letter
+    }
+
+    /// The index of the first operand, once [`Self::next_letter`] has answered nothing.
+    #[must_use]
+    pub fn operands(&self) -> usize {
+        self.word
+    }
+}
+
+/// Says `NAME: illegal option -- c`, where NAME is the last part of `argv[0]`, and then `usage`.
+#[must_use]
+pub fn illegal_option(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
+    let name = last_part(arguments.bytes(0).unwrap_or_default());
+    crate::error::write_raw(&[name, b": illegal option -- ", &[letter], b"\n"]);
+    crate::error::write_raw(&[usage.as_bytes(), b"\n"]);
+    Exit::USAGE
+}
+
+/// What follows the last slash.
+#[must_use]
+pub fn last_part(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}

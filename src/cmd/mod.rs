@@ -1,0 +1,103 @@
+//! The commands: each file knows its usage, reads its arguments and makes one call into a room
+//! below; small commands live here whole.
+
+pub mod svc;
+pub mod svok;
+pub mod svstat;
+
+use crate::args::last_part;
+use crate::error::{Exit, Program};
+use crate::sys::descriptor;
+use crate::sys::start::Arguments;
+
+/// A command: the name it is called by, its usage, what it is for, and where it starts.
+#[derive(Debug)]
+pub struct Command {
+    /// The name of 0.76.
+    pub name: &'static str,
+    /// Its command line, as its manual page has it.
+    pub usage: &'static str,
+    /// One line on what it does.
+    pub purpose: &'static str,
+    run: fn(Arguments) -> Exit,
+}
+
+/// Every command there is: the one list that the listing, the links and the tests go by.
+pub const COMMANDS: [Command; 3] = [
+    Command {
+        name: "svc",
+        usage: "svc [-udopchaitkx] dir ...",
+        purpose: "control services",
+        run: svc::run,
+    },
+    Command {
+        name: "svok",
+        usage: "svok dir",
+        purpose: "tell by the exit code whether supervise runs",
+        run: svok::run,
+    },
+    Command {
+        name: "svstat",
+        usage: "svstat [dir ...]",
+        purpose: "print whether services are up, and since when",
+        run: svstat::run,
+    },
+];
+
+const DAEMONTOOLS: Program = Program::command("daemontools");
+
+/// Finds the command by `argv[0]`, or by the first argument, runs it, and returns its exit code.
+#[must_use]
+pub fn main(arguments: Arguments) -> i32 {
+    let name = last_part(arguments.bytes(0).unwrap_or_default());
+    let exit = match find(name) {
+        Some(command) => (command.run)(arguments),
+        None => by_first_argument(arguments.without_first()),
+    };
+    i32::from(exit.number())
+}
+
+fn find(name: &[u8]) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name.as_bytes() == name)
+}
+
+fn by_first_argument(arguments: Arguments) -> Exit {
+    let Some(name) = arguments.bytes(0) else { return list() };
+    if name == b"--version" {
+        return print(concat!("daemontools-rs ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+    if name == b"--help" {
+        return list();
+    }
+    match find(name) {
+        Some(command) => (command.run)(arguments),
+        None => {
+            let _ = DAEMONTOOLS.fatal(&[b"unable to run ", name, b": no such command"]);
+            Exit::USAGE
+        }
+    }
+}
+
+fn list() -> Exit {
+    let mut text = String::from("usage: daemontools command [arg ...]\n");
+    for command in &COMMANDS {
+        text.push_str(&format!("  {:<15}{}\n", command.name, command.purpose));
+    }
+    print(&text)
+}
+
+/// Writes `text` to stdout; 111 when it cannot be written.
+fn print(text: &str) -> Exit {
+    match write_all(text.as_bytes()) {
+        Ok(()) => Exit::SUCCESS,
+        Err(error) => DAEMONTOOLS.fatal_because(&[b"unable to write to standard output"], error),
+    }
+}
+
+fn write_all(mut bytes: &[u8]) -> Result<(), crate::sys::Errno> {
+    while !bytes.is_empty() {
+        let taken = descriptor::write(descriptor::standard(1), bytes)?;
+        bytes = bytes.get(taken..).unwrap_or_default();
+    }
+    Ok(())
+}

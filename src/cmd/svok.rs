@@ -1,0 +1,23 @@
+//! svok: tells by its exit code whether a supervise runs. Contract: svok(8), reference section 5.
+
+use crate::error::{Exit, Program};
+use crate::service::presence;
+use crate::sys::descriptor::HERE;
+use crate::sys::start::Arguments;
+use crate::sys::{Errno, directory};
+
+const SVOK: Program = Program::command("svok");
+
+/// Runs svok.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let Some(name) = arguments.bytes(1) else { return SVOK.usage("svok dir") };
+    if let Err(error) = directory::change(name) {
+        return SVOK.fatal_because(&[b"unable to chdir to ", name], error);
+    }
+    match presence::look(HERE) {
+        Ok(_) => Exit::SUCCESS,
+        Err(Errno::ENOENT | Errno::ENXIO) => Exit::USAGE,
+        Err(error) => SVOK.fatal_because(&[b"unable to open ", name, b"/supervise/ok"], error),
+    }
+}

@@ -1,0 +1,117 @@
+//! svstat: prints what services are and since when. Contract: svstat(8), reference section 6.
+//!
+//! One line a service on stdout, errors too, and exit 0: scripts read the line.
+
+use crate::error::{Exit, Program, words};
+use crate::service::request::Want;
+use crate::service::status::{self, ReadError, Status};
+use crate::service::{self, presence};
+use crate::sys::descriptor::{self, HERE};
+use crate::sys::start::Arguments;
+use crate::sys::{Errno, clock, directory};
+use crate::tai64n::Label;
+use std::os::fd::AsFd;
+
+const SVSTAT: Program = Program::command("svstat");
+/// How much is gathered before it is written.
+const BUFFER: usize = 1024;
+
+/// Runs svstat.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let start = match directory::current() {
+        Ok(start) => start,
+        Err(error) => return SVSTAT.fatal_because(&[b"unable to open current directory"], error),
+    };
+    let mut output = Vec::with_capacity(BUFFER);
+    for name in arguments.from(1) {
+        let text = match describe(name.to_bytes()) {
+            Ok(text) => text,
+            Err(Trouble::Unable(action, error)) => format!("unable to {action}: {}", words(error)),
+            Err(Trouble::Said(text)) => text.to_owned(),
+        };
+        output.extend_from_slice(&[name.to_bytes(), b": ", text.as_bytes(), b"\n"].concat());
+        if output.len() >= BUFFER {
+            flush(&mut output);
+        }
+        if let Err(error) = directory::change_to(start.as_fd()) {
+            flush(&mut output);
+            return SVSTAT.fatal_because(&[b"unable to set directory"], error);
+        }
+    }
+    flush(&mut output);
+    Exit::SUCCESS
+}
+
+/// Writes what was gathered; a stdout that cannot be written changes nothing, as in 0.76.
+fn flush(output: &mut Vec<u8>) {
+    let mut left = output.as_slice();
+    while let Ok(taken @ 1..) = descriptor::write(descriptor::standard(1), left) {
+        left = left.get(taken..).unwrap_or_default();
+    }
+    output.clear();
+}
+
+enum Trouble {
+    Unable(&'static str, Errno),
+    Said(&'static str),
+}
+
+fn describe(name: &[u8]) -> Result<String, Trouble> {
+    directory::change(name).map_err(|error| Trouble::Unable("chdir", error))?;
+    let marked_down = service::is_marked_down(HERE);
+    let marked_down = marked_down.map_err(|error| Trouble::Unable("stat down", error))?;
+    match presence::look(HERE) {
+        Ok(_) => {}
+        Err(Errno::ENXIO) => return Err(Trouble::Said("supervise not running")),
+        Err(error) => return Err(Trouble::Unable("open supervise/ok", error)),
+    }
+    match status::read(HERE) {
+        Ok(status) => Ok(phrase(status, marked_down, Label::of_unix(clock::wall()))),
+        Err(ReadError::Open(error)) => Err(Trouble::Unable("open supervise/status", error)),
+        Err(ReadError::Read(error)) => Err(Trouble::Unable("read supervise/status", error)),
+        Err(ReadError::BadFormat) => {
+            Err(Trouble::Said("unable to read supervise/status: bad format"))
+        }
+    }
+}
+
+/// The line after the name. The seconds are not singularised: scripts match `seconds`.
+fn phrase(status: Status, marked_down: bool, now: Label) -> String {
+    let seconds = status.label.seconds_until(now);
+    let is_up = status.pid != 0;
+    let state = if is_up { format!("up (pid {}) ", status.pid) } else { "down ".to_owned() };
+    let suffixes = [
+        (is_up && marked_down, ", normally down"),
+        (!is_up && !marked_down, ", normally up"),
+        (is_up && status.is_paused, ", paused"),
+        (!is_up && status.want == Want::Up, ", want up"),
+        (is_up && status.want == Want::Down, ", want down"),
+    ];
+    let suffixes: String =
+        suffixes.iter().filter(|(said, _)| *said).map(|(_, text)| *text).collect();
+    format!("{state}{seconds} seconds{suffixes}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    /// Reference, section 6: the table of suffixes, written out.
+    #[test]
+    fn every_combination_says_what_the_table_says() {
+        let label = Label::of_unix(Duration::from_secs(100));
+        let now = Label::of_unix(Duration::from_secs(107));
+        let said = |pid, is_paused, want, marked_down| {
+            phrase(Status { label, pid, is_paused, want }, marked_down, now)
+        };
+        assert_eq!(said(9, false, Want::Up, false), "up (pid 9) 7 seconds");
+        assert_eq!(said(9, false, Want::Up, true), "up (pid 9) 7 seconds, normally down");
+        assert_eq!(said(9, true, Want::Down, false), "up (pid 9) 7 seconds, paused, want down");
+        assert_eq!(said(9, false, Want::Once, false), "up (pid 9) 7 seconds");
+        assert_eq!(said(0, false, Want::Down, false), "down 7 seconds, normally up");
+        assert_eq!(said(0, true, Want::Up, true), "down 7 seconds, want up");
+        assert_eq!(said(0, false, Want::Once, true), "down 7 seconds");
+    }
+}

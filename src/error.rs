@@ -1,0 +1,188 @@
+//! What we say when something is wrong, and the numbers we end with.
+//!
+//! Owns the form of every message (`program: fatal: text: reason`, one line, one write), the
+//! words for an errno (0.76's own table, not strerror's), and the exit codes. Which text belongs
+//! to which failure is for the callers; only `cmd` and `main` end the process.
+
+use crate::sys::{Errno, descriptor, poll};
+use core::time::Duration;
+use std::io::IoSlice;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(u8);
+
+impl Exit {
+    /// All done.
+    pub const SUCCESS: Self = Self(0);
+    /// Wrong use, or a permanent no: 100.
+    pub const USAGE: Self = Self(100);
+    /// A system call failed, or a temporary no: 111.
+    pub const SYSTEM: Self = Self(111);
+
+    /// The exit code of a child handed on.
+    #[must_use]
+    pub const fn of_child(code: u8) -> Self {
+        Self(code)
+    }
+
+    /// The number for exit(3).
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// A program as its messages name it: the literal name, whatever `argv[0]` says.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    name: &'static str,
+    is_daemon: bool,
+}
+
+impl Program {
+    /// A program that ends by itself: its messages wait until they are taken.
+    #[must_use]
+    pub const fn command(name: &'static str) -> Self {
+        Self { name, is_daemon: false }
+    }
+
+    /// A program that must never hang on a full pipe: a message nobody takes is dropped.
+    #[must_use]
+    pub const fn daemon(name: &'static str) -> Self {
+        Self { name, is_daemon: true }
+    }
+
+    /// `name: warning: text`
+    pub fn warning(self, text: &[&[u8]]) {
+        self.say(b": warning: ", text, None);
+    }
+
+    /// `name: warning: text: reason`
+    pub fn warning_because(self, text: &[&[u8]], reason: Errno) {
+        self.say(b": warning: ", text, Some(reason));
+    }
+
+    /// `name: fatal: text`, and the exit code 111.
+    #[must_use]
+    pub fn fatal(self, text: &[&[u8]]) -> Exit {
+        self.say(b": fatal: ", text, None);
+        Exit::SYSTEM
+    }
+
+    /// `name: fatal: text: reason`, and the exit code 111.
+    #[must_use]
+    pub fn fatal_because(self, text: &[&[u8]], reason: Errno) -> Exit {
+        self.say(b": fatal: ", text, Some(reason));
+        Exit::SYSTEM
+    }
+
+    /// `name: usage: text`, and the exit code 100.
+    #[must_use]
+    pub fn usage(self, text: &str) -> Exit {
+        self.say(b": usage: ", &[text.as_bytes()], None);
+        Exit::USAGE
+    }
+
+    fn say(self, kind: &[u8], text: &[&[u8]], reason: Option<Errno>) {
+        let reason = reason.map_or("", words);
+        let colon = if reason.is_empty() { "" } else { ": " };
+        let mut line: [&[u8]; 14] = [b""; 14];
+        let ends = [colon.as_bytes(), reason.as_bytes(), b"\n"];
+        let parts = [self.name.as_bytes(), kind].into_iter().chain(text.iter().copied().take(9));
+        for (slot, part) in line.iter_mut().zip(parts.chain(ends)) {
+            *slot = part;
+        }
+        write_line(self.is_daemon, &line);
+    }
+}
+
+/// Writes `line` to stderr, raw, as one write; for the texts that have no `program: kind: ` form.
+pub fn write_raw(line: &[&[u8]]) {
+    write_line(false, line);
+}
+
+fn write_line(is_daemon: bool, line: &[&[u8]]) {
+    let stderr = descriptor::standard(2);
+    if is_daemon {
+        let mut room = [poll::writable(stderr)];
+        let _ = poll::wait(&mut room, Some(Duration::ZERO));
+        if !room.iter().any(poll::found) {
+            return;
+        }
+    }
+    let mut slices = [IoSlice::new(b""); 14];
+    for (slice, part) in slices.iter_mut().zip(line) {
+        *slice = IoSlice::new(part);
+    }
+    // Nobody is left to tell when stderr itself fails.
+    let _ = descriptor::write_parts(stderr, &slices);
+}
+
+/// The text for an errno: the table of 0.76 (reference, section 0.2).
+#[must_use]
+pub const fn words(error: Errno) -> &'static str {
+    match error {
+        Errno::EINTR => "interrupted system call",
+        Errno::ENOMEM => "out of memory",
+        Errno::ENOENT => "file does not exist",
+        Errno::ETXTBSY => "text busy",
+        Errno::EIO => "input/output error",
+        Errno::EEXIST => "file already exists",
+        Errno::ETIMEDOUT => "timed out",
+        Errno::EINPROGRESS => "operation in progress",
+        Errno::EAGAIN => "temporary failure",
+        Errno::EPIPE => "broken pipe",
+        Errno::EPERM => "permission denied",
+        Errno::EACCES => "access denied",
+        Errno::ENXIO => "device not configured",
+        Errno::EPROTO => "protocol error",
+        Errno::EISDIR => "is a directory",
+        Errno::ECONNREFUSED => "connection refused",
+        Errno::ENOTDIR => "not a directory",
+        Errno::ESRCH => "no such process",
+        Errno::E2BIG => "argument list too long",
+        Errno::ENOEXEC => "exec format error",
+        Errno::EBADF => "file descriptor not open",
+        Errno::ECHILD => "no child processes",
+        Errno::EDEADLK => "operation would cause deadlock",
+        Errno::EFAULT => "bad address",
+        Errno::ENOTBLK => "not a block device",
+        Errno::EBUSY => "device busy",
+        Errno::EXDEV => "cross-device link",
+        Errno::ENODEV => "device does not support operation",
+        Errno::EINVAL => "invalid argument",
+        Errno::ENFILE => "system cannot open more files",
+        Errno::EMFILE => "process cannot open more files",
+        Errno::ENOTTY => "not a tty",
+        Errno::EFBIG => "file too big",
+        Errno::ENOSPC => "out of disk space",
+        Errno::ESPIPE => "unseekable descriptor",
+        Errno::EROFS => "read-only file system",
+        Errno::EMLINK => "too many links",
+        Errno::EDOM => "input out of range",
+        Errno::ERANGE => "output out of range",
+        Errno::ELOOP => "symbolic link loop",
+        Errno::ENAMETOOLONG => "file name too long",
+        Errno::ENOTEMPTY => "directory not empty",
+        Errno::EUSERS => "too many users",
+        Errno::EDQUOT => "disk quota exceeded",
+        Errno::ESTALE => "stale NFS file handle",
+        Errno::ENOLCK => "no locks available",
+        Errno::ENOSYS => "system call not available",
+        Errno::ENOBUFS => "out of buffer space",
+        _ => "unknown error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_refusals_are_not_swapped() {
+        assert_eq!(words(Errno::EPERM), "permission denied");
+        assert_eq!(words(Errno::EACCES), "access denied");
+        assert_eq!(words(Errno::EL2HLT), "unknown error");
+    }
+}

@@ -1,0 +1,5 @@
+//! One program, many names: the last part of `argv[0]` says which command we are; under our own
+//! name, the first argument does. The table stands in [`daemontools_rs::cmd`].
+#![no_main]
+
+daemontools_rs::entry!(daemontools_rs::cmd::main);

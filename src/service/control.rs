@@ -1,0 +1,106 @@
+//! `supervise/control`: the FIFO that carries control bytes to a supervise.
+
+use super::records::Records;
+use crate::sys::descriptor::{self, Purpose, open};
+use crate::sys::file::{self, Kind};
+use crate::sys::{Errno, clock, directory, poll};
+use core::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// How long a sender waits for room in the FIFO of a supervise that does not read.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// supervise's side of the FIFO.
+#[derive(Debug)]
+pub struct Listener {
+    read: OwnedFd,
+    /// Held so that reading never meets an end of file.
+    _write: OwnedFd,
+}
+
+/// Which of the two opens failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenError {
+    /// Opening to read.
+    Read(Errno),
+    /// Opening to write.
+    Write(Errno),
+}
+
+impl Listener {
+    /// Makes the FIFO if need be and opens both ends.
+    ///
+    /// # Errors
+    /// The open that failed; EEXIST for something in its place that is no FIFO.
+    pub fn open(records: &Records) -> Result<Self, ListenError> {
+        let read = fifo(records, b"control").map_err(ListenError::Read)?;
+        let write = open(records.as_fd(), b"control", Purpose::WriteNoLink);
+        Ok(Self { read, _write: write.map_err(ListenError::Write)? })
+    }
+
+    /// The next control byte, if one waits.
+    #[must_use]
+    pub fn next(&self) -> Option<u8> {
+        let mut byte = [0];
+        match descriptor::read(self.read.as_fd(), &mut byte) {
+            Ok(1) => byte.first().copied(),
+            _ => None,
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
+
+/// Makes FIFO `name` (0600) if it is not there, opens it to read and makes sure it is one.
+pub(super) fn fifo(records: &Records, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let made = directory::make_fifo(records.as_fd(), name, 0o600);
+    let read = open(records.as_fd(), name, Purpose::ReadNoLink)?;
+    if file::facts_of(read.as_fd())?.kind != Kind::Fifo {
+        return Err(made.err().unwrap_or(Errno::EEXIST));
+    }
+    Ok(read)
+}
+
+/// A sender's side of the FIFO.
+#[derive(Debug)]
+pub struct Sender {
+    write: OwnedFd,
+}
+
+/// Opens the control FIFO of the service in `directory` to send.
+///
+/// # Errors
+/// ENXIO when no supervise listens (or no FIFO stands there); those of openat(2).
+pub fn connect(directory: BorrowedFd<'_>) -> Result<Sender, Errno> {
+    let write = open(directory, b"supervise/control", Purpose::Write)?;
+    if file::facts_of(write.as_fd())?.kind != Kind::Fifo {
+        return Err(Errno::ENXIO);
+    }
+    Ok(Sender { write })
+}
+
+impl Sender {
+    /// Sends `bytes` in one piece, waiting for room if the FIFO is full, at most ten seconds.
+    ///
+    /// # Errors
+    /// ETIMEDOUT when no room was to be had; EPIPE when the supervise left; those of write(2).
+    pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let until = clock::monotonic().saturating_add(PATIENCE);
+        loop {
+            match descriptor::write(self.write.as_fd(), bytes) {
+                Err(Errno::EAGAIN) if clock::monotonic() < until => {
+                    poll::wait(&mut [poll::writable(self.write.as_fd())], Some(until))?;
+                }
+                Err(Errno::EAGAIN) => return Err(Errno::ETIMEDOUT),
+                other => return other.map(drop),
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `supervise/journal`: what the 18 bytes of the status cannot hold, so that a successor of a
+//! killed supervise knows the running service for its own. An addition of ours.
+//!
+//! Two checksummed slots, overwritten in turn in a file made once: a full disk cannot stop a
+//! record, and a death in the middle of one leaves the one before. Whoever can write the
+//! `supervise` directory could forge a journal and have root adopt, and later kill, a process of
+//! his choice: so it is believed only under the marks that [`Journal::open`] checks.
+
+use super::records::Records;
+use super::request::Want;
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::file::{self, Kind};
+use crate::sys::process::{End, Pid};
+use crate::sys::{Errno, directory, proc};
+use crate::tai64n::Label;
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+
+const NAME: &[u8] = b"journal";
+const MAGIC: [u8; 6] = *b"dt-rs\n";
+const VERSION: u16 = 1;
+/// Bytes from one slot to the next: a slot never crosses a disk sector.
+const PITCH: usize = 512;
+/// Bytes of a slot, its checksum last.
+const SLOT: usize = 144;
+const FILE: usize = 2 * PITCH;
+
+/// A process by what no later process of the same number has: its start time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The process id.
+    pub pid: Pid,
+    /// Its start in clock ticks since boot, as in /proc/PID/stat; 0 where that is not known.
+    pub start: u64,
+}
+
+/// One record: the state of a supervise and its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The service's process while it is up.
+    pub service: Option<Identity>,
+    /// The process that wrote this.
+    pub supervise: Identity,
+    /// What the service is wanted to be.
+    pub want: Want,
+    /// Whether `x` was asked.
+    pub exit_requested: bool,
+    /// Whether the service was paused by `p`.
+    pub is_paused: bool,
+    /// Whether this supervise has left after `x`: its successor starts as if it were the first.
+    pub left_cleanly: bool,
+    /// How the service last ended, where that is known.
+    pub last_end: Option<End>,
+    /// How often this journal's service was started.
+    pub starts: u64,
+    /// When the pid last changed: the status's label.
+    pub label: Label,
+    /// When the service was last started, by the monotonic clock.
+    pub started: Duration,
+}
+
+/// What an opened journal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// No record: a new journal, or one of another boot.
+    Nothing,
+    /// A record of this boot and this directory.
+    Believed(Record),
+    /// Something that must not be believed, and why.
+    Ignored(&'static str),
+}
+
+/// The open journal of a supervise that holds the lock.
+#[derive(Debug)]
+pub struct Journal {
+    file: OwnedFd,
+    place: Place,
+    sequence: u64,
+}
+
+/// Where and when a journal counts: this boot, these pids, this service directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    boot: [u8; 16],
+    pids: u64,
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    fn here() -> Result<Self, Errno> {
+        let directory = file::facts(HERE, b".")?;
+        Ok(Self {
+            boot: proc::boot(),
+            pids: proc::pid_namespace(),
+            device: directory.device,
+            inode: directory.inode,
+        })
+    }
+}
+
+impl Journal {
+    /// Opens the journal, or makes a new one, and says what it holds. It is believed only if it
+    /// is a regular file with one name, owned by our effective user, writable by nobody else, of
+    /// the expected size, checksummed, of our version, of this boot, and of this directory.
+    ///
+    /// # Errors
+    /// Those of openat(2) and write(2) when no journal can be had at all.
+    pub fn open(records: &Records) -> Result<(Self, Finding), Errno> {
+        let place = Place::here()?;
+        let refused = match open(records.as_fd(), NAME, Purpose::UpdateNoLink) {
+            Ok(file) => match distrust(&file)? {
+                None => return Self::read(file, place),
+                Some(reason) => Some(reason),
+            },
+            Err(Errno::ENOENT) => None,
+            Err(Errno::ELOOP | Errno::ENXIO | Errno::EISDIR) => Some("not a regular file"),
+            Err(Errno::EACCES | Errno::EPERM) => Some("owned by another user"),
+            Err(error) => return Err(error),
+        };
+        match directory::remove(records.as_fd(), NAME) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+        let file = open(records.as_fd(), NAME, Purpose::New(0o600))?;
+        if descriptor::write_at(file.as_fd(), &[0; FILE], 0)? != FILE {
+            return Err(Errno::ENOSPC);
+        }
+        let finding = refused.map_or(Finding::Nothing, Finding::Ignored);
+        Ok((Self { file, place, sequence: 0 }, finding))
+    }
+
+    fn read(file: OwnedFd, place: Place) -> Result<(Self, Finding), Errno> {
+        let mut bytes = [0; FILE];
+        if descriptor::read_at(file.as_fd(), &mut bytes, 0)? != FILE {
+            return Err(Errno::EIO);
+        }
+        let newest = bytes.chunks(PITCH).filter_map(Slot::decode).max_by_key(|slot| slot.sequence);
+        let (finding, sequence) = match newest {
+            None if bytes.iter().all(|&byte| byte == 0) => (Finding::Nothing, 0),
+            None => (Finding::Ignored("checksum does not match"), 0),
+            Some(slot) => (slot.judge(place), slot.sequence),
+        };
+        Ok((Self { file, place, sequence }, finding))
+    }
+
+    /// Writes `record` over the older slot.
+    ///
+    /// # Errors
+    /// Those of pwrite(2); EIO when less than a slot was taken.
+    pub fn write(&mut self, record: &Record) -> Result<(), Errno> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let slot = Slot {
+            version: VERSION,
+            sequence: self.sequence,
+            place: self.place,
+            record: Some(*record),
+        };
+        let offset = if self.sequence.is_multiple_of(2) { 0 } else { 512 };
+        match descriptor::write_at(self.file.as_fd(), &slot.encode(record), offset)? {
+            SLOT => Ok(()),
+            _ => Err(Errno::EIO),
+        }
+    }
+}
+
+/// Why a file's own marks say that it must not be believed.
+fn distrust(file: &OwnedFd) -> Result<Option<&'static str>, Errno> {
+    let facts = file::facts_of(file.as_fd())?;
+    Ok(if facts.kind != Kind::Regular {
+        Some("not a regular file")
+    } else if facts.owner != file::our_user() {
+        Some("owned by another user")
+    } else if facts.links != 1 {
+        Some("has another name")
+    } else if facts.mode & 0o022 != 0 {
+        Some("writable by others")
+    } else if facts.size != FILE as u64 {
+        Some("unexpected size")
+    } else {
+        None
+    })
+}
+
+/// One slot of the file, its checksum found right.
+struct Slot {
+    version: u16,
+    sequence: u64,
+    place: Place,
+    /// Nothing when the version is not ours to read.
+    record: Option<Record>,
+}
+
+impl Slot {
+    fn judge(&self, here: Place) -> Finding {
+        let boot = |place: Place| (place.boot, place.pids);
+        match self.record {
+            None => Finding::Ignored("of another version"),
+            // Without a boot id nothing can be told apart: better no memory than a false one.
+            Some(_) if boot(self.place) != boot(here) || here.boot == [0; 16] => Finding::Nothing,
+            Some(_) if self.place != here => Finding::Ignored("of another directory"),
+            Some(record) => Finding::Believed(record),
+        }
+    }
+
+    fn encode(&self, record: &Record) -> [u8; SLOT] {
+        let mut bytes = [0; SLOT];
+        let mut fields = Writer { bytes: &mut bytes, at: 0 };
+        fields.put(&MAGIC);
+        fields.put(&self.version.to_le_bytes());
+        fields.put(&self.sequence.to_le_bytes());
+        fields.put(&self.place.boot);
+        fields.number(self.place.pids);
+        fields.number(self.place.device);
+        fields.number(self.place.inode);
+        for identity in [record.supervise, record.service.unwrap_or(Identity { pid: 0, start: 0 })]
+        {
+            fields.number(u64::from(identity.pid));
+            fields.number(identity.start);
+        }
+        fields.put(&[
+            record.want.to_byte(),
+            u8::from(record.exit_requested),
+            u8::from(record.is_paused),
+            u8::from(record.left_cleanly),
+        ]);
+        fields.put(&match record.last_end {
+            None => [0, 0],
+            Some(End::Code(code)) => [1, code],
+            Some(End::Killed(signal)) => [2, signal],
+        });
+        fields.put(&[0, 0]);
+        fields.number(record.starts);
+        fields.put(&record.label.to_bytes());
+        fields.put(&record.started.subsec_nanos().to_le_bytes());
+        fields.number(record.started.as_secs());
+        let sum = checksum(bytes.get(..SLOT - 8).unwrap_or_default());
+        for (byte, part) in bytes.iter_mut().skip(SLOT - 8).zip(sum.to_le_bytes()) {
+            *byte = part;
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..SLOT)?;
+        let (body, sum) = bytes.split_at_checked(SLOT - 8)?;
+        let mut fields = Reader { bytes: body };
+        if checksum(body) != u64::from_le_bytes(sum.try_into().ok()?) || fields.take()? != MAGIC {
+            return None;
+        }
+        let version = u16::from_le_bytes(fields.take()?);
+        let sequence = fields.number()?;
+        let boot = fields.take()?;
+        let (pids, device, inode) = (fields.number()?, fields.number()?, fields.number()?);
+        let place = Place { boot, pids, device, inode };
+        let record = if version == VERSION { Some(decode_record(&mut fields)?) } else { None };
+        Some(Self { version, sequence, place, record })
+    }
+}
+
+fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
+    let mut identity = || {
+        let pid = Pid::try_from(fields.number()?).ok()?;
+        Some(Identity { pid, start: fields.number()? })
+    };
+    let (supervise, service) = (identity()?, identity()?);
+    let [want, exit, paused, left, how, number, _, _]: [u8; 8] = fields.take()?;
+    let last_end = match how {
+        1 => Some(End::Code(number)),
+        2 => Some(End::Killed(number)),
+        _ => None,
+    };
+    let starts = fields.number()?;
+    let label = Label::from_bytes(fields.take()?);
+    let nanoseconds = u32::from_le_bytes(fields.take()?).min(999_999_999);
+    Some(Record {
+        service: Some(service).filter(|service| service.pid != 0),
+        supervise,
+        want: Want::from_byte(want),
+        exit_requested: exit != 0,
+        is_paused: paused != 0,
+        left_cleanly: left != 0,
+        last_end,
+        starts,
+        label,
+        started: Duration::new(fields.number()?, nanoseconds),
+    })
+}
+
+/// FNV-1a, 64 bits: against torn writes, not against forgers.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+struct Writer<'a> {
+    bytes: &'a mut [u8; SLOT],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, field: &[u8]) {
+        for (byte, part) in self.bytes.iter_mut().skip(self.at).zip(field) {
+            *byte = *part;
+        }
+        self.at += field.len();
+    }
+
+    fn number(&mut self, number: u64) {
+        self.put(&number.to_le_bytes());
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.bytes.split_first_chunk::<N>()?;
+        self.bytes = rest;
+        Some(*field)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+}

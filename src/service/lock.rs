@@ -1,0 +1,27 @@
+//! `supervise/lock`: one supervise per service directory.
+
+use super::records::Records;
+use crate::sys::descriptor::{Purpose, open};
+use crate::sys::{Errno, clock, lock, poll};
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A child that a killed supervise had just forked holds the lock until its exec: worth a wait.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Takes the lock, and holds it as long as the descriptor is open.
+///
+/// # Errors
+/// EAGAIN when another supervise holds it; those of openat(2).
+pub fn acquire(records: &Records) -> Result<OwnedFd, Errno> {
+    let file = open(records.as_fd(), b"lock", Purpose::AppendNoLink)?;
+    let until = clock::monotonic().saturating_add(GRACE);
+    loop {
+        match lock::take(file.as_fd()) {
+            Err(Errno::EAGAIN) if clock::monotonic() < until => {
+                poll::pause(Duration::from_millis(5));
+            }
+            other => return other.map(|()| file),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `supervise/status`: 18 bytes that anyone may read (reference, section 3.3), replaced whole.
+
+use super::records::Records;
+use super::request::Want;
+use crate::sys::descriptor::{self, Purpose, open};
+use crate::sys::{Errno, directory};
+use crate::tai64n::Label;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// How many bytes a status has.
+pub const SIZE: usize = 18;
+
+/// What the status says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// When the pid last changed.
+    pub label: Label,
+    /// The service's process; 0 while it is down.
+    pub pid: u32,
+    /// Whether it was paused by `p`; never while it is down.
+    pub is_paused: bool,
+    /// What it is wanted to be.
+    pub want: Want,
+}
+
+impl Status {
+    /// Label big-endian, pid little-endian, paused, want.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        let parts = self.label.to_bytes().into_iter().chain(self.pid.to_le_bytes());
+        let parts = parts.chain([u8::from(self.is_paused), self.want.to_byte()]);
+        for (byte, part) in bytes.iter_mut().zip(parts) {
+            *byte = part;
+        }
+        bytes
+    }
+
+    /// Any 18 bytes are a status.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; SIZE]) -> Self {
+        let [label @ .., p, i, d, s, paused, want] = bytes;
+        Self {
+            label: Label::from_bytes(label),
+            pid: u32::from_le_bytes([p, i, d, s]),
+            is_paused: paused != 0,
+            want: Want::from_byte(want),
+        }
+    }
+}
+
+/// Which step of a publication failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishError {
+    /// `status.new` could not be made.
+    Open(Errno),
+    /// It could not be written.
+    Write(Errno),
+    /// It took fewer than 18 bytes.
+    Partial,
+    /// It could not be renamed to `status`.
+    Rename(Errno),
+}
+
+/// Replaces the status: a reader sees the old 18 bytes or the new ones. Not synced: a status
+/// outlives no reboot.
+///
+/// # Errors
+/// The step that failed; the old status is then still there.
+pub fn publish(records: &Records, status: Status) -> Result<(), PublishError> {
+    let place = records.as_fd();
+    // Never through a name that someone else has planted: always a new file.
+    let file = match open(place, b"status.new", Purpose::New(0o644)) {
+        Err(Errno::EEXIST) => {
+            let _ = directory::remove(place, b"status.new");
+            open(place, b"status.new", Purpose::New(0o644))
+        }
+        other => other,
+    }
+    .map_err(PublishError::Open)?;
+    match descriptor::write(file.as_fd(), &status.to_bytes()) {
+        Ok(SIZE) => {}
+        Ok(_) => return Err(PublishError::Partial),
+        Err(error) => return Err(PublishError::Write(error)),
+    }
+    directory::rename(place, b"status.new", b"status").map_err(PublishError::Rename)
+}
+
+/// Why a status could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The file could not be opened.
+    Open(Errno),
+    /// It could not be read.
+    Read(Errno),
+    /// It has fewer than 18 bytes.
+    BadFormat,
+}
+
+/// Reads the status of the service in `directory`; bytes after the 18th are left alone.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read(directory: BorrowedFd<'_>) -> Result<Status, ReadError> {
+    let file = open(directory, b"supervise/status", Purpose::Read).map_err(ReadError::Open)?;
+    let mut bytes = [0; SIZE];
+    match descriptor::read(file.as_fd(), &mut bytes) {
+        Ok(SIZE) => Ok(Status::from_bytes(bytes)),
+        Ok(_) => Err(ReadError::BadFormat),
+        Err(error) => Err(ReadError::Read(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_that_of_0_76() {
+        let label = Label::from_bytes(*b"\x40\0\0\0\x37\xc2\x19\xbf\x2e\xf0\x2e\x94");
+        let status = Status { label, pid: 0x0102_0304, is_paused: true, want: Want::Down };
+        let bytes = *b"\x40\0\0\0\x37\xc2\x19\xbf\x2e\xf0\x2e\x94\x04\x03\x02\x01\x01d";
+        assert_eq!(status.to_bytes(), bytes);
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for pid in [0, 1, 255, 256, 4_194_304, u32::MAX] {
+            for is_paused in [false, true] {
+                for want in [Want::Up, Want::Down, Want::Once] {
+                    let status = Status { label: Label::default(), pid, is_paused, want };
+                    assert_eq!(Status::from_bytes(status.to_bytes()), status);
+                }
+            }
+        }
+    }
+}

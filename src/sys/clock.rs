@@ -1,0 +1,23 @@
+//! The two clocks: the wall clock for labels, the monotonic clock for every pause.
+
+use core::time::Duration;
+use nix::time::{ClockId, clock_gettime};
+
+/// clock_gettime(CLOCK_REALTIME): seconds and nanoseconds since 1970, never negative.
+#[must_use]
+pub fn wall() -> Duration {
+    read(ClockId::CLOCK_REALTIME)
+}
+
+/// clock_gettime(CLOCK_MONOTONIC): time since some moment of this boot, never stepped.
+#[must_use]
+pub fn monotonic() -> Duration {
+    read(ClockId::CLOCK_MONOTONIC)
+}
+
+fn read(clock: ClockId) -> Duration {
+    clock_gettime(clock).map_or(Duration::ZERO, |time| {
+        let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+        Duration::new(seconds, u32::try_from(time.tv_nsec()).unwrap_or(0))
+    })
+}

@@ -1,0 +1,204 @@
+//! Descriptors: open, read, write, pipe, duplicate. All that is opened here is close-on-exec.
+
+use super::Errno;
+use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
+use nix::sys::stat::Mode;
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+
+/// The current directory, for the functions that take a directory descriptor.
+pub const HERE: BorrowedFd<'static> = AT_FDCWD;
+
+/// What an [`open`] is for. Every kind also carries O_NONBLOCK and O_CLOEXEC, so that no FIFO
+/// can hold us up, and none waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// O_RDONLY
+    Read,
+    /// O_RDONLY and O_NOFOLLOW
+    ReadNoLink,
+    /// O_WRONLY
+    Write,
+    /// O_WRONLY and O_NOFOLLOW
+    WriteNoLink,
+    /// O_RDWR and O_NOFOLLOW
+    UpdateNoLink,
+    /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask, O_NOFOLLOW
+    AppendNoLink,
+    /// O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW with this mode less the umask
+    New(u32),
+    /// O_RDONLY and O_DIRECTORY
+    Directory,
+    /// O_RDONLY, O_DIRECTORY and O_NOFOLLOW
+    DirectoryNoLink,
+}
+
+/// openat(2) of `path` relative to `directory`.
+///
+/// # Errors
+/// Those of openat(2), EINTR excepted.
+pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<OwnedFd, Errno> {
+    let (flags, mode) = match purpose {
+        Purpose::Read => (OFlag::O_RDONLY, 0),
+        Purpose::ReadNoLink => (OFlag::O_RDONLY | OFlag::O_NOFOLLOW, 0),
+        Purpose::Write => (OFlag::O_WRONLY, 0),
+        Purpose::WriteNoLink => (OFlag::O_WRONLY | OFlag::O_NOFOLLOW, 0),
+        Purpose::UpdateNoLink => (OFlag::O_RDWR | OFlag::O_NOFOLLOW, 0),
+        Purpose::AppendNoLink => {
+            (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
+        }
+        Purpose::New(mode) => {
+            (OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)
+        }
+        Purpose::Directory => (OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0),
+        Purpose::DirectoryNoLink => (OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW, 0),
+    };
+    let flags = flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    retry(|| openat(directory, path, flags, Mode::from_bits_truncate(mode)))
+}
+
+/// read(2): the number of bytes read, 0 at the end.
+///
+/// # Errors
+/// Those of read(2), EINTR excepted.
+pub fn read(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    retry(|| nix::unistd::read(descriptor, buffer))
+}
+
+/// pread(2) at `offset` bytes from the start.
+///
+/// # Errors
+/// Those of pread(2), EINTR excepted.
+pub fn read_at(descriptor: BorrowedFd<'_>, buffer: &mut [u8], offset: i64) -> Result<usize, Errno> {
+    retry(|| nix::sys::uio::pread(descriptor, buffer, offset))
+}
+
+/// write(2): the number of bytes taken.
+///
+/// # Errors
+/// Those of write(2), EINTR excepted.
+pub fn write(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
+    retry(|| nix::unistd::write(descriptor, bytes))
+}
+
+/// pwrite(2) at `offset` bytes from the start.
+///
+/// # Errors
+/// Those of pwrite(2), EINTR excepted.
+pub fn write_at(descriptor: BorrowedFd<'_>, bytes: &[u8], offset: i64) -> Result<usize, Errno> {
+    retry(|| nix::sys::uio::pwrite(descriptor, bytes, offset))
+}
+
+/// writev(2): all `parts` in one call, so that a short line reaches a pipe whole.
+///
+/// # Errors
+/// Those of writev(2), EINTR excepted.
+pub fn write_parts(descriptor: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    retry(|| nix::sys::uio::writev(descriptor, parts))
+}
+
+/// pipe2(2), both ends close-on-exec: the read end, then the write end.
+///
+/// # Errors
+/// Those of pipe2(2).
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC)
+}
+
+/// Sets or clears O_NONBLOCK on the open file behind `descriptor`.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn set_blocking(descriptor: BorrowedFd<'_>, blocking: bool) -> Result<(), Errno> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    let flags = if blocking { flags - OFlag::O_NONBLOCK } else { flags | OFlag::O_NONBLOCK };
+    fcntl(descriptor, FcntlArg::F_SETFL(flags)).map(drop)
+}
+
+/// Puts a copy of `descriptor` at `number`, not close-on-exec: for a child about to exec.
+///
+/// # Errors
+/// Those of dup2(2) and fcntl(2).
+pub fn place_at(descriptor: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
+    if descriptor.as_raw_fd() == number {
+        return fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).map(drop);
+    }
+    // SAFETY: the caller names a descriptor number that no owned descriptor of this process
+    // holds any more: this is for 0, 1, 2 and the lock's 3 in a child about to exec.
+    let placed = unsafe { nix::unistd::dup2_raw(descriptor, number) }?;
+    // Left open on purpose: the exec'd program owns it.
+    let _ = placed.into_raw_fd();
+    Ok(())
+}
+
+/// A further copy of `descriptor`, not close-on-exec and never closed: fghack's extra holders.
+///
+/// # Errors
+/// Those of dup(2).
+pub fn leave_open_copy(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    let copy = nix::unistd::dup(descriptor)?;
+    let _ = copy.into_raw_fd();
+    Ok(())
+}
+
+/// A standard descriptor: 0, 1 or 2. They are borrowed for the life of the process.
+#[must_use]
+pub fn standard(number: u8) -> BorrowedFd<'static> {
+    // SAFETY: nothing in this program closes 0, 1 or 2; `fill_standard` makes sure that the
+    // daemons have them, and on a closed one the calls answer EBADF.
+    unsafe { BorrowedFd::borrow_raw(i32::from(number.min(2))) }
+}
+
+/// Takes over descriptor `number` if it is open, as handed down by the program before us.
+#[must_use]
+pub fn inherited(number: i32) -> Option<OwnedFd> {
+    // SAFETY: F_GETFD on a closed number answers EBADF and touches nothing.
+    let probe = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(probe, FcntlArg::F_GETFD).ok()?;
+    // SAFETY: the number is open and was opened by our parent: nothing else here owns it.
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    Some(owned)
+}
+
+/// Marks `descriptor` close-on-exec.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn close_on_exec(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
+    fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
+}
+
+/// Fills each of 0, 1, 2 that is closed with /dev/null, close-on-exec: our own descriptors never
+/// land there, our messages never reach a file of ours, and a child still finds them closed.
+pub fn fill_standard() {
+    for number in 0..=2 {
+        if fcntl(standard(number), FcntlArg::F_GETFD) == Err(Errno::EBADF) {
+            let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+            if let Ok(null) = nix::fcntl::open("/dev/null", flags, Mode::empty()) {
+                let _ = null.into_raw_fd();
+            }
+        }
+    }
+}
+
+/// ioctl(FIONREAD): how many bytes wait in a pipe or FIFO.
+///
+/// # Errors
+/// Those of ioctl(2).
+pub fn waiting_bytes(descriptor: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int to the pointer, which is valid for the call.
+    let done = unsafe { libc::ioctl(descriptor.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    Errno::result(done)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Repeats a call as long as a signal interrupts it.
+fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            other => return other,
+        }
+    }
+}

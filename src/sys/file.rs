@@ -1,0 +1,100 @@
+//! Facts about a file: what stat(2) answers, in words.
+
+use super::Errno;
+use nix::fcntl::AtFlags;
+use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use std::os::fd::BorrowedFd;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A FIFO, or the pipe behind a descriptor.
+    Fifo,
+    /// A symbolic link, seen as itself.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+/// The identity and the guard marks of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What it is.
+    pub kind: Kind,
+    /// The device that holds it.
+    pub device: u64,
+    /// Its inode number there.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    /// Its owner's user id.
+    pub owner: u32,
+    /// The twelve mode bits.
+    pub mode: u32,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// fstatat(2), links followed.
+///
+/// # Errors
+/// Those of fstatat(2).
+pub fn facts(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
+    fstatat(directory, path, AtFlags::empty()).map(|stat| Facts::from(&stat))
+}
+
+/// fstatat(2) of the last component itself, a link not followed.
+///
+/// # Errors
+/// Those of fstatat(2).
+pub fn facts_no_link(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
+    fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW).map(|stat| Facts::from(&stat))
+}
+
+/// fstat(2)
+///
+/// # Errors
+/// Those of fstat(2).
+pub fn facts_of(descriptor: BorrowedFd<'_>) -> Result<Facts, Errno> {
+    fstat(descriptor).map(|stat| Facts::from(&stat))
+}
+
+/// readlinkat(2): where a link points.
+///
+/// # Errors
+/// Those of readlinkat(2).
+pub fn link_target(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<u8>, Errno> {
+    use std::os::unix::ffi::OsStringExt;
+    nix::fcntl::readlinkat(directory, path).map(OsStringExt::into_vec)
+}
+
+/// geteuid(2): whose files are ours.
+#[must_use]
+pub fn our_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+impl From<&FileStat> for Facts {
+    fn from(stat: &FileStat) -> Self {
+        let kind = match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
+            SFlag::S_IFREG => Kind::Regular,
+            SFlag::S_IFDIR => Kind::Directory,
+            SFlag::S_IFIFO => Kind::Fifo,
+            SFlag::S_IFLNK => Kind::Link,
+            _ => Kind::Other,
+        };
+        Self {
+            kind,
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            links: stat.st_nlink,
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! inotify: word of what changes in a directory, as small owned events.
+
+use super::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
+
+/// An inotify instance, close-on-exec and non-blocking.
+#[derive(Debug)]
+pub struct Watcher {
+    instance: Inotify,
+}
+
+/// One watched directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch(WatchDescriptor);
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A directory was made in place in the watched directory, under this name.
+    DirectoryMade(Watch, Vec<u8>),
+    /// Anything else in the watched directory: a link or file made, a name moved in or out.
+    Changed(Watch),
+    /// The kernel dropped events: anything may have happened.
+    Overflow,
+}
+
+impl Watcher {
+    /// inotify_init1(2)
+    ///
+    /// # Errors
+    /// Those of inotify_init1(2): EMFILE when the user's instances are used up.
+    pub fn new() -> Result<Self, Errno> {
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        Inotify::init(flags).map(|instance| Self { instance })
+    }
+
+    /// Watches the names of directory `path`: made, moved in or out, removed.
+    ///
+    /// # Errors
+    /// Those of inotify_add_watch(2): ENOSPC when the user's watches are used up.
+    pub fn watch_names(&self, path: &[u8]) -> Result<Watch, Errno> {
+        let events = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::IN_ONLYDIR;
+        self.instance.add_watch(path, events).map(Watch)
+    }
+
+    /// Watches directory `path` for any sign that somebody is still filling it.
+    ///
+    /// # Errors
+    /// Those of inotify_add_watch(2).
+    pub fn watch_filling(&self, path: &[u8]) -> Result<Watch, Errno> {
+        let events = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::IN_MODIFY
+            | AddWatchFlags::IN_ATTRIB
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_ONLYDIR
+            | AddWatchFlags::IN_DONT_FOLLOW;
+        self.instance.add_watch(path, events).map(Watch)
+    }
+
+    /// Ends a watch; one that the kernel has ended already is no error.
+    pub fn unwatch(&self, watch: Watch) {
+        let _ = self.instance.rm_watch(watch.0);
+    }
+
+    /// The events that wait, as many as one read gives; none when none waits.
+    pub fn events(&self) -> Vec<Event> {
+        let Ok(events) = self.instance.read_events() else { return Vec::new() };
+        events
+            .into_iter()
+            .filter_map(|event| {
+                let made = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR;
+                if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+                    Some(Event::Overflow)
+                } else if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+                    None
+                } else if event.mask.contains(made) {
+                    let name = event.name.map(OsStringExt::into_vec).unwrap_or_default();
+                    Some(Event::DirectoryMade(Watch(event.wd), name))
+                } else {
+                    Some(Event::Changed(Watch(event.wd)))
+                }
+            })
+            .collect()
+    }
+}
+
+impl AsFd for Watcher {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.instance.as_fd()
+    }
+}

@@ -1,0 +1,28 @@
+//! The system: every system call of this program, as small owned types and functions.
+//!
+//! Owns all `unsafe` code and is the only user of nix, libc and signal-hook. It imports nothing
+//! else of ours, decides nothing and words no message: an error is the bare [`Errno`].
+//!
+//! nix is used wherever its wrapper costs nothing at rest. libc is called directly where nix
+//! would be wrong for a supervisor (its wait calls refuse a child killed by a real-time signal)
+//! or has no wrapper (pidfd). signal-hook lends the signal numbers only: the daemons read
+//! blocked signals from a signalfd and install no handler.
+//!
+//! Newer system calls than Linux 2.6.32 has: `pidfd_open` and `pidfd_send_signal`, in
+//! [`process`], each with its fallback.
+
+pub mod clock;
+pub mod descriptor;
+pub mod directory;
+pub mod file;
+pub mod inotify;
+pub mod limit;
+pub mod lock;
+pub mod poll;
+pub mod proc;
+pub mod process;
+pub mod signal;
+pub mod start;
+pub mod title;
+
+pub use nix::errno::Errno;

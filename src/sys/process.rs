@@ -1,0 +1,219 @@
+//! Processes: fork, exec, wait, kill, and pidfds where the kernel has them.
+
+use super::{Errno, signal};
+use nix::unistd::ForkResult;
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// A process id. Never 0 here: that would mean our own group to kill(2).
+pub type Pid = u32;
+
+/// Where a fork left us.
+#[derive(Debug)]
+pub enum Side {
+    /// In the new process, every signal blocked.
+    Child,
+    /// In the old one; the new process's id.
+    Parent(Pid),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this code, 0 to 255.
+    Code(u8),
+    /// This signal killed it.
+    Killed(u8),
+}
+
+/// fork(2) with every signal blocked across it; the parent's mask is put back.
+///
+/// # Errors
+/// Those of fork(2): EAGAIN or ENOMEM when the machine has no room.
+pub fn fork() -> Result<Side, Errno> {
+    let mask = signal::block_all();
+    // SAFETY: this program never starts a thread, so the child may run any code.
+    let forked = unsafe { nix::unistd::fork() };
+    match forked {
+        Ok(ForkResult::Child) => Ok(Side::Child),
+        Ok(ForkResult::Parent { child }) => {
+            signal::restore(&mask);
+            Ok(Side::Parent(child.as_raw().unsigned_abs()))
+        }
+        Err(error) => {
+            signal::restore(&mask);
+            Err(error)
+        }
+    }
+}
+
+/// _exit(2): ends a forked child without the parent's clean-up.
+pub fn leave(code: u8) -> ! {
+    // SAFETY: _exit takes no pointer and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// What a program gets as its environment.
+#[derive(Debug)]
+pub enum Environment<'a> {
+    /// The caller's own, unchanged.
+    Inherited,
+    /// Exactly these `NAME=value` strings.
+    Exactly(&'a [&'a CStr]),
+}
+
+/// execve(2). It returns only to say why it did not happen.
+#[must_use]
+pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) -> Errno {
+    let arguments = pointers(arguments);
+    let own;
+    let environment = match environment {
+        // SAFETY: reads libc's pointer, which no other thread can be changing: there is none.
+        Environment::Inherited => unsafe { environ },
+        Environment::Exactly(strings) => {
+            own = pointers(strings);
+            own.as_ptr()
+        }
+    };
+    // SAFETY: both arrays end in a null pointer and outlive the call.
+    unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment) };
+    Errno::last()
+}
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
+
+fn pointers(strings: &[&CStr]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Whether our child `pid` has ended, without reaping it: while it is a zombie its number, and
+/// so its process group's, cannot be given to anyone else.
+#[must_use]
+pub fn has_ended(pid: Pid) -> bool {
+    let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid writes at most one siginfo_t to the pointer.
+    let done = unsafe { libc::waitid(libc::P_PID, pid, facts.as_mut_ptr(), flags) };
+    // SAFETY: zeroed above, and all-zero is a valid siginfo_t.
+    let facts = unsafe { facts.assume_init() };
+    done == 0 && facts.si_signo != 0
+}
+
+/// waitpid(2) for `pid`, without waiting: how it ended, or nothing yet.
+#[must_use]
+pub fn reap(pid: Pid) -> Option<End> {
+    reap_raw(libc::pid_t::try_from(pid).ok()?, libc::WNOHANG).map(|(_, end)| end)
+}
+
+/// waitpid(2) for any child, without waiting.
+#[must_use]
+pub fn reap_any() -> Option<(Pid, End)> {
+    reap_raw(-1, libc::WNOHANG)
+}
+
+/// waitpid(2) for `pid`, waiting until it ends.
+///
+/// # Errors
+/// Those of waitpid(2), EINTR excepted.
+pub fn wait_for(pid: Pid) -> Result<End, Errno> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::ECHILD)?;
+    loop {
+        if let Some((_, end)) = reap_raw(pid, 0) {
+            return Ok(end);
+        }
+        match Errno::last() {
+            Errno::EINTR => {}
+            error => return Err(error),
+        }
+    }
+}
+
+fn reap_raw(pid: libc::pid_t, flags: libc::c_int) -> Option<(Pid, End)> {
+    let mut status: libc::c_int = 0;
+    // SAFETY: waitpid writes one int to the pointer. nix's wrapper is not used: it refuses the
+    // status of a child killed by a real-time signal.
+    let reaped = unsafe { libc::waitpid(pid, &raw mut status, flags) };
+    let reaped = Pid::try_from(reaped).ok().filter(|&pid| pid > 0)?;
+    let end = if libc::WIFEXITED(status) {
+        End::Code(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
+    } else {
+        End::Killed(u8::try_from(libc::WTERMSIG(status)).unwrap_or(u8::MAX))
+    };
+    Some((reaped, end))
+}
+
+/// kill(2) of one process.
+///
+/// # Errors
+/// Those of kill(2); ESRCH for a pid that cannot be one.
+pub fn kill(pid: Pid, number: signal::Signal) -> Result<(), Errno> {
+    let pid = libc::pid_t::try_from(pid).ok().filter(|&pid| pid > 0).ok_or(Errno::ESRCH)?;
+    // SAFETY: kill takes no pointer.
+    Errno::result(unsafe { libc::kill(pid, number) }).map(drop)
+}
+
+/// kill(2) of a process group, named by its leader's pid.
+///
+/// # Errors
+/// Those of kill(2): ESRCH when the group is empty.
+pub fn kill_group(leader: Pid, number: signal::Signal) -> Result<(), Errno> {
+    let leader = libc::pid_t::try_from(leader).ok().filter(|&pid| pid > 1);
+    let leader = leader.ok_or(Errno::ESRCH)?;
+    // SAFETY: kill takes no pointer.
+    Errno::result(unsafe { libc::kill(-leader, number) }).map(drop)
+}
+
+/// pidfd_open(2): a descriptor that becomes readable when `pid` ends, and that no later process
+/// of the same number can take over. Linux 5.3.
+///
+/// # Errors
+/// ENOSYS before Linux 5.3 (callers probe instead); ESRCH when there is no such process.
+pub fn open_pidfd(pid: Pid) -> Result<OwnedFd, Errno> {
+    let flags: libc::c_uint = 0;
+    // SAFETY: pidfd_open takes no pointer.
+    let opened = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })?;
+    let number = i32::try_from(opened).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel just opened it for us (close-on-exec by definition).
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(owned)
+}
+
+/// pidfd_send_signal(2). Linux 5.1.
+///
+/// # Errors
+/// Those of pidfd_send_signal(2).
+pub fn kill_by_pidfd(pidfd: BorrowedFd<'_>, number: signal::Signal) -> Result<(), Errno> {
+    let no_facts: *const libc::siginfo_t = std::ptr::null();
+    let flags: libc::c_uint = 0;
+    let pidfd = pidfd.as_raw_fd();
+    // SAFETY: a null siginfo means "as kill(2)".
+    let done =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, number, no_facts, flags) };
+    Errno::result(done).map(drop)
+}
+
+/// getpid(2)
+#[must_use]
+pub fn our_pid() -> Pid {
+    nix::unistd::Pid::this().as_raw().unsigned_abs()
+}
+
+/// setsid(2): a session and a process group of its own.
+///
+/// # Errors
+/// EPERM when the caller leads a group already.
+pub fn new_session() -> Result<(), Errno> {
+    nix::unistd::setsid().map(drop)
+}
+
+/// setpgid(0, 0): a process group of its own in the same session.
+///
+/// # Errors
+/// Those of setpgid(2).
+pub fn new_group() -> Result<(), Errno> {
+    let own = nix::unistd::Pid::from_raw(0);
+    nix::unistd::setpgid(own, own)
+}

@@ -1,0 +1,84 @@
+//! The entry: `main` as the kernel calls it, and the command line in the kernel's own memory.
+//!
+//! Rust's own start-up is left out on purpose: it ignores SIGPIPE (which an exec'd program would
+//! inherit) and costs a resident process a few pages.
+
+use std::ffi::{CStr, c_char};
+
+/// The command line, `argv[0]` first. Not `Copy`: [`super::title::Title`] may write to the last
+/// word, so whoever gives the arguments away has no view of them left.
+#[derive(Debug)]
+pub struct Arguments {
+    words: &'static [*mut c_char],
+}
+
+impl Arguments {
+    /// # Safety
+    /// `count` and `words` are what the C runtime gave to `main`, taken once.
+    #[must_use]
+    pub unsafe fn from_main(count: i32, words: *mut *mut c_char) -> Self {
+        let count = usize::try_from(count).unwrap_or(0);
+        if words.is_null() || count == 0 {
+            return Self { words: &[] };
+        }
+        // SAFETY: argv holds argc pointers for the life of the process.
+        let words = unsafe { std::slice::from_raw_parts(words, count) };
+        Self { words }
+    }
+
+    /// The word at `index`; 0 is the program's own name.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&CStr> {
+        let word = self.words.get(index)?;
+        // SAFETY: the words of argv are NUL-terminated and live as long as the process.
+        Some(unsafe { CStr::from_ptr(*word) })
+    }
+
+    /// The word at `index` as bytes.
+    #[must_use]
+    pub fn bytes(&self, index: usize) -> Option<&[u8]> {
+        self.get(index).map(CStr::to_bytes)
+    }
+
+    /// All words from `index` on.
+    pub fn from(&self, index: usize) -> impl Iterator<Item = &CStr> {
+        (index..self.words.len()).filter_map(|index| self.get(index))
+    }
+
+    /// How many words there are, the program's name included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The same command line without its first word.
+    #[must_use]
+    pub fn without_first(self) -> Self {
+        Self { words: self.words.get(1..).unwrap_or_default() }
+    }
+
+    /// The last word's memory.
+    pub(super) fn into_last(self) -> Option<*mut c_char> {
+        self.words.last().copied()
+    }
+}
+
+/// Defines `main`, which hands the command line to `$run` and returns its exit code.
+#[macro_export]
+macro_rules! entry {
+    ($run:path) => {
+        /// The C entry point.
+        ///
+        /// # Safety
+        /// Called by the C runtime, with the command line.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn main(
+            count: ::core::ffi::c_int,
+            words: *mut *mut ::core::ffi::c_char,
+        ) -> ::core::ffi::c_int {
+            // SAFETY: these are main's own arguments, used once.
+            let arguments = unsafe { $crate::sys::start::Arguments::from_main(count, words) };
+            $run(arguments)
+        }
+    };
+}

@@ -1,0 +1,74 @@
+//! TAI64N labels: 12 bytes that name a moment, as 0.76 writes them (reference, section 0.5).
+//! Pure: the clock is the caller's.
+
+use core::time::Duration;
+
+/// The second label of 1970-01-01 00:00:00 UTC: 2^62 seconds, and the ten that TAI was ahead.
+/// There is no leap-second table.
+const EPOCH: u64 = (1 << 62) + 10;
+
+/// A moment, to the nanosecond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    /// TAI seconds, 2^62 at the start of 1970 TAI.
+    seconds: u64,
+    nanoseconds: u32,
+}
+
+impl Label {
+    /// The label of a moment of the wall clock. 0.76 has microseconds and puts itself in their
+    /// middle: every label ends in ...500 ns.
+    #[must_use]
+    pub fn of_unix(time: Duration) -> Self {
+        Self {
+            seconds: EPOCH.wrapping_add(time.as_secs()),
+            nanoseconds: time.subsec_micros() * 1000 + 500,
+        }
+    }
+
+    /// Big-endian seconds, then big-endian nanoseconds.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let (seconds, nanoseconds) = bytes.split_at_mut(8);
+        seconds.copy_from_slice(&self.seconds.to_be_bytes());
+        nanoseconds.copy_from_slice(&self.nanoseconds.to_be_bytes());
+        bytes
+    }
+
+    /// The label that stands in 12 bytes; any bytes are one.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 12]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        Self {
+            seconds: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            nanoseconds: u32::from_be_bytes([i, j, k, l]),
+        }
+    }
+
+    /// Whole seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
+    #[must_use]
+    pub fn seconds_until(self, now: Self) -> u64 {
+        now.seconds.saturating_sub(self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_what_0_76_writes() {
+        let label = Label::of_unix(Duration::new(935_467_455, 787_492_999));
+        assert_eq!(label.to_bytes(), *b"\x40\0\0\0\x37\xc2\x19\xc9\x2e\xf0\x2e\x94");
+        assert_eq!(Label::from_bytes(label.to_bytes()), label);
+    }
+
+    #[test]
+    fn a_label_in_the_future_is_no_seconds_away() {
+        let early = Label::of_unix(Duration::from_secs(10));
+        let late = Label::of_unix(Duration::from_secs(17));
+        assert_eq!(early.seconds_until(late), 7);
+        assert_eq!(late.seconds_until(early), 0);
+    }
+}

@@ -1,0 +1,113 @@
+//! svc, reference section 4.
+
+use crate::scratch::{Said, Scratch, only_ours};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+const USAGE: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
+                     a alarm, i interrupt, t term, k kill\n";
+
+/// A service directory whose control FIFO the test itself reads.
+fn feigned(scratch: &Scratch, name: &str) -> File {
+    scratch.directory_at(&format!("{name}/supervise"));
+    scratch.fifo(&format!("{name}/supervise/control"));
+    let control = scratch.path().join(format!("{name}/supervise/control"));
+    let nonblock = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    File::options().read(true).write(true).custom_flags(nonblock).open(control).unwrap()
+}
+
+fn received(control: &mut File) -> String {
+    let mut bytes = [0; 64];
+    let count = control.read(&mut bytes).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..count]).into_owned()
+}
+
+#[test]
+fn a_bad_option_is_named_and_then_all_options_are() {
+    let said = Scratch::new().run("svc", &["-dq"]);
+    let expected = format!("svc: illegal option -- q\n{USAGE}");
+    assert_eq!(said, Said { code: Some(100), out: String::new(), err: expected });
+}
+
+#[test]
+fn without_a_directory_it_does_nothing() {
+    assert_eq!(Scratch::new().run("svc", &[]), Said::exit(0));
+    assert_eq!(Scratch::new().run("svc", &["-u"]), Said::exit(0));
+}
+
+#[test]
+fn options_arrive_in_order_each_once_in_one_piece() {
+    let scratch = Scratch::new();
+    let (mut a, mut b) = (feigned(&scratch, "a"), feigned(&scratch, "b"));
+    assert_eq!(scratch.run("svc", &["-du", "-ddx", "--", "a", "b"]), Said::exit(0));
+    assert_eq!(received(&mut a), "dux");
+    assert_eq!(received(&mut b), "dux");
+    assert_eq!(scratch.run("svc", &["-udopchaitkx", "a"]), Said::exit(0));
+    assert_eq!(received(&mut a), "udopchaitkx");
+}
+
+#[test]
+fn the_first_directory_ends_the_options() {
+    let scratch = Scratch::new();
+    let mut control = feigned(&scratch, "a");
+    let expected = "svc: warning: unable to chdir to -d: file does not exist";
+    assert_eq!(scratch.run("svc", &["-u", "a", "-d"]), Said::complaint(0, expected));
+    assert_eq!(received(&mut control), "u");
+    let expected = "svc: warning: unable to chdir to -: file does not exist";
+    assert_eq!(scratch.run("svc", &["-"]), Said::complaint(0, expected));
+}
+
+#[test]
+fn every_directory_gets_its_turn_whatever_the_one_before_said() {
+    let scratch = Scratch::new();
+    scratch.directory_at("bare");
+    drop(feigned(&scratch, "stopped"));
+    let mut control = feigned(&scratch, "a");
+    let said = scratch.run("svc", &["-t", "none", "bare", "stopped", "a"]);
+    let expected = "svc: warning: unable to chdir to none: file does not exist\n\
+                    svc: warning: unable to control bare: file does not exist\n\
+                    svc: warning: unable to control stopped: supervise not running\n";
+    assert_eq!(said, Said { code: Some(0), out: String::new(), err: expected.into() });
+    assert_eq!(received(&mut control), "t");
+}
+
+#[test]
+fn without_options_it_still_looks_and_warns() {
+    let scratch = Scratch::new();
+    let mut control = feigned(&scratch, "a");
+    assert_eq!(scratch.run("svc", &["a"]), Said::exit(0));
+    assert_eq!(received(&mut control), "");
+    drop(control);
+    let expected = "svc: warning: unable to control a: supervise not running";
+    assert_eq!(scratch.run("svc", &["a"]), Said::complaint(0, expected));
+}
+
+#[test]
+fn a_planted_regular_file_is_not_written() {
+    if !only_ours("0.76 writes control bytes into a regular file named control") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.directory_at("a/supervise");
+    scratch.write("a/supervise/control", b"precious");
+    let expected = "svc: warning: unable to control a: supervise not running";
+    assert_eq!(scratch.run("svc", &["-d", "a"]), Said::complaint(0, expected));
+    assert_eq!(scratch.read("a/supervise/control"), "precious");
+}
+
+#[test]
+fn a_supervise_that_reads_late_still_gets_the_bytes() {
+    let scratch = Scratch::new();
+    let mut control = feigned(&scratch, "a");
+    while control.write(&[b'z'; 4096]).is_ok() {}
+    let mut sender = scratch.start("svc", &["-d", "a"]);
+    let mut last = Vec::new();
+    crate::scratch::wait_for("the byte behind a full FIFO", || {
+        let mut bytes = [0; 4096];
+        let count = control.read(&mut bytes).unwrap_or(0);
+        last.extend_from_slice(&bytes[..count]);
+        last.last() == Some(&b'd')
+    });
+    assert_eq!(sender.wait().unwrap().code(), Some(0));
+}
