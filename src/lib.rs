@@ -21,5 +21,6 @@ pub mod env;
 pub mod error;
 pub mod exec;
 pub mod service;
+pub mod supervise;
 pub mod sys;
 pub mod tai64n;

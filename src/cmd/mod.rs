@@ -1,6 +1,7 @@
 //! The commands: each file knows its usage, reads its arguments and makes one call into a room
 //! below; small commands live here whole.
 
+pub mod supervise;
 pub mod svc;
 pub mod svok;
 pub mod svstat;
@@ -23,7 +24,13 @@ pub struct Command {
 }
 
 /// Every command there is: the one list that the listing, the links and the tests go by.
-pub const COMMANDS: [Command; 3] = [
+pub const COMMANDS: [Command; 4] = [
+    Command {
+        name: "supervise",
+        usage: "supervise dir",
+        purpose: "start a service and start it again when it ends",
+        run: supervise::run,
+    },
     Command {
         name: "svc",
         usage: "svc [-udopchaitkx] dir ...",

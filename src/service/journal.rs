@@ -47,6 +47,8 @@ pub struct Record {
     pub exit_requested: bool,
     /// Whether the service was paused by `p`.
     pub is_paused: bool,
+    /// Whether a start was due and had not happened yet.
+    pub start_owed: bool,
     /// Whether this supervise has left after `x`: its successor starts as if it were the first.
     pub left_cleanly: bool,
     /// How the service last ended, where that is known.
@@ -223,13 +225,14 @@ impl Slot {
             u8::from(record.exit_requested),
             u8::from(record.is_paused),
             u8::from(record.left_cleanly),
+            u8::from(record.start_owed),
+            0,
         ]);
         fields.put(&match record.last_end {
             None => [0, 0],
             Some(End::Code(code)) => [1, code],
             Some(End::Killed(signal)) => [2, signal],
         });
-        fields.put(&[0, 0]);
         fields.number(record.starts);
         fields.put(&record.label.to_bytes());
         fields.put(&record.started.subsec_nanos().to_le_bytes());
@@ -264,7 +267,7 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         Some(Identity { pid, start: fields.number()? })
     };
     let (supervise, service) = (identity()?, identity()?);
-    let [want, exit, paused, left, how, number, _, _]: [u8; 8] = fields.take()?;
+    let [want, exit, paused, left, owed, _, how, number]: [u8; 8] = fields.take()?;
     let last_end = match how {
         1 => Some(End::Code(number)),
         2 => Some(End::Killed(number)),
@@ -280,6 +283,7 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         exit_requested: exit != 0,
         is_paused: paused != 0,
         left_cleanly: left != 0,
+        start_owed: owed != 0,
         last_end,
         starts,
         label,

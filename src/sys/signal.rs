@@ -4,7 +4,7 @@
 //! anywhere. A child gets default dispositions and an empty mask before it execs.
 
 use super::Errno;
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal as Name, signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal as Name, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use signal_hook::consts;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -33,7 +33,7 @@ impl Signals {
         let mut set = SigSet::empty();
         for &number in wanted {
             set.add(Name::try_from(number)?);
-            set_disposition(number, SigHandler::SigDfl);
+            set_disposition(number, Disposition::Default);
         }
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set), None)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
@@ -69,24 +69,36 @@ pub fn restore(mask: &SigSet) {
 
 /// Default disposition for every signal, then an empty mask: what a program we start gets.
 pub fn all_default() {
-    for number in 1..=libc::SIGRTMAX() {
-        set_disposition(number, SigHandler::SigDfl);
+    for number in 1..=LAST {
+        set_disposition(number, Disposition::Default);
     }
     restore(&SigSet::empty());
 }
 
 /// Ignores SIGPIPE: a lost reader of our messages must not end a daemon, or svc.
 pub fn ignore_broken_pipes() {
-    set_disposition(SIGPIPE, SigHandler::SigIgn);
+    set_disposition(SIGPIPE, Disposition::Ignore);
 }
 
-fn set_disposition(number: Signal, handler: SigHandler) {
-    if let Ok(name) = Name::try_from(number) {
-        // SAFETY: SIG_DFL and SIG_IGN run no code of ours in a handler.
-        let _ = unsafe { signal(name, handler) };
-    } else if number >= 32 {
-        let default = libc::SIG_DFL;
-        // SAFETY: as above; nix has no name for real-time signals.
-        let _ = unsafe { libc::signal(number, default) };
-    }
+/// The highest signal number of Linux on x86-64.
+const LAST: Signal = 64;
+
+enum Disposition {
+    Default,
+    Ignore,
+}
+
+fn set_disposition(number: Signal, handler: Disposition) {
+    // As the kernel has it: handler, flags, restorer, mask. The C library keeps two signals to
+    // itself and would leave an inherited "ignore" there.
+    let handler: usize = match handler {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
+    let action: [usize; 4] = [handler, 0, 0, 0];
+    let no_old = std::ptr::null_mut::<[usize; 4]>();
+    let mask_size: usize = 8;
+    let call = libc::SYS_rt_sigaction;
+    // SAFETY: `action` is a whole kernel sigaction; no code of ours runs in a handler.
+    let _ = unsafe { libc::syscall(call, number, &raw const action, no_old, mask_size) };
 }

@@ -6,11 +6,14 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    clippy::unwrap_used
+    clippy::unwrap_used,
+    // Whoever the test kills is reaped when the test run ends.
+    clippy::zombie_processes
 )]
 
 mod multicall;
 mod scratch;
+mod supervise;
 mod svc;
 mod svok;
 mod svstat;

@@ -2,11 +2,10 @@
 //! that no process outlives it.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -260,9 +259,18 @@ pub fn stays(what: &str, length: Duration, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// All that a child wrote to its piped stdout.
-pub fn output_of(child: &mut Child) -> String {
-    let mut text = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    text
+/// How a child ended, once it has.
+pub fn end_of(child: &mut Child) -> ExitStatus {
+    let mut end = None;
+    wait_for("the end of a process", || {
+        end = child.try_wait().unwrap();
+        end.is_some()
+    });
+    end.unwrap()
+}
+
+/// Sends a signal by its name.
+pub fn kill(pid: u32, name: &str) {
+    let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal).unwrap();
 }

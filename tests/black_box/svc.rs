@@ -109,5 +109,5 @@ fn a_supervise_that_reads_late_still_gets_the_bytes() {
         last.extend_from_slice(&bytes[..count]);
         last.last() == Some(&b'd')
     });
-    assert_eq!(sender.wait().unwrap().code(), Some(0));
+    assert_eq!(crate::scratch::end_of(&mut sender).code(), Some(0));
 }

@@ -1,0 +1,55 @@
+//! The two-step start: the child waits until its parent has recorded it, so that no service ever
+//! runs unrecorded. If the parent dies before that, the child leaves without having exec'd.
+
+use crate::error::{Exit, Program};
+use crate::service;
+use crate::sys::process::{self, Environment, Pid, Side};
+use crate::sys::{Errno, descriptor, signal};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A forked child that waits for its release.
+#[derive(Debug)]
+pub struct Held {
+    /// Its pid.
+    pub pid: Pid,
+    gate: OwnedFd,
+}
+
+/// Forks a child that will exec `./run`, in a session of its own if `own_session`.
+///
+/// # Errors
+/// Those of pipe2(2) and fork(2).
+pub fn hold(program: Program, name: &[u8], own_session: bool) -> Result<Held, Errno> {
+    let (wait, gate) = descriptor::pipe()?;
+    match process::fork()? {
+        Side::Parent(pid) => Ok(Held { pid, gate }),
+        Side::Child => {
+            drop(gate);
+            become_service(program, name, own_session, wait)
+        }
+    }
+}
+
+impl Held {
+    /// Lets the child exec.
+    pub fn release(self) {
+        // It can fail only if the child is dead, and that will be seen soon enough.
+        let _ = descriptor::write(self.gate.as_fd(), b"!");
+    }
+}
+
+/// The child: dispositions first, the mask second (no signal may meet a disposition of our
+/// parent's), then the wait and the exec.
+fn become_service(program: Program, name: &[u8], own_session: bool, wait: OwnedFd) -> ! {
+    signal::all_default();
+    if descriptor::read(wait.as_fd(), &mut [0]) != Ok(1) {
+        process::leave(Exit::SYSTEM.number());
+    }
+    if own_session {
+        // A fresh child leads no group: this cannot fail.
+        let _ = process::new_session();
+    }
+    let error = process::exec(service::RUN, &[service::RUN], &Environment::Inherited);
+    let exit = program.fatal_because(&[b"unable to start ", name, b"/run"], error);
+    process::leave(exit.number())
+}
