@@ -96,7 +96,7 @@ fn all_48_combinations_say_what_the_table_says() {
                 for want in [b'u', b'd', 0, b'z'] {
                     let rest = [&pid.to_le_bytes()[..], &[paused, want]].concat();
                     let is_up = pid != 0;
-                    // The clock may tick between writing and reading.
+                    // The clock may tick in between, and time(2) lags behind it by a moment.
                     let line = |seconds| {
                         let mut line = String::from("a: ");
                         line += if is_up { "up (pid 4000000000) " } else { "down " };
@@ -110,7 +110,7 @@ fn all_48_combinations_say_what_the_table_says() {
                     };
                     feigned.status(1000, &rest);
                     let said = feigned.says();
-                    assert!(said == line(1000) || said == line(1001), "{said}");
+                    assert!([999, 1000, 1001].map(line).contains(&said), "{said}");
                 }
             }
         }
