@@ -1,4 +1,5 @@
 //! The house rules of the project, held against the sources.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod manual;
 mod rules;
