@@ -13,10 +13,21 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 /// answered about a file that is there outlives "file does not exist".
 #[must_use]
 pub fn run(name: &CStr, arguments: &[&CStr], environment: &Environment<'_>) -> Errno {
+    let path = env::value("PATH").unwrap_or_else(|| DEFAULT_PATH.to_vec());
+    run_on(&path, name, arguments, environment)
+}
+
+/// As [`run`], looked up on `path`.
+#[must_use]
+pub fn run_on(
+    path: &[u8],
+    name: &CStr,
+    arguments: &[&CStr],
+    environment: &Environment<'_>,
+) -> Errno {
     if name.to_bytes().contains(&b'/') {
         return exec(name, arguments, environment);
     }
-    let path = env::value("PATH").unwrap_or_else(|| DEFAULT_PATH.to_vec());
     let mut remembered = Errno::ENOENT;
     for directory in path.split(|&byte| byte == b':') {
         let directory = if directory.is_empty() { b"." } else { directory };

@@ -22,5 +22,6 @@ pub mod error;
 pub mod exec;
 pub mod service;
 pub mod supervise;
+pub mod svscan;
 pub mod sys;
 pub mod tai64n;

@@ -1,9 +1,13 @@
 //! The commands: each file knows its usage, reads its arguments and makes one call into a room
 //! below; small commands live here whole.
 
+pub mod fghack;
+pub mod readproctitle;
 pub mod supervise;
 pub mod svc;
 pub mod svok;
+pub mod svscan;
+pub mod svscanboot;
 pub mod svstat;
 
 use crate::args::last_part;
@@ -24,7 +28,19 @@ pub struct Command {
 }
 
 /// Every command there is: the one list that the listing, the links and the tests go by.
-pub const COMMANDS: [Command; 4] = [
+pub const COMMANDS: [Command; 8] = [
+    Command {
+        name: "svscanboot",
+        usage: "svscanboot [--fallback] [dir]",
+        purpose: "run svscan, and show its messages in the process list",
+        run: svscanboot::run,
+    },
+    Command {
+        name: "svscan",
+        usage: "svscan [--stop-on-term] [dir]",
+        purpose: "start and keep the services of a scan directory",
+        run: svscan::run,
+    },
     Command {
         name: "supervise",
         usage: "supervise dir",
@@ -48,6 +64,18 @@ pub const COMMANDS: [Command; 4] = [
         usage: "svstat [dir ...]",
         purpose: "print whether services are up, and since when",
         run: svstat::run,
+    },
+    Command {
+        name: "fghack",
+        usage: "fghack child",
+        purpose: "stay in the foreground for a daemon that will not",
+        run: fghack::run,
+    },
+    Command {
+        name: "readproctitle",
+        usage: "readproctitle arg ... dots",
+        purpose: "show the last bytes of its input in the process list",
+        run: readproctitle::run,
     },
 ];
 

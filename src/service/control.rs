@@ -1,6 +1,6 @@
-//! `supervise/control`: the FIFO that carries control bytes to a supervise.
+//! `control`: the FIFO that carries control bytes to a daemon, in `supervise/` of a service
+//! directory to its supervise, in `.svscan/` of a scan directory to its svscan.
 
-use super::records::Records;
 use crate::sys::descriptor::{self, Purpose, open};
 use crate::sys::file::{self, Kind};
 use crate::sys::{Errno, clock, directory, poll};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// How long a sender waits for room in the FIFO of a supervise that does not read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// supervise's side of the FIFO.
+/// The daemon's side of the FIFO.
 #[derive(Debug)]
 pub struct Listener {
     read: OwnedFd,
@@ -28,13 +28,13 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Makes the FIFO if need be and opens both ends.
+    /// Makes FIFO `control` in directory `records` if need be and opens both ends.
     ///
     /// # Errors
     /// The open that failed; EEXIST for something in its place that is no FIFO.
-    pub fn open(records: &Records) -> Result<Self, ListenError> {
+    pub fn open(records: BorrowedFd<'_>) -> Result<Self, ListenError> {
         let read = fifo(records, b"control").map_err(ListenError::Read)?;
-        let write = open(records.as_fd(), b"control", Purpose::WriteNoLink);
+        let write = open(records, b"control", Purpose::WriteNoLink);
         Ok(Self { read, _write: write.map_err(ListenError::Write)? })
     }
 
@@ -56,9 +56,9 @@ impl AsFd for Listener {
 }
 
 /// Makes FIFO `name` (0600) if it is not there, opens it to read and makes sure it is one.
-pub(super) fn fifo(records: &Records, name: &[u8]) -> Result<OwnedFd, Errno> {
-    let made = directory::make_fifo(records.as_fd(), name, 0o600);
-    let read = open(records.as_fd(), name, Purpose::ReadNoLink)?;
+pub(super) fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let made = directory::make_fifo(records, name, 0o600);
+    let read = open(records, name, Purpose::ReadNoLink)?;
     if file::facts_of(read.as_fd())?.kind != Kind::Fifo {
         return Err(made.err().unwrap_or(Errno::EEXIST));
     }
@@ -76,14 +76,34 @@ pub struct Sender {
 /// # Errors
 /// ENXIO when no supervise listens (or no FIFO stands there); those of openat(2).
 pub fn connect(directory: BorrowedFd<'_>) -> Result<Sender, Errno> {
-    let write = open(directory, b"supervise/control", Purpose::Write)?;
+    connect_at(directory, b"supervise/control")
+}
+
+/// Opens the control FIFO at `path` below `directory` to send.
+pub(super) fn connect_at(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Sender, Errno> {
+    let write = open(directory, path, Purpose::Write)?;
     if file::facts_of(write.as_fd())?.kind != Kind::Fifo {
         return Err(Errno::ENXIO);
     }
     Ok(Sender { write })
 }
 
+impl AsFd for Sender {
+    /// Its poll shows an error once the daemon is gone.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.write.as_fd()
+    }
+}
+
 impl Sender {
+    /// Sends `bytes` in one piece if there is room for them now.
+    ///
+    /// # Errors
+    /// EAGAIN when there is none; those of write(2).
+    pub fn offer(&self, bytes: &[u8]) -> Result<(), Errno> {
+        descriptor::write(self.write.as_fd(), bytes).map(drop)
+    }
+
     /// Sends `bytes` in one piece, waiting for room if the FIFO is full, at most ten seconds.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //! writes, and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
 //! section 3.2), and `journal`. supervise works relative to one descriptor of that directory
 //! ([`records`]); svc, svok, svstat and svscan come from outside, relative to the service
-//! directory. Manual page: service(7).
+//! directory. The records of a scan directory, `.svscan`, stand in [`scan`]. Manual pages: service(7),
+//! scandir(7).
 
 pub mod control;
 pub mod journal;
@@ -12,6 +13,7 @@ pub mod lock;
 pub mod presence;
 pub mod records;
 pub mod request;
+pub mod scan;
 pub mod status;
 
 use crate::sys::{Errno, file};

@@ -3,14 +3,14 @@
 use super::records::Records;
 use crate::sys::Errno;
 use crate::sys::descriptor::{Purpose, open};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Says that a supervise runs here for as long as the descriptor is open.
 ///
 /// # Errors
 /// Those of openat(2); EEXIST for something in its place that is no FIFO.
 pub fn announce(records: &Records) -> Result<OwnedFd, Errno> {
-    super::control::fifo(records, b"ok")
+    super::control::fifo(records.as_fd(), b"ok")
 }
 
 /// Looks for a supervise of the service in `directory`: a descriptor whose poll shows an error

@@ -82,7 +82,7 @@ impl<'a> Driver<'a> {
         let lock = lock::acquire(&records).map_err(unlocked)?;
         let (journal, finding) = open_journal(name, &records);
         let memory = recall(name, finding, marked_down);
-        let control = Listener::open(&records).map_err(|error| match error {
+        let control = Listener::open(records.as_fd()).map_err(|error| match error {
             ListenError::Read(error) => {
                 fatal(&[b"unable to read ", name, b"/supervise/control"], error)
             }

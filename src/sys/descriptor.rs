@@ -149,23 +149,20 @@ pub fn standard(number: u8) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(i32::from(number.min(2))) }
 }
 
-/// Takes over descriptor `number` if it is open, as handed down by the program before us.
+/// Takes over descriptor `number`, handed down by the program before us, if `is_it` says that it
+/// is what we look for; it is close-on-exec from then on.
 #[must_use]
-pub fn inherited(number: i32) -> Option<OwnedFd> {
-    // SAFETY: F_GETFD on a closed number answers EBADF and touches nothing.
+pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Option<OwnedFd> {
+    // SAFETY: on a closed number every call answers EBADF and touches nothing.
     let probe = unsafe { BorrowedFd::borrow_raw(number) };
     fcntl(probe, FcntlArg::F_GETFD).ok()?;
+    if !is_it(probe) {
+        return None;
+    }
+    fcntl(probe, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
     // SAFETY: the number is open and was opened by our parent: nothing else here owns it.
     let owned = unsafe { OwnedFd::from_raw_fd(number) };
     Some(owned)
-}
-
-/// Marks `descriptor` close-on-exec.
-///
-/// # Errors
-/// Those of fcntl(2).
-pub fn close_on_exec(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
-    fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map(drop)
 }
 
 /// Fills each of 0, 1, 2 that is closed with /dev/null, close-on-exec: our own descriptors never

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod directory;
 pub mod file;
+pub mod holders;
 pub mod inotify;
 pub mod limit;
 pub mod lock;

@@ -30,10 +30,21 @@ impl Signals {
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
     pub fn listen(wanted: &[Signal]) -> Result<Self, Errno> {
+        for &number in wanted {
+            set_disposition(number, Disposition::Default);
+        }
+        Self::block(wanted)
+    }
+
+    /// Blocks `wanted`, unblocks all others, and opens a signalfd for them; dispositions stay as
+    /// they are, for a child that shall get them back.
+    ///
+    /// # Errors
+    /// Those of sigprocmask(2) and signalfd4(2).
+    pub fn block(wanted: &[Signal]) -> Result<Self, Errno> {
         let mut set = SigSet::empty();
         for &number in wanted {
             set.add(Name::try_from(number)?);
-            set_disposition(number, Disposition::Default);
         }
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set), None)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;

@@ -1,0 +1,14 @@
+//! svscan: starts a supervise for every service in a directory. Contract: svscan(8), reference
+//! section 1. It has no usage text: further arguments are ignored.
+
+use crate::error::Exit;
+use crate::svscan::driver::{self, Options};
+use crate::sys::start::Arguments;
+
+/// Runs svscan.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let stop_on_term = arguments.bytes(1) == Some(b"--stop-on-term");
+    let directory = arguments.bytes(if stop_on_term { 2 } else { 1 });
+    driver::run(Options { directory, stop_on_term })
+}

@@ -1,0 +1,113 @@
+//! `.svscan` in a scan directory, ours alone (0700): `lock`, one svscan per scan directory;
+//! `control`, its control FIFO; `stopped`, the mark of an orderly stop. 0.76 skips the name for
+//! its dot. An addition of ours. Manual page: scandir(7).
+
+use super::control::{self, ListenError, Listener, Sender};
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::file::{self, Kind};
+use crate::sys::{Errno, clock, directory, lock, poll, proc};
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+
+const NAME: &[u8] = b".svscan";
+/// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
+const GRACE: Duration = Duration::from_millis(100);
+/// Where svscanboot hands the held lock to svscan.
+pub const LOCK_NUMBER: i32 = 3;
+/// The control byte that asks for the orderly stop; a second one hurries it.
+pub const STOP: &[u8] = b"t";
+
+/// The open `.svscan` directory of the current directory.
+#[derive(Debug)]
+pub struct ScanRecords {
+    descriptor: OwnedFd,
+}
+
+impl ScanRecords {
+    /// Opens `.svscan` in the current directory, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// Those of mkdir(2) and open(2); EPERM for one that is another user's or open to others.
+    pub fn open_or_make() -> Result<Self, Errno> {
+        match directory::make(HERE, NAME, 0o700) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(error) => return Err(error),
+        }
+        let descriptor = open(HERE, NAME, Purpose::DirectoryNoLink)?;
+        let facts = file::facts_of(descriptor.as_fd())?;
+        if facts.owner != file::our_user() || facts.mode & 0o022 != 0 {
+            return Err(Errno::EPERM);
+        }
+        Ok(Self { descriptor })
+    }
+
+    /// Takes the lock: the one that svscanboot handed down, or else a new one.
+    ///
+    /// # Errors
+    /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
+    pub fn acquire(&self) -> Result<OwnedFd, Errno> {
+        let file = open(self.descriptor.as_fd(), b"lock", Purpose::AppendNoLink)?;
+        let facts = file::facts_of(file.as_fd())?;
+        let handed_down = descriptor::inherited(LOCK_NUMBER, |other| {
+            file::facts_of(other)
+                .is_ok_and(|other| (other.device, other.inode) == (facts.device, facts.inode))
+        });
+        let file = handed_down.unwrap_or(file);
+        let until = clock::monotonic().saturating_add(GRACE);
+        loop {
+            match lock::take(file.as_fd()) {
+                Err(Errno::EAGAIN) if clock::monotonic() < until => {
+                    poll::pause(Duration::from_millis(5));
+                }
+                other => return other.map(|()| file),
+            }
+        }
+    }
+
+    /// Listens for control bytes.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub fn listen(&self) -> Result<Listener, Errno> {
+        Listener::open(self.descriptor.as_fd()).map_err(|error| match error {
+            ListenError::Read(error) | ListenError::Write(error) => error,
+        })
+    }
+
+    /// Opens the control FIFO of the svscan that runs here. Its poll shows an error as soon as
+    /// that svscan is gone.
+    ///
+    /// # Errors
+    /// ENXIO when none runs; those of openat(2).
+    pub fn connect(&self) -> Result<Sender, Errno> {
+        control::connect_at(self.descriptor.as_fd(), b"control")
+    }
+
+    /// Marks that the scan was stopped in order, in this boot.
+    ///
+    /// # Errors
+    /// Those of openat(2) and write(2).
+    pub fn mark_stopped(&self) -> Result<(), Errno> {
+        self.remove_mark();
+        let mark = open(self.descriptor.as_fd(), b"stopped", Purpose::New(0o600))?;
+        descriptor::write(mark.as_fd(), &proc::boot()).map(drop)
+    }
+
+    /// Whether the scan was stopped in order in this boot, and not started since.
+    #[must_use]
+    pub fn is_marked_stopped(&self) -> bool {
+        let Ok(mark) = open(self.descriptor.as_fd(), b"stopped", Purpose::ReadNoLink) else {
+            return false;
+        };
+        let mut boot = [0; 16];
+        let is_file = file::facts_of(mark.as_fd()).is_ok_and(|facts| facts.kind == Kind::Regular);
+        is_file
+            && descriptor::read(mark.as_fd(), &mut boot) == Ok(boot.len())
+            && boot == proc::boot()
+    }
+
+    /// Removes the mark: the scan is wanted.
+    pub fn remove_mark(&self) {
+        let _ = directory::remove(self.descriptor.as_fd(), b"stopped");
+    }
+}

@@ -1,0 +1,421 @@
+//! The loop of svscan: waits for a change in the scan directory, the end of a supervise, a
+//! signal or a moment, looks at the directory and performs the plan. Nothing that happens ends
+//! it: trouble is a warning, a pause and another try.
+
+use super::entry::{Conditions, Entry, LogPipe, Supervise};
+use super::filling::Filling;
+use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
+use super::stop::{self, Stop};
+use crate::error::{Exit, Program};
+use crate::service::control::Listener;
+use crate::service::scan::{STOP, ScanRecords};
+use crate::service::{self};
+use crate::sys::descriptor::{self, HERE};
+use crate::sys::file::{self, Kind};
+use crate::sys::inotify::{Event, Watch, Watcher};
+use crate::sys::limit::OpenFiles;
+use crate::sys::process::{self, End, Pid};
+use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGINT, SIGTERM, Signals};
+use crate::sys::{Errno, clock, directory, poll};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+const SVSCAN: Program = Program::daemon("svscan");
+/// More descriptors than any kernel of today allows by default (fs.nr_open).
+const MANY_FILES: u64 = 1 << 20;
+
+/// How svscan was started.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The scan directory as the user typed it; none for the current one.
+    pub directory: Option<&'a [u8]>,
+    /// Whether TERM and INT mean the orderly stop, as they do for process 1.
+    pub stop_on_term: bool,
+}
+
+/// Scans until it is stopped.
+#[must_use]
+pub fn run(options: Options<'_>) -> Exit {
+    match Driver::begin(options) {
+        Ok(mut driver) => driver.attend(),
+        Err(exit) => exit,
+    }
+}
+
+struct Driver {
+    entries: BTreeMap<Identity, Entry>,
+    children: BTreeMap<Pid, (Identity, Side)>,
+    given: Conditions,
+    signals: Signals,
+    watcher: Option<Watcher>,
+    scan_watch: Option<Watch>,
+    filling: Filling,
+    records: Option<ScanRecords>,
+    control: Option<Listener>,
+    _lock: Option<OwnedFd>,
+    next_tick: Duration,
+    /// Something changed: look before the tick.
+    look_now: bool,
+    stop: Option<Stop>,
+}
+
+impl Driver {
+    fn begin(options: Options<'_>) -> Result<Self, Exit> {
+        descriptor::fill_standard();
+        signal::ignore_broken_pipes();
+        if let Some(name) = options.directory
+            && let Err(error) = directory::change(name)
+        {
+            return Err(SVSCAN.fatal_because(&[b"unable to chdir to ", name], error));
+        }
+        let stops_in_order = options.stop_on_term || process::our_pid() == 1;
+        let wanted: &[signal::Signal] =
+            if stops_in_order { &[SIGCHLD, SIGALRM, SIGTERM, SIGINT] } else { &[SIGCHLD, SIGALRM] };
+        let signals = Signals::listen(wanted)
+            .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
+        let (records, control, lock) = take_place(options.directory)?;
+        let watcher = Watcher::new().ok();
+        let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(b".").ok());
+        Ok(Self {
+            entries: BTreeMap::new(),
+            children: BTreeMap::new(),
+            given: Conditions { limit: raise_limit(), own_group: stops_in_order },
+            signals,
+            watcher,
+            scan_watch,
+            filling: Filling::default(),
+            records,
+            control,
+            _lock: lock,
+            next_tick: clock::monotonic(),
+            look_now: true,
+            stop: None,
+        })
+    }
+
+    fn attend(&mut self) -> Exit {
+        loop {
+            self.reap();
+            self.reap_adopted();
+            if let Some(exit) = self.go_on_stopping() {
+                return exit;
+            }
+            let now = clock::monotonic();
+            let is_tick = now >= self.next_tick;
+            if self.stop.is_none() && (self.look_now || is_tick) {
+                if is_tick {
+                    self.next_tick = now.saturating_add(TICK);
+                }
+                self.look_now = false;
+                self.pass(is_tick);
+            }
+            self.wait();
+        }
+    }
+
+    /// Looks at the directory and does what follows. Only ticks complain about entries, as often
+    /// as 0.76 does, however many changes there are between them.
+    fn pass(&mut self, is_tick: bool) {
+        let names = match directory::names() {
+            Ok(names) => names,
+            Err(error) => {
+                return SVSCAN.warning_because(&[b"unable to read directory"], error);
+            }
+        };
+        // Whatever was made before the listing was read is known as such by now.
+        self.take_events();
+        let mut seen = Vec::with_capacity(names.len());
+        for name in names {
+            if name.first() == Some(&b'.') {
+                continue;
+            }
+            match file::facts(HERE, &name) {
+                Ok(facts) if facts.kind == Kind::Directory => {
+                    let identity = Identity { device: facts.device, inode: facts.inode };
+                    let is_filling = self
+                        .watcher
+                        .as_ref()
+                        .is_some_and(|watcher| self.filling.holds(watcher, &name));
+                    seen.push(Seen { name, identity, is_filling });
+                }
+                Ok(_) => {}
+                Err(error) if is_tick => {
+                    SVSCAN.warning_because(&[b"unable to stat ", &name], error);
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some(watcher) = &self.watcher {
+            self.filling.keep_only(watcher, |name| seen.iter().any(|seen| seen.name == name));
+        }
+        let held: Vec<_> =
+            self.entries.iter().map(|(identity, entry)| entry.held(*identity)).collect();
+        for action in plan(&seen, &held, clock::monotonic()) {
+            match action {
+                Action::Hold(identity, name) => self.hold(identity, name, is_tick),
+                Action::Start(identity, side, name) => {
+                    if let Some(mut entry) = self.entries.remove(&identity) {
+                        entry.name = name;
+                        self.start(identity, &mut entry, side);
+                        self.entries.insert(identity, entry);
+                    }
+                }
+                Action::Forget(identity) => drop(self.entries.remove(&identity)),
+            }
+        }
+    }
+
+    fn hold(&mut self, identity: Identity, name: Vec<u8>, is_tick: bool) {
+        let complain = |text: &[&[u8]], error| {
+            if is_tick {
+                SVSCAN.warning_because(text, error);
+            }
+        };
+        let has_logger = match service::has_logger(HERE, &name) {
+            Ok(has_logger) => has_logger,
+            Err(error) => return complain(&[b"unable to stat ", &name, b"/log"], error),
+        };
+        let pipe = match has_logger.then(descriptor::pipe).transpose() {
+            Ok(pipe) => pipe.map(|(read, write)| LogPipe { read, write: Some(write) }),
+            Err(error) => return complain(&[b"unable to create pipe for ", &name], error),
+        };
+        let idle = || Supervise::Idle(Duration::ZERO, None);
+        let log = has_logger.then(idle);
+        let mut entry = Entry { name, pipe, main: idle(), log };
+        self.start(identity, &mut entry, Side::Main);
+        if has_logger {
+            self.start(identity, &mut entry, Side::Log);
+        }
+        self.entries.insert(identity, entry);
+    }
+
+    fn start(&mut self, identity: Identity, entry: &mut Entry, side: Side) {
+        start(&mut self.children, self.given, self.next_tick, identity, entry, side);
+    }
+
+    /// Takes note of every child that ended; as process 1 also of strangers.
+    fn reap(&mut self) {
+        while let Some((pid, end)) = process::reap_any() {
+            let Some((identity, side)) = self.children.remove(&pid) else { continue };
+            let ending = match end {
+                End::Code(0) => Ending::Left,
+                End::Code(_) => Ending::Failed,
+                End::Killed(_) => Ending::Killed,
+            };
+            let tick = self.next_tick;
+            let Some(entry) = self.entries.get_mut(&identity) else { continue };
+            self.look_now = true;
+            // One that gave up at once while another listens: that one is the service's.
+            let running = match ending {
+                Ending::Failed => entry.find_running(side),
+                Ending::Killed | Ending::Left => None,
+            };
+            if let Some(supervise) = entry.side(side) {
+                let now = clock::monotonic();
+                let started = match supervise {
+                    Supervise::Child(_, started) => *started,
+                    Supervise::Idle(..) | Supervise::Adopted(_) => now,
+                };
+                *supervise = match running {
+                    Some(presence) => Supervise::Adopted(presence),
+                    None => Supervise::Idle(next_start(ending, started, now, tick), Some(ending)),
+                };
+            }
+        }
+    }
+
+    /// Takes note of adopted supervises that ended.
+    fn reap_adopted(&mut self) {
+        let tick = self.next_tick;
+        for entry in self.entries.values_mut() {
+            for side in [Side::Main, Side::Log] {
+                let Some(Supervise::Adopted(presence)) = entry.side(side) else { continue };
+                let mut watched = [poll::broken(presence.as_fd())];
+                let _ = poll::wait(&mut watched, Some(Duration::ZERO));
+                if !watched.iter().any(poll::found) {
+                    continue;
+                }
+                self.look_now = true;
+                let ending = entry.unseen_ending(side);
+                if let Some(supervise) = entry.side(side) {
+                    let now = clock::monotonic();
+                    let from = next_start(ending, Duration::ZERO, now, tick);
+                    *supervise = Supervise::Idle(from, Some(ending));
+                }
+            }
+        }
+    }
+
+    /// The next moment at which something is due.
+    fn next_moment(&self) -> Duration {
+        let idle = |supervise: &Supervise| match supervise.standing() {
+            Standing::Idle(from) => Some(from),
+            Standing::Running => None,
+        };
+        // A start that is due has had its pass: what that did not start has to wait for a change.
+        let now = clock::monotonic();
+        let starts = self
+            .entries
+            .values()
+            .flat_map(|entry| [idle(&entry.main), entry.log.as_ref().and_then(idle)])
+            .flatten()
+            .filter(|from| *from > now);
+        starts.chain(self.filling.next_look()).chain([self.next_tick]).min().unwrap_or(now)
+    }
+
+    fn wait(&mut self) {
+        let until = match &self.stop {
+            Some(_) => clock::monotonic().saturating_add(stop::LOOK),
+            None if self.look_now => Duration::ZERO,
+            None => self.next_moment(),
+        };
+        let mut watched = vec![poll::readable(self.signals.as_fd())];
+        watched.extend(self.watcher.as_ref().map(|watcher| poll::readable(watcher.as_fd())));
+        watched.extend(self.control.as_ref().map(|control| poll::readable(control.as_fd())));
+        let adopted =
+            self.entries.values().flat_map(|entry| [Some(&entry.main), entry.log.as_ref()]);
+        watched.extend(adopted.flatten().filter_map(|supervise| match supervise {
+            Supervise::Adopted(presence) => Some(poll::broken(presence.as_fd())),
+            Supervise::Idle(..) | Supervise::Child(..) => None,
+        }));
+        if poll::wait(&mut watched, Some(until)).is_err() {
+            // Only for want of memory: it may come back.
+            poll::pause(Duration::from_secs(1));
+        }
+        self.look_now |= clock::monotonic() >= until;
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                SIGTERM | SIGINT => self.ask_to_stop(),
+                SIGALRM => self.look_now = true,
+                _ => {}
+            }
+        }
+        self.take_events();
+        while let Some(byte) = self.control.as_ref().and_then(Listener::next) {
+            if STOP.contains(&byte) {
+                self.ask_to_stop();
+            }
+        }
+    }
+
+    /// Takes what inotify has to say.
+    fn take_events(&mut self) {
+        let Some(watcher) = &self.watcher else { return };
+        loop {
+            let events = watcher.events();
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                match event {
+                    Event::DirectoryMade(watch, name) if Some(watch) == self.scan_watch => {
+                        self.filling.add(watcher, name);
+                    }
+                    Event::DirectoryMade(watch, _) | Event::Changed(watch) => {
+                        if !self.filling.touch(watch) {
+                            self.look_now = true;
+                        }
+                    }
+                    Event::Overflow => self.look_now = true,
+                }
+            }
+        }
+    }
+
+    fn ask_to_stop(&mut self) {
+        match &mut self.stop {
+            Some(stop) => stop.hurry(),
+            None => self.stop = Some(Stop::default()),
+        }
+    }
+
+    fn go_on_stopping(&mut self) -> Option<Exit> {
+        let stop = self.stop.as_mut()?;
+        let (children, given, tick) = (&mut self.children, self.given, self.next_tick);
+        let is_over = stop.advance(&mut self.entries, |identity, entry, side| {
+            start(children, given, tick, identity, entry, side);
+        });
+        if !is_over {
+            return None;
+        }
+        let survivors = stop.name_survivors(&self.entries);
+        if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
+            SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
+        }
+        Some(if survivors { Exit::SYSTEM } else { Exit::SUCCESS })
+    }
+}
+
+/// Starts one supervise, unless one is there that is not our child: that one is adopted.
+fn start(
+    children: &mut BTreeMap<Pid, (Identity, Side)>,
+    given: Conditions,
+    tick: Duration,
+    identity: Identity,
+    entry: &mut Entry,
+    side: Side,
+) {
+    if let Some(presence) = entry.find_running(side) {
+        if let Some(supervise) = entry.side(side) {
+            *supervise = Supervise::Adopted(presence);
+        }
+        return;
+    }
+    match entry.start(side, given, clock::monotonic()) {
+        Ok(pid) => {
+            children.insert(pid, (identity, side));
+        }
+        Err(error) => {
+            let text: &[&[u8]] = &[b"unable to fork for ", &entry.name, Entry::suffix(side)];
+            SVSCAN.warning_because(text, error);
+            if let Some(supervise) = entry.side(side) {
+                *supervise = Supervise::Idle(tick, None);
+            }
+        }
+    }
+}
+
+/// Raises our own limit on open files as far as we may, for two descriptors a logged service;
+/// the limit to give to children, if it is another one now.
+fn raise_limit() -> Option<OpenFiles> {
+    let found = OpenFiles::read().ok()?;
+    let many = found.hard.max(MANY_FILES);
+    let raised = OpenFiles { soft: many, hard: many }
+        .set()
+        .or_else(|_| OpenFiles { soft: found.hard, hard: found.hard }.set());
+    raised.ok().map(|()| found)
+}
+
+type Place = (Option<ScanRecords>, Option<Listener>, Option<OwnedFd>);
+
+/// Takes the scan directory for ourselves. Where no records can be made there is one warning, and
+/// svscan goes on as 0.76, alone or not.
+fn take_place(name: Option<&[u8]>) -> Result<Place, Exit> {
+    let (name, slash): (&[u8], &[u8]) = name.map_or((b"", b""), |name| (name, b"/"));
+    let warn = |what: &[u8], error| {
+        SVSCAN.warning_because(&[b"unable to ", what, name, slash, b".svscan"], error);
+    };
+    let records = match ScanRecords::open_or_make() {
+        Ok(records) => records,
+        Err(error) => {
+            warn(b"open ", error);
+            return Ok((None, None, None));
+        }
+    };
+    let lock = match records.acquire() {
+        Ok(lock) => Some(lock),
+        Err(Errno::EAGAIN) => {
+            let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
+            return Err(SVSCAN.fatal_because(text, Errno::EAGAIN));
+        }
+        Err(error) => {
+            warn(b"lock ", error);
+            None
+        }
+    };
+    records.remove_mark();
+    let control = records.listen();
+    let control = control.map_err(|error| warn(b"listen in ", error)).ok();
+    Ok((Some(records), control, lock))
+}

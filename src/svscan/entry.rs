@@ -1,0 +1,219 @@
+//! One held service: its name, its log pipe, and its two supervises. Knows how to start one of
+//! them and how to reach it.
+
+use super::plan::{Ending, Held, Identity, Side, Standing};
+use crate::error::{Exit, Program};
+use crate::exec;
+use crate::service::control::{self, Sender};
+use crate::service::{presence, status};
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::limit::OpenFiles;
+use crate::sys::process::{self, Environment, Pid};
+use crate::sys::{Errno, directory, file, proc, signal};
+use core::time::Duration;
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// The pipe between a service and its logger, held as long as the entry: restarting either end
+/// loses nothing.
+#[derive(Debug)]
+pub struct LogPipe {
+    /// What the logger reads.
+    pub read: OwnedFd,
+    /// What the service writes; given up in the orderly stop.
+    pub write: Option<OwnedFd>,
+}
+
+/// A supervise as svscan knows it.
+#[derive(Debug)]
+pub enum Supervise {
+    /// It does not run; it may be started from this moment on. How it ended, if it ever ran.
+    Idle(Duration, Option<Ending>),
+    /// It is our child, started at this moment.
+    Child(Pid, Duration),
+    /// It was there before us: its presence, which breaks when it ends.
+    Adopted(OwnedFd),
+}
+
+impl Supervise {
+    /// How it stands, for the plan.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self {
+            Self::Idle(from, _) => Standing::Idle(*from),
+            Self::Child(..) | Self::Adopted(_) => Standing::Running,
+        }
+    }
+}
+
+/// A held service.
+#[derive(Debug)]
+pub struct Entry {
+    /// The name it was last seen under.
+    pub name: Vec<u8>,
+    /// The pipe to its logger, if it has one.
+    pub pipe: Option<LogPipe>,
+    /// Its own supervise.
+    pub main: Supervise,
+    /// Its logger's supervise, if it has a logger.
+    pub log: Option<Supervise>,
+}
+
+/// What every supervise is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions {
+    /// The limit on open files that svscan itself was started with.
+    pub limit: Option<OpenFiles>,
+    /// Whether each gets a process group of its own, out of reach of the terminal's Ctrl-C.
+    pub own_group: bool,
+}
+
+const SVSCAN: Program = Program::daemon("svscan");
+
+impl Entry {
+    /// This entry as the plan knows it.
+    #[must_use]
+    pub fn held(&self, identity: Identity) -> Held {
+        Held {
+            identity,
+            main: self.main.standing(),
+            log: self.log.as_ref().map(Supervise::standing),
+        }
+    }
+
+    /// One of its supervises.
+    pub fn side(&mut self, side: Side) -> Option<&mut Supervise> {
+        match side {
+            Side::Main => Some(&mut self.main),
+            Side::Log => self.log.as_mut(),
+        }
+    }
+
+    /// What stands behind the name in messages and paths.
+    #[must_use]
+    pub const fn suffix(side: Side) -> &'static [u8] {
+        match side {
+            Side::Main => b"",
+            Side::Log => b"/log",
+        }
+    }
+
+    /// The supervise of `side` if one runs that is not our child: only a FIFO counts, held open
+    /// so that its end shows.
+    #[must_use]
+    pub fn find_running(&self, side: Side) -> Option<OwnedFd> {
+        let directory = self.open_by_name(side).ok()?;
+        let presence = presence::look(directory.as_fd()).ok()?;
+        let facts = file::facts_of(presence.as_fd()).ok()?;
+        (facts.kind == file::Kind::Fifo).then_some(presence)
+    }
+
+    /// How an adopted supervise ended, as far as its last status tells: with the service down it
+    /// left, with the service up it was killed.
+    #[must_use]
+    pub fn unseen_ending(&self, side: Side) -> Ending {
+        let status = self.open_by_name(side).ok().map(|place| status::read(place.as_fd()));
+        match status {
+            Some(Ok(status)) if status.pid == 0 => Ending::Left,
+            _ => Ending::Killed,
+        }
+    }
+
+    fn open_by_name(&self, side: Side) -> Result<OwnedFd, Errno> {
+        let path = [&self.name, Self::suffix(side)].concat();
+        open(HERE, &path, Purpose::Directory)
+    }
+
+    /// The service directory of `side`, wherever its name has gone: a child works in it.
+    fn open_where_it_is(&self, side: Side) -> Result<OwnedFd, Errno> {
+        let supervise = match side {
+            Side::Main => Some(&self.main),
+            Side::Log => self.log.as_ref(),
+        };
+        if let Some(Supervise::Child(pid, _)) = supervise {
+            let mut path = [0; 32];
+            let path = proc::path_of(*pid, b"/cwd", &mut path)?;
+            if let Ok(directory) = open(HERE, path, Purpose::Directory) {
+                return Ok(directory);
+            }
+        }
+        self.open_by_name(side)
+    }
+
+    /// The control FIFO of `side`'s supervise.
+    ///
+    /// # Errors
+    /// ENXIO when it does not listen (yet); those of openat(2).
+    pub fn connect(&self, side: Side) -> Result<Sender, Errno> {
+        control::connect(self.open_where_it_is(side)?.as_fd())
+    }
+
+    /// Whether the service of `side` is down, by its status.
+    #[must_use]
+    pub fn is_down(&self, side: Side) -> bool {
+        self.open_where_it_is(side)
+            .is_ok_and(|place| status::read(place.as_fd()).is_ok_and(|status| status.pid == 0))
+    }
+
+    /// Starts the supervise of `side`.
+    ///
+    /// # Errors
+    /// Those of fork(2).
+    pub fn start(&mut self, side: Side, given: Conditions, now: Duration) -> Result<Pid, Errno> {
+        match process::fork()? {
+            process::Side::Child => {
+                let exit = self.become_supervise(side, given);
+                process::leave(exit.number())
+            }
+            process::Side::Parent(pid) => {
+                if let Some(supervise) = self.side(side) {
+                    *supervise = Supervise::Child(pid, now);
+                }
+                Ok(pid)
+            }
+        }
+    }
+
+    /// In the child: everything as svscan got it, the pipe's end in its place, and the exec.
+    fn become_supervise(&self, side: Side, given: Conditions) -> Exit {
+        signal::all_default();
+        let told = |what: &[u8], error: Errno| {
+            let text: &[&[u8]] = &[b"unable to ", what, &self.name, Self::suffix(side)];
+            SVSCAN.warning_because(text, error);
+            Exit::SYSTEM
+        };
+        if given.own_group {
+            // A fresh child leads no session: this cannot fail.
+            let _ = process::new_group();
+        }
+        if let Some(limit) = given.limit {
+            // Only ever lowered: this cannot fail either.
+            let _ = limit.set();
+        }
+        let end = match (&self.pipe, side) {
+            (Some(LogPipe { write: Some(write), .. }), Side::Main) => Some((write.as_fd(), 1)),
+            (Some(LogPipe { read, .. }), Side::Log) => Some((read.as_fd(), 0)),
+            _ => None,
+        };
+        if let Some((end, number)) = end
+            && let Err(error) = descriptor::place_at(end, number)
+        {
+            return told(b"set up descriptors for ", error);
+        }
+        let name = match side {
+            Side::Main => self.name.as_slice(),
+            Side::Log => {
+                if let Err(error) = directory::change(&self.name) {
+                    let text: &[&[u8]] = &[b"unable to switch to ", &self.name];
+                    SVSCAN.warning_because(text, error);
+                    return Exit::SYSTEM;
+                }
+                b"log"
+            }
+        };
+        let Ok(name) = CString::new(name) else { return Exit::SYSTEM };
+        let supervise = c"supervise";
+        let error = exec::run(supervise, &[supervise, &name], &Environment::Inherited);
+        told(b"start supervise ", error)
+    }
+}

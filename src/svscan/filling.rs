@@ -1,0 +1,98 @@
+//! Directories made in place that somebody is still filling, by `mkdir` and an editor or by
+//! `cp -r`. Each is watched until its `run` is there and it has been quiet for a moment, and
+//! never longer than 0.76 would have taken to see it: so a `log` that is copied a moment after
+//! `run` is not missed.
+
+use super::plan::TICK;
+use crate::service;
+use crate::sys::clock;
+use crate::sys::descriptor::HERE;
+use crate::sys::inotify::{Watch, Watcher};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+/// How long nothing must have happened in a directory that looks complete.
+const QUIET: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+struct Fresh {
+    watch: Option<Watch>,
+    appeared: Duration,
+    /// When to look whether it is complete; nothing while only a change can make it so.
+    look: Option<Duration>,
+}
+
+/// The directories that are being filled, by name.
+#[derive(Debug, Default)]
+pub struct Filling {
+    fresh: BTreeMap<Vec<u8>, Fresh>,
+}
+
+impl Filling {
+    /// A directory was made under this name. (A dot name is no service yet.)
+    pub fn add(&mut self, watcher: &Watcher, name: Vec<u8>) {
+        if name.first() == Some(&b'.') {
+            return;
+        }
+        // An older watch goes first: the kernel gives the same directory the same watch again.
+        self.remove(watcher, &name);
+        let now = clock::monotonic();
+        let fresh = Fresh {
+            watch: watcher.watch_filling(&name).ok(),
+            appeared: now,
+            look: Some(now.saturating_add(QUIET)),
+        };
+        self.fresh.insert(name, fresh);
+    }
+
+    /// Something happened in a watched directory; whether it was one of these.
+    pub fn touch(&mut self, watch: Watch) -> bool {
+        let touched = self.fresh.values_mut().find(|fresh| fresh.watch == Some(watch));
+        if let Some(fresh) = touched {
+            fresh.look = Some(clock::monotonic().saturating_add(QUIET));
+            return true;
+        }
+        false
+    }
+
+    /// Whether the directory of this name is still being filled. When it is not any more, its
+    /// watch ends.
+    pub fn holds(&mut self, watcher: &Watcher, name: &[u8]) -> bool {
+        let now = clock::monotonic();
+        let Some(fresh) = self.fresh.get_mut(name) else { return false };
+        let is_late = now >= fresh.appeared.saturating_add(TICK);
+        let is_quiet = fresh.look.is_some_and(|look| now >= look);
+        if is_late || is_quiet && service::is_ready(HERE, name) {
+            self.remove(watcher, name);
+            return false;
+        }
+        if is_quiet {
+            fresh.look = None;
+        }
+        true
+    }
+
+    /// Forgets the directories that a pass did not see.
+    pub fn keep_only(&mut self, watcher: &Watcher, is_seen: impl Fn(&[u8]) -> bool) {
+        let gone: Vec<_> = self.fresh.keys().filter(|name| !is_seen(name)).cloned().collect();
+        for name in gone {
+            self.remove(watcher, &name);
+        }
+    }
+
+    /// When the next look is due.
+    #[must_use]
+    pub fn next_look(&self) -> Option<Duration> {
+        let moment = |fresh: &Fresh| {
+            let late = fresh.appeared.saturating_add(TICK);
+            fresh.look.map_or(late, |look| look.min(late))
+        };
+        self.fresh.values().map(moment).min()
+    }
+
+    fn remove(&mut self, watcher: &Watcher, name: &[u8]) {
+        if let Some(watch) = self.fresh.remove(name).and_then(|fresh| fresh.watch) {
+            watcher.unwatch(watch);
+        }
+    }
+}

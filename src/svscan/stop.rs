@@ -1,0 +1,191 @@
+//! The orderly stop: every service is taken down and its supervise leaves; when it is gone, its
+//! logger reads its pipe to the end and leaves too. A second request hurries. Nothing that dies
+//! on the way ends it: a supervise that was killed is started once more, so that its service is
+//! adopted and stopped, and a logger that left with bytes in its pipe is started to read them.
+
+use super::entry::{Entry, Supervise};
+use super::plan::{Ending, Identity, Side};
+use crate::error::Program;
+use crate::sys::{clock, descriptor};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+
+const SVSCAN: Program = Program::daemon("svscan");
+/// Between two looks while a stop is on its way.
+pub const LOOK: Duration = Duration::from_millis(50);
+/// How long a logger may wait for an end of file that others, by holding its pipe, keep away.
+const LOGGER: Duration = Duration::from_secs(5);
+/// How long a hurried stop takes at most.
+const HURRY: Duration = Duration::from_secs(5);
+/// How often a dead supervise is started again on the way.
+const RETRIES: u8 = 5;
+
+/// Where one service stands.
+#[derive(Debug)]
+struct Progress {
+    step: Step,
+    was_asked: bool,
+    /// Since when this step is on.
+    since: Duration,
+    retries: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Its own supervise has to leave.
+    Service,
+    /// Its logger has to read to the end, and its supervise to leave.
+    Logger,
+    /// The logger was told to go down: its pipe is empty, and others still hold it.
+    LoggerAbandoned,
+    Done,
+}
+
+/// An orderly stop on its way.
+#[derive(Debug, Default)]
+pub struct Stop {
+    progress: BTreeMap<Identity, Progress>,
+    hurried: Option<Duration>,
+}
+
+impl Stop {
+    /// A further request: services and loggers are killed, and no longer waited for than a moment.
+    pub fn hurry(&mut self) {
+        self.hurried.get_or_insert_with(clock::monotonic);
+        for progress in self.progress.values_mut() {
+            progress.was_asked = false;
+        }
+    }
+
+    /// Goes on as far as it can; whether all is done, or the hurry is over. `start` starts a
+    /// supervise.
+    pub fn advance(
+        &mut self,
+        entries: &mut BTreeMap<Identity, Entry>,
+        mut start: impl FnMut(Identity, &mut Entry, Side),
+    ) -> bool {
+        let now = clock::monotonic();
+        let mut all_done = true;
+        for (identity, entry) in entries.iter_mut() {
+            let progress = self.progress.entry(*identity).or_insert(Progress {
+                step: Step::Service,
+                was_asked: false,
+                since: now,
+                retries: 0,
+            });
+            // As many steps as can be taken at once.
+            loop {
+                let before = progress.step;
+                match before {
+                    Step::Service => {
+                        if let Wanted::Again = service(progress, entry, self.hurried.is_some()) {
+                            start(*identity, entry, Side::Main);
+                        }
+                    }
+                    Step::Logger | Step::LoggerAbandoned => {
+                        if let Wanted::Again = logger(progress, entry, self.hurried.is_some()) {
+                            start(*identity, entry, Side::Log);
+                        }
+                    }
+                    Step::Done => {}
+                }
+                if progress.step == before {
+                    break;
+                }
+                progress.was_asked = false;
+                progress.since = clock::monotonic();
+            }
+            all_done &= progress.step == Step::Done;
+        }
+        all_done || self.hurried.is_some_and(|since| now >= since.saturating_add(HURRY))
+    }
+
+    /// Names what did not stop; whether there is any.
+    pub fn name_survivors(&self, entries: &BTreeMap<Identity, Entry>) -> bool {
+        let mut any = false;
+        for (identity, entry) in entries {
+            let suffix = match self.progress.get(identity).map(|progress| progress.step) {
+                Some(Step::Done) => continue,
+                Some(Step::Logger | Step::LoggerAbandoned) => Entry::suffix(Side::Log),
+                Some(Step::Service) | None => Entry::suffix(Side::Main),
+            };
+            SVSCAN.warning(&[b"unable to stop ", &entry.name, suffix, b": it did not end in time"]);
+            any = true;
+        }
+        any
+    }
+}
+
+enum Wanted {
+    Nothing,
+    /// The dead supervise has to be started once more.
+    Again,
+}
+
+/// Has the service's own supervise take it down and leave.
+fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
+    match &entry.main {
+        Supervise::Idle(_, Some(Ending::Killed)) if progress.retries < RETRIES => {
+            progress.retries += 1;
+            progress.was_asked = false;
+            return Wanted::Again;
+        }
+        Supervise::Idle(..) => {
+            // Nobody of ours writes any more: the logger can see the end.
+            if let Some(pipe) = &mut entry.pipe {
+                pipe.write = None;
+            }
+            progress.step = if entry.log.is_some() { Step::Logger } else { Step::Done };
+            progress.retries = 0;
+        }
+        Supervise::Child(..) | Supervise::Adopted(_) if !progress.was_asked => {
+            let bytes: &[u8] = if hurried { b"dkx" } else { b"dx" };
+            progress.was_asked = ask(entry, Side::Main, bytes);
+        }
+        Supervise::Child(..) | Supervise::Adopted(_) => {}
+    }
+    Wanted::Nothing
+}
+
+/// Has the logger read what is there, and its supervise leave.
+fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
+    let bytes_wait = entry.pipe.as_ref().is_some_and(|pipe| {
+        descriptor::waiting_bytes(pipe.read.as_fd()).is_ok_and(|waiting| waiting > 0)
+    });
+    match &entry.log {
+        Some(Supervise::Idle(_, ending)) => {
+            let again = bytes_wait || *ending == Some(Ending::Killed);
+            if again && progress.retries < RETRIES {
+                progress.retries += 1;
+                progress.was_asked = false;
+                return Wanted::Again;
+            }
+            progress.step = Step::Done;
+        }
+        Some(Supervise::Child(..) | Supervise::Adopted(_)) if !progress.was_asked => {
+            let bytes: &[u8] = match progress.step {
+                _ if hurried && !bytes_wait => b"dkx",
+                Step::LoggerAbandoned => b"dx",
+                // A logger that is down would never see what is left for it.
+                _ if bytes_wait && entry.is_down(Side::Log) => b"ox",
+                _ => b"x",
+            };
+            progress.was_asked = ask(entry, Side::Log, bytes);
+        }
+        Some(Supervise::Child(..) | Supervise::Adopted(_)) => {
+            let limit = progress.since.saturating_add(LOGGER);
+            let is_late = clock::monotonic() >= limit;
+            if progress.step == Step::Logger && is_late && !bytes_wait {
+                progress.step = Step::LoggerAbandoned;
+            }
+        }
+        None => progress.step = Step::Done,
+    }
+    Wanted::Nothing
+}
+
+/// Sends control bytes; a supervise that does not listen yet is asked again.
+fn ask(entry: &Entry, side: Side, bytes: &[u8]) -> bool {
+    entry.connect(side).is_ok_and(|sender| sender.offer(bytes).is_ok())
+}

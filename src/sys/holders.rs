@@ -1,0 +1,93 @@
+//! Who holds the write end of a pipe, by /proc.
+
+use super::proc::{self, Process};
+use super::process::{self, Pid};
+use super::signal::Signal;
+use super::{Errno, descriptor, file};
+use descriptor::{HERE, Purpose};
+use nix::fcntl::OFlag;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A process that holds the write end.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its parent's.
+    pub parent: Pid,
+    /// Its start time: with the pid, its identity.
+    pub start: u64,
+}
+
+impl Holder {
+    /// Sends it a signal, if its pid is still its own.
+    pub fn send(&self, signal: Signal) {
+        if Process::read(self.pid).is_ok_and(|found| found.start == self.start) {
+            let _ = process::kill(self.pid, signal);
+        }
+    }
+}
+
+/// All processes but ourselves that hold the write end of the pipe that `read` reads; and whether
+/// there were some that we may not look into.
+///
+/// # Errors
+/// Those of fstat(2), and of open(2) where there is no /proc.
+pub fn holders(read: BorrowedFd<'_>) -> Result<(Vec<Holder>, bool), Errno> {
+    let pipe = file::facts_of(read)?;
+    let mut found = Vec::new();
+    let mut unreadable = false;
+    for pid in numbers(b"/proc")? {
+        if pid == process::our_pid() {
+            continue;
+        }
+        match holds(pid, pipe.device, pipe.inode) {
+            Ok(true) => {
+                if let Ok(process) = Process::read(pid) {
+                    found.push(Holder { pid, parent: process.parent, start: process.start });
+                }
+            }
+            Ok(false) => {}
+            Err(Errno::EACCES | Errno::EPERM) => unreadable = true,
+            Err(_) => {}
+        }
+    }
+    Ok((found, unreadable))
+}
+
+fn holds(pid: Pid, device: u64, inode: u64) -> Result<bool, Errno> {
+    let mut path = [0; 64];
+    let directory = proc::path_of(pid, b"/fd", &mut path)?.to_vec();
+    for number in numbers(&directory)? {
+        let link = [&directory[..], b"/", number.to_string().as_bytes()].concat();
+        let Ok(facts) = file::facts(HERE, &link) else { continue };
+        if (facts.device, facts.inode) == (device, inode) && is_open_to_write(pid, number) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The access mode of a descriptor: the octal `flags:` line of fdinfo, proc(5).
+fn is_open_to_write(pid: Pid, number: u32) -> bool {
+    let mut path = [0; 64];
+    let rest = format!("/fdinfo/{number}");
+    let Ok(path) = proc::path_of(pid, rest.as_bytes(), &mut path) else { return false };
+    let mut text = [0; 256];
+    let Ok(file) = descriptor::open(HERE, path, Purpose::Read) else { return false };
+    let Ok(length) = descriptor::read(file.as_fd(), &mut text) else { return false };
+    let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_WRONLY.bits())
+}
+
+/// The entries of a directory that are numbers.
+fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
+    let directory = descriptor::open(HERE, path, Purpose::Directory)?;
+    let mut directory = nix::dir::Dir::from_fd(directory)?;
+    let names = directory.iter().filter_map(|entry| {
+        std::str::from_utf8(entry.ok()?.file_name().to_bytes()).ok()?.parse().ok()
+    });
+    Ok(names.collect())
+}
