@@ -3,11 +3,11 @@
 //! its dot. An addition of ours. Manual page: scandir(7).
 
 use super::control::{self, ListenError, Listener, Sender};
-use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::descriptor::{self, Purpose, open};
 use crate::sys::file::{self, Kind};
 use crate::sys::{Errno, clock, directory, lock, poll, proc};
 use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NAME: &[u8] = b".svscan";
 /// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
@@ -17,23 +17,23 @@ pub const LOCK_NUMBER: i32 = 3;
 /// The control byte that asks for the orderly stop; a second one hurries it.
 pub const STOP: &[u8] = b"t";
 
-/// The open `.svscan` directory of the current directory.
+/// The open `.svscan` directory of a scan directory.
 #[derive(Debug)]
 pub struct ScanRecords {
     descriptor: OwnedFd,
 }
 
 impl ScanRecords {
-    /// Opens `.svscan` in the current directory, and makes it if it is not there.
+    /// Opens `.svscan` in the scan directory, and makes it if it is not there.
     ///
     /// # Errors
     /// Those of mkdir(2) and open(2); EPERM for one that is another user's or open to others.
-    pub fn open_or_make() -> Result<Self, Errno> {
-        match directory::make(HERE, NAME, 0o700) {
+    pub fn open_or_make(scan_directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        match directory::make(scan_directory, NAME, 0o700) {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(error) => return Err(error),
         }
-        let descriptor = open(HERE, NAME, Purpose::DirectoryNoLink)?;
+        let descriptor = open(scan_directory, NAME, Purpose::DirectoryNoLink)?;
         let facts = file::facts_of(descriptor.as_fd())?;
         if facts.owner != file::our_user() || facts.mode & 0o022 != 0 {
             return Err(Errno::EPERM);

@@ -10,7 +10,7 @@ use crate::service::scan::{LOCK_NUMBER, STOP, ScanRecords};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
-use crate::sys::{Errno, clock, directory, poll};
+use crate::sys::{Errno, clock, poll};
 use crate::{args, env};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
@@ -53,7 +53,7 @@ pub fn run(options: Options<'_>) -> Exit {
     if going_down && options.is_fallback {
         return Exit::SUCCESS;
     }
-    let Some(records) = enter(options, &signals) else { return Exit::SUCCESS };
+    let Some(records) = open_records(options, &signals) else { return Exit::SUCCESS };
     let mut boot = Boot { options, signals, records, stop_asked: false };
     if !going_down && let Some(records) = &boot.records {
         // A new starter: the scan is wanted again.
@@ -62,21 +62,25 @@ pub fn run(options: Options<'_>) -> Exit {
     boot.attend()
 }
 
-/// Enters the scan directory and opens its records, waiting for it to be there; nothing when
-/// TERM came first. Without records there is no lock: one warning, and on as 0.76.
-fn enter(options: Options<'_>, signals: &Signals) -> Option<Option<ScanRecords>> {
+/// Opens the records of the scan directory, waiting for it to be there; nothing when TERM came
+/// first. Without records there is no lock: one warning, and on as 0.76.
+fn open_records(options: Options<'_>, signals: &Signals) -> Option<Option<ScanRecords>> {
     let name = options.directory.to_bytes();
     let mut has_warned = false;
-    while let Err(error) = directory::change(name) {
-        if !has_warned {
-            SVSCANBOOT.warning_because(&[b"unable to chdir to ", name, b", waiting"], error);
-            has_warned = true;
+    let directory = loop {
+        match open(HERE, name, Purpose::Directory) {
+            Ok(directory) => break directory,
+            Err(error) if !has_warned => {
+                SVSCANBOOT.warning_because(&[b"unable to open ", name, b", waiting"], error);
+                has_warned = true;
+            }
+            Err(_) => {}
         }
         if wait_for_term(signals, &mut [], RETRY) {
             return None;
         }
-    }
-    let records = ScanRecords::open_or_make();
+    };
+    let records = ScanRecords::open_or_make(directory.as_fd());
     let warn = |error| SVSCANBOOT.warning_because(&[b"unable to open ", name, b"/.svscan"], error);
     Some(records.map_err(warn).ok())
 }

@@ -396,7 +396,7 @@ fn take_place(name: Option<&[u8]>) -> Result<Place, Exit> {
     let warn = |what: &[u8], error| {
         SVSCAN.warning_because(&[b"unable to ", what, name, slash, b".svscan"], error);
     };
-    let records = match ScanRecords::open_or_make() {
+    let records = match ScanRecords::open_or_make(HERE) {
         Ok(records) => records,
         Err(error) => {
             warn(b"open ", error);

@@ -11,9 +11,13 @@
     clippy::zombie_processes
 )]
 
+mod fghack;
 mod multicall;
+mod readproctitle;
 mod scratch;
 mod supervise;
 mod svc;
 mod svok;
+mod svscan;
+mod svscanboot;
 mod svstat;

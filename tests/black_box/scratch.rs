@@ -259,6 +259,12 @@ pub fn stays(what: &str, length: Duration, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Whether a process runs: a zombie that nobody has reaped yet does not.
+pub fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
+}
+
 /// How a child ended, once it has.
 pub fn end_of(child: &mut Child) -> ExitStatus {
     let mut end = None;

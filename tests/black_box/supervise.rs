@@ -1,6 +1,6 @@
 //! supervise, reference section 3: what a service and those who control it see.
 
-use crate::scratch::{Said, Scratch, end_of, kill, only_ours, stays, wait_for};
+use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -380,10 +380,7 @@ fn what_is_left_of_the_group_is_killed_only_with_kill_group() {
     }
     let scratch = Scratch::new();
     let run = "sleep 1000 &\necho $! >>../workers\nexec sleep 1001";
-    let is_alive = |pid: &str| {
-        fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
-    };
+    let is_alive = |pid: &str| is_alive(pid.parse().unwrap());
     scratch.service("a", run);
     let _supervise = supervise(&scratch, "a");
     let restart = |count| {
@@ -542,7 +539,7 @@ mod adoption {
             format!("supervise: warning: unable to believe a/supervise/journal: {reason}\n")
         };
         assert_eq!(scratch.errors(), expected);
-        assert!(fs::exists(format!("/proc/{pid}")).unwrap(), "the other process was touched");
+        assert!(is_alive(pid), "the other process was touched");
     }
 
     fn rewrite(journal: &std::path::Path, change: impl Fn(&mut [u8])) {
@@ -629,5 +626,5 @@ fn term_ends_supervise_and_leaves_the_service_running() {
     kill(child.id(), "TERM");
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(end_of(&mut child).signal(), Some(15));
-    assert!(fs::exists(format!("/proc/{pid}")).unwrap());
+    assert!(is_alive(pid));
 }

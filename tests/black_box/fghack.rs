@@ -1,0 +1,89 @@
+//! fghack, reference section 7.
+
+use crate::scratch::{Said, Scratch, end_of, kill, only_ours, wait_for};
+use std::fs;
+use std::time::{Duration, Instant};
+
+#[test]
+fn without_a_child_it_prints_its_usage() {
+    let expected = Said::complaint(100, "fghack: usage: fghack child");
+    assert_eq!(Scratch::new().run("fghack", &[]), expected);
+}
+
+#[test]
+fn it_waits_for_what_went_into_the_background() {
+    let scratch = Scratch::new();
+    let begun = Instant::now();
+    let said = scratch.run("fghack", &["sh", "-c", "sleep 1 >/dev/null 2>&1 & exit 7"]);
+    assert_eq!(said, Said::exit(7));
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+}
+
+#[test]
+fn a_crashed_child_is_said() {
+    let expected = Said::complaint(111, "fghack: fatal: child crashed");
+    assert_eq!(Scratch::new().run("fghack", &["sh", "-c", "kill -9 $$"]), expected);
+}
+
+#[test]
+fn a_child_that_is_not_there_is_named() {
+    let expected = Said::complaint(111, "fghack: fatal: unable to run none: file does not exist");
+    assert_eq!(Scratch::new().run("fghack", &["none"]), expected);
+    let scratch = Scratch::new();
+    scratch.write("closed", b"");
+    let expected = Said::complaint(111, "fghack: fatal: unable to run ./closed: access denied");
+    assert_eq!(scratch.run("fghack", &["./closed"]), expected);
+}
+
+#[test]
+fn the_child_gets_its_signals_as_we_did() {
+    if !only_ours("0.76 blocks nothing either; here it could be forgotten") {
+        return;
+    }
+    let said = Scratch::new().run("fghack", &["grep", "^SigBlk", "/proc/self/status"]);
+    assert_eq!(said, Said::text("SigBlk:\t0000000000000000\n"));
+}
+
+#[test]
+fn signals_reach_the_daemon_and_not_its_workers() {
+    if !only_ours("fghack of 0.76 passes no signal on") {
+        return;
+    }
+    let scratch = Scratch::new();
+    // A worker that would tell, in the background of a daemon that does, under a start script.
+    scratch.script(
+        "worker",
+        "trap 'echo worker >>seen' HUP TERM\necho $$ >worker.pid\nwhile :; do sleep 0.05; done",
+    );
+    scratch.script(
+        "daemon",
+        "trap 'echo HUP >>seen' HUP\ntrap 'echo TERM >>seen; kill -9 $w; exit' TERM\n\
+         ./worker & w=$!\necho $$ >daemon.pid\nwhile :; do sleep 0.05; done",
+    );
+    let mut child = scratch.start("fghack", &["sh", "-c", "./daemon & exit 3"]);
+    wait_for("the worker", || !scratch.read("worker.pid").is_empty());
+    wait_for("the daemon", || !scratch.read("daemon.pid").is_empty());
+    kill(child.id(), "HUP");
+    wait_for("HUP", || scratch.read("seen").starts_with("HUP\n"));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(3));
+    assert_eq!(scratch.read("seen"), "HUP\nTERM\n");
+}
+
+#[test]
+fn a_term_waits_for_the_daemon_that_is_still_being_launched() {
+    if !only_ours("fghack of 0.76 passes no signal on") {
+        return;
+    }
+    let scratch = Scratch::new();
+    // The start script does not care for TERM and launches its daemon after it.
+    let launch = "trap 'echo started-anyway >>seen' TERM; echo ready >>seen\n\
+                  while ! grep -q started-anyway seen; do sleep 0.02; done\n\
+                  setsid sleep 1000 & exit 0";
+    scratch.script("launch", launch);
+    let mut child = scratch.start("fghack", &["./launch"]);
+    wait_for("the script", || scratch.read("seen").contains("ready"));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(fs::exists(scratch.path().join("seen")).unwrap());
+}

@@ -1,0 +1,382 @@
+//! svscan, reference section 1 and scandir(7).
+
+use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A service below the scan directory `scan` that notes each start in the file of its name.
+fn stayer(scratch: &Scratch, place: &str) {
+    let name = place.rsplit('/').next().unwrap();
+    let note = scratch.path().join(format!("{name}.starts"));
+    scratch.service(place, &format!("echo $$ >>{}\nexec sleep 1000", note.display()));
+}
+
+fn starts(scratch: &Scratch, name: &str) -> usize {
+    scratch.lines(&format!("{name}.starts"))
+}
+
+fn up(scratch: &Scratch, name: &str) {
+    wait_for(&format!("{name} to be started"), || starts(scratch, name) == 1);
+    wait_for("its supervise", || scratch.is_running(&format!("scan/{name}")));
+}
+
+/// The supervises that are children of `parent`, by pid.
+fn supervises(parent: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    list.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn svscan(scratch: &Scratch) -> Child {
+    scratch.directory_at("scan");
+    scratch.start("svscan", &["scan"])
+}
+
+#[test]
+fn a_scan_directory_that_is_not_there_is_fatal_at_the_start_only() {
+    let scratch = Scratch::new();
+    let expected =
+        Said::complaint(111, "svscan: fatal: unable to chdir to none: file does not exist");
+    assert_eq!(scratch.run("svscan", &["none"]), expected);
+}
+
+#[test]
+fn every_directory_is_a_service_but_dot_names_and_second_names_are_not() {
+    let scratch = Scratch::new();
+    for name in ["scan/a", "scan/.hidden", "outside"] {
+        stayer(&scratch, name);
+    }
+    scratch.write("scan/file", b"");
+    symlink("../outside", scratch.path().join("scan/link")).unwrap();
+    symlink("a", scratch.path().join("scan/second")).unwrap();
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    wait_for("the link", || starts(&scratch, "outside") == 1);
+    stays("two services", SECOND, || supervises(child.id()).len() == 2);
+    assert_eq!(starts(&scratch, ".hidden"), 0);
+    assert_eq!(scratch.errors(), "");
+}
+
+#[test]
+fn dangling_links_are_named_and_harmless() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    symlink("none", scratch.path().join("scan/dangling")).unwrap();
+    symlink("loop", scratch.path().join("scan/loop")).unwrap();
+    let _svscan = svscan(&scratch);
+    up(&scratch, "a");
+    let lines = [
+        "svscan: warning: unable to stat dangling: file does not exist\n",
+        "svscan: warning: unable to stat loop: symbolic link loop\n",
+    ];
+    let count = |line: &str| scratch.errors().matches(line).count();
+    wait_for("both to be named", || lines.iter().all(|line| count(line) == 1));
+    wait_for("the next pass to name them again", || lines.iter().all(|line| count(line) == 2));
+}
+
+#[test]
+fn service_and_logger_are_joined_by_a_pipe_that_outlives_both() {
+    let scratch = Scratch::new();
+    scratch.service("scan/a", "i=0\nwhile :; do i=$((i+1)); echo line $i; sleep 0.01; done");
+    scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+    let _svscan = svscan(&scratch);
+    wait_for("the first lines", || scratch.lines("log.txt") > 5);
+    // A new logger goes on where the old one stopped.
+    let logger = scratch.pid("scan/a/log");
+    kill(logger, "TERM");
+    wait_for("another logger", || scratch.pid("scan/a/log") != logger);
+    let so_far = scratch.lines("log.txt");
+    wait_for("more lines", || scratch.lines("log.txt") > so_far + 5);
+    let text = scratch.read("log.txt");
+    for (index, line) in text.lines().enumerate() {
+        assert_eq!(line, format!("line {}", index + 1));
+    }
+    let pid = scratch.pid("scan/a");
+    let pipe = |pid, number| fs::read_link(format!("/proc/{pid}/fd/{number}")).unwrap();
+    assert_eq!(pipe(pid, 1), pipe(scratch.pid("scan/a/log"), 0));
+}
+
+#[test]
+fn a_vanished_service_is_left_alone_and_known_again() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "real");
+    scratch.directory_at("scan");
+    let link = scratch.path().join("scan/real");
+    symlink("../real", &link).unwrap();
+    let child = svscan(&scratch);
+    wait_for("the start", || starts(&scratch, "real") == 1);
+    let supervise = supervises(child.id());
+    scratch.svc("-d", "real");
+    fs::remove_file(&link).unwrap();
+    // Over a pass of svscan.
+    stays("the same supervise", SECOND * 11 / 2, || supervises(child.id()) == supervise);
+    assert!(scratch.svstat("real").starts_with("real: down "));
+    symlink("../real", &link).unwrap();
+    scratch.svc("-u", "real");
+    wait_for("the second start", || starts(&scratch, "real") == 2);
+    assert_eq!(supervises(child.id()), supervise);
+    // Gone for good: supervise leaves, nothing replaces it.
+    fs::remove_file(&link).unwrap();
+    scratch.svc("-dx", "real");
+    wait_for("no supervise", || supervises(child.id()).is_empty());
+    stays("none", SECOND * 11 / 2, || supervises(child.id()).is_empty());
+    assert_eq!(scratch.errors(), "");
+}
+
+#[test]
+fn a_supervise_that_left_while_its_link_stands_is_replaced_at_a_later_pass() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    let left = Instant::now();
+    scratch.svc("-dx", "scan/a");
+    wait_for("no supervise", || !scratch.is_running("scan/a"));
+    wait_for("the next start", || starts(&scratch, "a") == 2);
+    assert_eq!(supervises(child.id()).len(), 1);
+    if only_ours("0.76 leaves less than two seconds to remove the link, by chance") {
+        assert!(left.elapsed() >= SECOND * 3 / 2, "after {:?}", left.elapsed());
+    }
+}
+
+#[test]
+fn a_plain_file_named_log_fails_with_every_pass() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    scratch.write("scan/a/log", b"");
+    let _svscan = svscan(&scratch);
+    up(&scratch, "a");
+    let line = "supervise: fatal: unable to chdir to log: not a directory\n";
+    wait_for("two passes", || scratch.errors() == line.repeat(2));
+}
+
+#[test]
+fn term_ends_svscan_and_nothing_else() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let mut child = svscan(&scratch);
+    up(&scratch, "a");
+    kill(child.id(), "TERM");
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(end_of(&mut child).signal(), Some(15));
+    assert!(scratch.svstat("scan/a").starts_with("scan/a: up "));
+}
+
+#[test]
+fn without_supervise_on_the_path_it_says_so() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let errors = fs::File::create(scratch.path().join("errors")).unwrap();
+    let mut command = scratch.command("svscan");
+    let _svscan = command.arg("scan").env("PATH", "/none").stderr(errors).spawn().unwrap();
+    let line = "svscan: warning: unable to start supervise a: file does not exist\n";
+    wait_for("the line", || scratch.errors() == line);
+}
+
+mod discovery {
+    use super::*;
+
+    fn median_of_links(scratch: &Scratch, count: usize) -> Duration {
+        let mut times: Vec<Duration> = (0..count)
+            .map(|number| {
+                let name = format!("late{number}");
+                stayer(scratch, &name);
+                let begun = Instant::now();
+                symlink(format!("../{name}"), scratch.path().join("scan").join(&name)).unwrap();
+                wait_for("the start", || starts(scratch, &name) == 1);
+                begun.elapsed()
+            })
+            .collect();
+        times.sort();
+        times[count / 2]
+    }
+
+    #[test]
+    fn a_link_or_a_renamed_directory_starts_at_once() {
+        if !only_ours("0.76 looks every five seconds") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/first");
+        let _svscan = svscan(&scratch);
+        up(&scratch, "first");
+        assert!(median_of_links(&scratch, 5) < SECOND);
+        stayer(&scratch, "moved");
+        let begun = Instant::now();
+        fs::rename(scratch.path().join("moved"), scratch.path().join("scan/moved")).unwrap();
+        wait_for("the start", || starts(&scratch, "moved") == 1);
+        assert!(begun.elapsed() < SECOND);
+    }
+
+    #[test]
+    fn a_directory_made_in_place_starts_when_it_is_complete_with_its_logger() {
+        if !only_ours("0.76 looks every five seconds") {
+            return;
+        }
+        let scratch = Scratch::new();
+        let _svscan = svscan(&scratch);
+        wait_for("svscan", || scratch.path().join("scan/.svscan/lock").exists());
+        scratch.directory_at("scan/a");
+        stays("nothing without run", SECOND / 2, || !scratch.is_running("scan/a"));
+        let begun = Instant::now();
+        stayer(&scratch, "scan/a");
+        scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+        wait_for("the start", || starts(&scratch, "a") == 1);
+        assert!(begun.elapsed() < SECOND * 2, "after {:?}", begun.elapsed());
+        wait_for("its logger", || scratch.is_running("scan/a/log"));
+    }
+
+    #[test]
+    fn a_directory_without_run_is_started_after_five_seconds_all_the_same() {
+        let scratch = Scratch::new();
+        let _svscan = svscan(&scratch);
+        stayer(&scratch, "scan/first");
+        up(&scratch, "first");
+        scratch.directory_at("scan/empty");
+        let begun = Instant::now();
+        wait_for("its supervise", || scratch.is_running("scan/empty"));
+        assert!(begun.elapsed() < SECOND * 6);
+        wait_for("its word", || {
+            scratch.errors().contains("unable to start empty/run: file does not exist")
+        });
+    }
+
+    #[test]
+    fn a_killed_supervise_is_replaced_at_once_and_adopts() {
+        if !only_ours("0.76 waits for its next pass and runs a second copy") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let child = svscan(&scratch);
+        up(&scratch, "a");
+        let service = scratch.pid("scan/a");
+        for _ in 0..3 {
+            let supervise = supervises(child.id())[0];
+            kill(supervise, "KILL");
+            let begun = Instant::now();
+            wait_for("another", || {
+                supervises(child.id()).first().is_some_and(|pid| *pid != supervise)
+                    && scratch.is_running("scan/a")
+            });
+            assert!(begun.elapsed() < SECOND * 2, "after {:?}", begun.elapsed());
+            assert_eq!(scratch.pid("scan/a"), service);
+        }
+        assert_eq!((starts(&scratch, "a"), scratch.errors()), (1, String::new()));
+    }
+
+    #[test]
+    fn a_second_svscan_is_refused_and_a_successor_adopts_in_silence() {
+        if !only_ours("0.76 has no lock on the scan directory") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let mut first = svscan(&scratch);
+        up(&scratch, "a");
+        let expected = Said::complaint(
+            111,
+            "svscan: fatal: unable to acquire scan/.svscan/lock: temporary failure",
+        );
+        assert_eq!(scratch.run("svscan", &["scan"]), expected);
+        kill(first.id(), "KILL");
+        end_of(&mut first);
+        let second = svscan(&scratch);
+        stayer(&scratch, "scan/b");
+        up(&scratch, "b");
+        assert_eq!(supervises(second.id()).len(), 1, "a's supervise is not ours to start");
+        scratch.svc("-dx", "scan/a");
+        wait_for("a new supervise for a", || starts(&scratch, "a") == 2);
+        assert_eq!(scratch.errors(), "");
+    }
+}
+
+mod orderly_stop {
+    use super::*;
+
+    fn stoppable(scratch: &Scratch) -> Child {
+        scratch.directory_at("scan");
+        scratch.start("svscan", &["--stop-on-term", "scan"])
+    }
+
+    #[test]
+    fn services_go_first_and_loggers_read_to_the_end() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.service(
+            "scan/a",
+            "trap 'echo last words; exit 0' TERM\necho first words\n\
+             while :; do sleep 0.05; done",
+        );
+        scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+        stayer(&scratch, "scan/b");
+        let mut child = stoppable(&scratch);
+        up(&scratch, "b");
+        wait_for("the first words", || scratch.lines("log.txt") == 1);
+        let pids = [scratch.pid("scan/a"), scratch.pid("scan/a/log"), scratch.pid("scan/b")];
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert_eq!(scratch.read("log.txt"), "first words\nlast words\n");
+        for pid in pids {
+            assert!(!is_alive(pid), "{pid} is left");
+        }
+        for name in ["scan/a", "scan/a/log", "scan/b"] {
+            assert!(!scratch.is_running(name));
+        }
+        assert_eq!(scratch.errors(), "");
+    }
+
+    #[test]
+    fn a_logger_that_is_down_is_started_for_what_is_left_in_its_pipe() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.service("scan/a", "echo words >&1\necho up >>../../up\nexec sleep 1000");
+        scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+        scratch.write("scan/a/log/down", b"");
+        let mut child = stoppable(&scratch);
+        wait_for("the words in the pipe", || scratch.lines("up") == 1);
+        kill(child.id(), "INT");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert_eq!(scratch.read("log.txt"), "words\n");
+    }
+
+    #[test]
+    fn a_killed_supervise_does_not_leave_its_service_behind() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let mut child = stoppable(&scratch);
+        up(&scratch, "a");
+        let pid = scratch.pid("scan/a");
+        kill(supervises(child.id())[0], "KILL");
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert!(!is_alive(pid));
+        assert_eq!(starts(&scratch, "a"), 1);
+    }
+
+    #[test]
+    fn a_second_term_hurries_what_does_not_care_for_the_first() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.service("scan/a", "trap '' TERM\necho up >>../../up\nwhile :; do sleep 1; done");
+        let mut child = stoppable(&scratch);
+        wait_for("the service", || scratch.lines("up") == 1);
+        kill(child.id(), "TERM");
+        wait_for("the first TERM to act", || scratch.svstat("scan/a").contains(", want down"));
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert_eq!(scratch.errors(), "");
+    }
+}

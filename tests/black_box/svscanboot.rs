@@ -1,0 +1,122 @@
+//! svscanboot, reference section 2 and svscanboot(8). 0.76's is a script bound to one directory,
+//! so these cases are ours alone.
+
+use crate::scratch::{Scratch, end_of, kill, only_ours, stays, wait_for};
+use std::fs;
+use std::process::Child;
+use std::time::Duration;
+
+fn boot(scratch: &Scratch, arguments: &[&str]) -> Child {
+    scratch.command("svscanboot").args(arguments).arg("scan").spawn().unwrap()
+}
+
+/// The children of a process by name and command line.
+fn children(parent: u32) -> Vec<(u32, String)> {
+    let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let pids = list.unwrap_or_default();
+    pids.split_whitespace()
+        .map(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            (pid.parse().unwrap(), line)
+        })
+        .collect()
+}
+
+fn child_named(parent: u32, name: &str) -> Option<u32> {
+    children(parent).into_iter().find(|(_, line)| line.starts_with(name)).map(|(pid, _)| pid)
+}
+
+fn stayer(scratch: &Scratch, name: &str) {
+    scratch.service(
+        &format!("scan/{name}"),
+        "env >../../env\necho $$ >>../../starts\nexec sleep 1000",
+    );
+}
+
+#[test]
+fn it_keeps_svscan_and_readproctitle_and_shows_errors_in_ps() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.directory_at("scan/b");
+    scratch.script("scan/b/run", "echo this is b >&2\nexec sleep 1000");
+    let mut child = boot(&scratch, &[]);
+    wait_for("the services", || scratch.lines("starts") == 1);
+    let names: Vec<String> = children(child.id()).into_iter().map(|(_, line)| line).collect();
+    assert!(names.iter().any(|line| line == "svscan scan "), "{names:?}");
+    let shown = || {
+        child_named(child.id(), "readproctitle service errors:  ...").is_some()
+            && children(child.id()).iter().any(|(_, line)| line.contains("this is b\n"))
+    };
+    wait_for("the message", shown);
+    // The environment is PATH alone (and what the shell adds of its own).
+    let environment = scratch.read("env");
+    let own = ["PATH=", "PWD=", "SHLVL=", "_=", "OLDPWD="];
+    for line in environment.lines() {
+        assert!(own.iter().any(|name| line.starts_with(name)), "{line}");
+    }
+    assert!(environment.contains(
+        "/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin\n"
+    ));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(!scratch.is_running("scan/a") && !scratch.is_running("scan/b"));
+    assert!(scratch.path().join("scan/.svscan/stopped").exists());
+}
+
+#[test]
+fn svscan_and_readproctitle_are_replaced_when_they_die() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let mut child = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    for name in ["svscan ", "readproctitle "] {
+        let old = child_named(child.id(), name).unwrap();
+        kill(old, "KILL");
+        wait_for("another one", || child_named(child.id(), name).is_some_and(|pid| pid != old));
+    }
+    stays("one start", Duration::from_secs(1), || scratch.lines("starts") == 1);
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
+}
+
+#[test]
+fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let mut first = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    let mut second = boot(&scratch, &[]);
+    assert_eq!(end_of(&mut boot(&scratch, &["--fallback"])).code(), Some(0));
+    stays("standing by", Duration::from_secs(1), || children(second.id()).is_empty());
+    // The holder is killed: its svscan lives on and holds the lock until it is gone too.
+    let svscan = child_named(first.id(), "svscan ").unwrap();
+    kill(first.id(), "KILL");
+    end_of(&mut first);
+    stays("standing by", Duration::from_secs(1), || children(second.id()).is_empty());
+    kill(svscan, "KILL");
+    wait_for("the other to take over", || child_named(second.id(), "svscan ").is_some());
+    assert_eq!(scratch.lines("starts"), 1);
+    // TERM to a third one stops the scan of the second, which then waits on.
+    let mut third = boot(&scratch, &[]);
+    stays("standing by", Duration::from_secs(1), || children(third.id()).is_empty());
+    kill(third.id(), "TERM");
+    assert_eq!(end_of(&mut third).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
+    stays("no new scan", Duration::from_secs(2), || {
+        child_named(second.id(), "svscan ").is_none() && second.try_wait().unwrap().is_none()
+    });
+    // A newly started one means that the scan is wanted again.
+    let _fourth = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 2);
+}
