@@ -17,6 +17,10 @@ build:
 	$(BINARY) | awk 'NR > 1 { print $$1 }' | while read -r name; do \
 	  ln -s ../$(TARGET)/release/daemontools target/command/$$name; done
 
+# A scan directory with a sample service under target/, scanned in the foreground until Ctrl-C.
+run: build
+	packaging/run-sample
+
 # Everything: says what it will install, installs it, and runs every test there is.
 test:
 	tests/run

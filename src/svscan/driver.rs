@@ -58,6 +58,8 @@ struct Driver {
     /// Something changed: look before the tick.
     look_now: bool,
     stop: Option<Stop>,
+    /// When to go on with it: not with each of thousands of deaths.
+    stop_look: Duration,
 }
 
 impl Driver {
@@ -91,6 +93,7 @@ impl Driver {
             next_tick: clock::monotonic(),
             look_now: true,
             stop: None,
+            stop_look: Duration::ZERO,
         })
     }
 
@@ -266,7 +269,7 @@ impl Driver {
 
     fn wait(&mut self) {
         let until = match &self.stop {
-            Some(_) => clock::monotonic().saturating_add(stop::LOOK),
+            Some(_) => self.stop_look,
             None if self.look_now => Duration::ZERO,
             None => self.next_moment(),
         };
@@ -332,11 +335,15 @@ impl Driver {
 
     fn go_on_stopping(&mut self) -> Option<Exit> {
         let stop = self.stop.as_mut()?;
+        if clock::monotonic() < self.stop_look {
+            return None;
+        }
         let (children, given, tick) = (&mut self.children, self.given, self.next_tick);
         let is_over = stop.advance(&mut self.entries, |identity, entry, side| {
             start(children, given, tick, identity, entry, side);
         });
         if !is_over {
+            self.stop_look = clock::monotonic().saturating_add(stop::LOOK);
             return None;
         }
         let survivors = stop.name_survivors(&self.entries);

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 
 const SVSCAN: Program = Program::daemon("svscan");
 /// Between two looks while a stop is on its way.
-pub const LOOK: Duration = Duration::from_millis(50);
+pub const LOOK: Duration = Duration::from_millis(20);
 /// How long a logger may wait for an end of file that others, by holding its pipe, keep away.
 const LOGGER: Duration = Duration::from_secs(5);
 /// How long a hurried stop takes at most.

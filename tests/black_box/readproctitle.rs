@@ -24,7 +24,9 @@ fn ps_shows_the_last_bytes_behind_three_dots() {
     let pid = child.id();
     let shown = || {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-        String::from_utf8_lossy(line.rsplit(|&byte| byte == 0).nth(1).unwrap()).into_owned()
+        // Empty while the exec is under way.
+        let title = line.rsplit(|&byte| byte == 0).nth(1).unwrap_or_default();
+        String::from_utf8_lossy(title).into_owned()
     };
     wait_for("the dots", || shown() == "..........");
     let mut input = child.stdin.take().unwrap();
