@@ -331,3 +331,77 @@ impl Reader<'_> {
         self.take().map(u64::from_le_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Place = Place { boot: [7; 16], pids: 1, device: 2, inode: 3 };
+
+    fn record() -> Record {
+        Record {
+            service: Some(Identity { pid: 42, start: 4242 }),
+            supervise: Identity { pid: 41, start: 4141 },
+            want: Want::Once,
+            exit_requested: true,
+            is_paused: true,
+            left_cleanly: false,
+            start_owed: true,
+            last_end: Some(End::Killed(9)),
+            starts: u64::MAX,
+            label: Label::of_unix(Duration::new(1_000_000_000, 123_456_000)),
+            started: Duration::new(77, 999_999_999),
+        }
+    }
+
+    fn slot(version: u16, place: Place, record: Record) -> Slot {
+        Slot { version, sequence: 5, place, record: Some(record) }
+    }
+
+    fn judged(slot: &Slot) -> Finding {
+        let bytes = slot.encode(&slot.record.unwrap());
+        Slot::decode(&bytes).unwrap().judge(HERE)
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let other = Record {
+            service: None,
+            want: Want::Up,
+            left_cleanly: true,
+            last_end: Some(End::Code(3)),
+            ..record()
+        };
+        for record in [record(), other, Record { last_end: None, ..other }] {
+            assert_eq!(judged(&slot(VERSION, HERE, record)), Finding::Believed(record));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let bytes = slot(VERSION, HERE, record()).encode(&record());
+        for bit in 0..SLOT * 8 {
+            let mut torn = bytes;
+            torn[bit / 8] ^= 1 << (bit % 8);
+            assert!(Slot::decode(&torn).is_none(), "bit {bit}");
+        }
+        assert!(Slot::decode(&bytes[..SLOT - 1]).is_none());
+        assert!(Slot::decode(&[0; PITCH]).is_none());
+    }
+
+    #[test]
+    fn another_boot_is_forgotten_without_a_word_and_the_rest_with_one() {
+        let elsewhere = |place| judged(&slot(VERSION, place, record()));
+        assert_eq!(elsewhere(Place { boot: [8; 16], ..HERE }), Finding::Nothing);
+        assert_eq!(elsewhere(Place { pids: 9, ..HERE }), Finding::Nothing);
+        let another = Finding::Ignored("of another directory");
+        assert_eq!(elsewhere(Place { inode: 9, ..HERE }), another);
+        assert_eq!(elsewhere(Place { device: 9, ..HERE }), another);
+        let later = judged(&slot(VERSION + 1, HERE, record()));
+        assert_eq!(later, Finding::Ignored("of another version"));
+        // Without a boot id to compare, nothing is believed.
+        let unknown = Place { boot: [0; 16], ..HERE };
+        let bytes = slot(VERSION, unknown, record()).encode(&record());
+        assert_eq!(Slot::decode(&bytes).unwrap().judge(unknown), Finding::Nothing);
+    }
+}

@@ -87,3 +87,43 @@ fn a_term_waits_for_the_daemon_that_is_still_being_launched() {
     assert_eq!(end_of(&mut child).code(), Some(0));
     assert!(fs::exists(scratch.path().join("seen")).unwrap());
 }
+
+/// Reference, section 0.4: the look-up that every command shares, seen through fghack.
+#[test]
+fn a_program_is_looked_up_on_path_as_0_76_does() {
+    let scratch = Scratch::new();
+    for name in ["two", "dir/tool", "closed"] {
+        scratch.directory_at(name);
+    }
+    scratch.script("two/tool", "echo two");
+    scratch.script("here-tool", "echo here");
+    scratch.write("closed/tool", b"");
+    scratch.write("broken-tool", b"not a program");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(scratch.path().join("broken-tool"), mode).unwrap();
+    let run = |path: Option<&str>, name: &str| {
+        let mut command = scratch.command("fghack");
+        match path {
+            Some(path) => command.env("PATH", path),
+            None => command.env_remove("PATH"),
+        };
+        Said::of(&command.arg(name).output().unwrap())
+    };
+    let unable = |name: &str, reason: &str| {
+        Said::complaint(111, &format!("fghack: fatal: unable to run {name}: {reason}"))
+    };
+    // A directory of that name and a file that may not be run do not hide what comes later.
+    assert_eq!(run(Some("one:dir:closed:two"), "tool"), Said::text("two\n"));
+    assert_eq!(run(Some("closed:one"), "tool"), unable("tool", "access denied"));
+    assert_eq!(run(Some("dir:one"), "tool"), unable("tool", "access denied"));
+    assert_eq!(run(Some("one"), "tool"), unable("tool", "file does not exist"));
+    // An empty element is the current directory, an unset PATH is /bin:/usr/bin.
+    assert_eq!(run(Some("one:"), "here-tool"), Said::text("here\n"));
+    assert_eq!(run(Some(""), "here-tool"), Said::text("here\n"));
+    assert_eq!(run(None, "true"), Said::exit(0));
+    // Any other error ends the search at once; a slash means no search at all.
+    assert_eq!(run(Some(":two"), "broken-tool"), unable("broken-tool", "exec format error"));
+    assert_eq!(run(Some("one"), "two/tool"), Said::text("two\n"));
+    assert_eq!(run(Some("two"), "./tool"), unable("./tool", "file does not exist"));
+}

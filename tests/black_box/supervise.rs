@@ -405,6 +405,34 @@ fn what_is_left_of_the_group_is_killed_only_with_kill_group() {
     wait_for("the worker's death", || !is_alive(&last));
 }
 
+#[test]
+fn a_failed_fork_pauses_and_u_tries_again_at_once() {
+    if !only_ours("0.76 is deaf for the 60 seconds") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.write("a/down", b"");
+    let child = supervise(&scratch, "a");
+    let limit = |files: &str| {
+        let pid = child.id().to_string();
+        let arguments = ["--pid", &pid, &format!("--nofile={files}:")];
+        assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
+    };
+    limit("3");
+    scratch.svc("-u", "a");
+    let line = "supervise: warning: unable to fork for a, sleeping 60 seconds: \
+                process cannot open more files\n";
+    // Publishing a status needs a descriptor as well: that is said too.
+    wait_for("the warning", || scratch.errors().contains(line));
+    assert!(scratch.errors().contains("unable to open a/supervise/status.new: "));
+    limit("64");
+    scratch.svc("-u", "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    scratch.svc("-d", "a");
+    wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
+}
+
 mod adoption {
     use super::*;
 
