@@ -14,7 +14,7 @@ use crate::sys::process::{End, Pid};
 use crate::sys::{Errno, directory, proc};
 use crate::tai64n::Label;
 use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NAME: &[u8] = b"journal";
 const MAGIC: [u8; 6] = *b"dt-rs\n";
@@ -90,8 +90,8 @@ struct Place {
 }
 
 impl Place {
-    fn here() -> Result<Self, Errno> {
-        let directory = file::facts(HERE, b".")?;
+    fn of(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let directory = file::facts(directory, b".")?;
         Ok(Self {
             boot: proc::boot(),
             pids: proc::pid_namespace(),
@@ -109,7 +109,7 @@ impl Journal {
     /// # Errors
     /// Those of openat(2) and write(2) when no journal can be had at all.
     pub fn open(records: &Records) -> Result<(Self, Finding), Errno> {
-        let place = Place::here()?;
+        let place = Place::of(HERE)?;
         let refused = match open(records.as_fd(), NAME, Purpose::UpdateNoLink) {
             Ok(file) => match distrust(&file)? {
                 None => return Self::read(file, place),
@@ -164,6 +164,20 @@ impl Journal {
             _ => Err(Errno::EIO),
         }
     }
+}
+
+/// The service's recorded process as seen from outside, from the service directory: believed
+/// under the same marks, and only while it lives.
+#[must_use]
+pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<Identity> {
+    let file = open(directory, b"supervise/journal", Purpose::ReadNoLink).ok()?;
+    if distrust(&file).ok()?.is_some() {
+        return None;
+    }
+    let (_, finding) = Journal::read(file, Place::of(directory).ok()?).ok()?;
+    let Finding::Believed(Record { service: Some(service), .. }) = finding else { return None };
+    let found = proc::Process::read(service.pid).ok()?;
+    (found.start == service.start && found.is_alive()).then_some(service)
 }
 
 /// Why a file's own marks say that it must not be believed.

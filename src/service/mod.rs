@@ -14,6 +14,7 @@ pub mod presence;
 pub mod records;
 pub mod request;
 pub mod scan;
+pub mod scan_pipes;
 pub mod status;
 
 use crate::sys::{Errno, file};

@@ -1,5 +1,6 @@
 //! `.svscan` in a scan directory, ours alone (0700): `lock`, one svscan per scan directory;
-//! `control`, its control FIFO; `stopped`, the mark of an orderly stop. 0.76 skips the name for
+//! `control`, its control FIFO; `stopped`, the mark of an orderly stop; `pipes`, which pipe joins
+//! which service to its logger ([`super::scan_pipes`]). 0.76 skips the name for
 //! its dot. An addition of ours. Manual page: scandir(7).
 
 use super::control::{self, ListenError, Listener, Sender};
@@ -21,6 +22,12 @@ pub const STOP: &[u8] = b"t";
 #[derive(Debug)]
 pub struct ScanRecords {
     descriptor: OwnedFd,
+}
+
+impl AsFd for ScanRecords {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
 }
 
 impl ScanRecords {

@@ -12,8 +12,9 @@ use crate::service::journal::{Finding, Identity, Journal, Record};
 use crate::service::records::Records;
 use crate::service::status::{self, PublishError, Status};
 use crate::service::{self, lock, presence};
-use crate::sys::descriptor::{self, HERE};
-use crate::sys::proc::Process;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::file::{self, Kind};
+use crate::sys::proc::{self, Process};
 use crate::sys::process::{End, Pid};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{clock, directory, poll, process};
@@ -47,6 +48,9 @@ struct Driver<'a> {
     signals: Signals,
     _lock: OwnedFd,
     _presence: Option<OwnedFd>,
+    /// A read end of the pipe to our logger: with svscan and the logger dead, the service waits
+    /// for another reader instead of dying of SIGPIPE.
+    _log_pipe: Option<OwnedFd>,
 
     state: State,
     process: Option<Watched>,
@@ -101,6 +105,7 @@ impl<'a> Driver<'a> {
             signals,
             _lock: lock,
             _presence: None,
+            _log_pipe: log_pipe(),
             state: memory.state,
             process: memory.process,
             held: None,
@@ -265,6 +270,17 @@ impl<'a> Driver<'a> {
             warn_unpublished(self.name, error);
         }
     }
+}
+
+/// A read end of the pipe at our descriptor 1, if there is one and a logger to read it.
+fn log_pipe() -> Option<OwnedFd> {
+    let facts = |number| file::facts_of(descriptor::standard(number)).ok();
+    let pipe = facts(1).filter(|facts| facts.kind == Kind::Fifo)?;
+    let is_messages = facts(2).is_some_and(|facts| facts.inode == pipe.inode);
+    if is_messages || !service::has_logger(HERE, b".").unwrap_or(false) {
+        return None;
+    }
+    proc::reopen(process::our_pid(), 1, Purpose::Read).ok()
 }
 
 fn warn_unpublished(name: &[u8], error: PublishError) {

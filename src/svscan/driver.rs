@@ -2,13 +2,15 @@
 //! signal or a moment, looks at the directory and performs the plan. Nothing that happens ends
 //! it: trouble is a warning, a pause and another try.
 
-use super::entry::{Conditions, Entry, LogPipe, Supervise};
+use super::entry::{Conditions, Entry, Supervise};
 use super::filling::Filling;
+use super::pipes;
 use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
 use super::stop::{self, Stop};
 use crate::error::{Exit, Program};
 use crate::service::control::Listener;
 use crate::service::scan::{STOP, ScanRecords};
+use crate::service::scan_pipes::PipeRecords;
 use crate::service::{self};
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::file::{self, Kind};
@@ -52,6 +54,7 @@ struct Driver {
     scan_watch: Option<Watch>,
     filling: Filling,
     records: Option<ScanRecords>,
+    pipes: PipeRecords,
     control: Option<Listener>,
     _lock: Option<OwnedFd>,
     next_tick: Duration,
@@ -77,6 +80,11 @@ impl Driver {
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
         let (records, control, lock) = take_place(options.directory)?;
+        let pipes = records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
+        let pipes = pipes.unwrap_or_else(|error| {
+            SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
+            PipeRecords::none()
+        });
         let watcher = Watcher::new().ok();
         let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(b".").ok());
         Ok(Self {
@@ -88,6 +96,7 @@ impl Driver {
             scan_watch,
             filling: Filling::default(),
             records,
+            pipes,
             control,
             _lock: lock,
             next_tick: clock::monotonic(),
@@ -179,13 +188,20 @@ impl Driver {
             Ok(has_logger) => has_logger,
             Err(error) => return complain(&[b"unable to stat ", &name, b"/log"], error),
         };
-        let pipe = match has_logger.then(descriptor::pipe).transpose() {
-            Ok(pipe) => pipe.map(|(read, write)| LogPipe { read, write: Some(write) }),
-            Err(error) => return complain(&[b"unable to create pipe for ", &name], error),
-        };
         let idle = || Supervise::Idle(Duration::ZERO, None);
         let log = has_logger.then(idle);
-        let mut entry = Entry { name, pipe, main: idle(), log };
+        let mut entry = Entry { name, pipe: None, main: idle(), log };
+        if has_logger {
+            let somebody_runs =
+                [Side::Main, Side::Log].into_iter().any(|side| entry.find_running(side).is_some());
+            let key = (identity.device, identity.inode);
+            match pipes::obtain(&mut self.pipes, key, &entry.name, somebody_runs) {
+                Ok(pipe) => entry.pipe = Some(pipe),
+                Err(error) => {
+                    return complain(&[b"unable to create pipe for ", &entry.name], error);
+                }
+            }
+        }
         self.start(identity, &mut entry, Side::Main);
         if has_logger {
             self.start(identity, &mut entry, Side::Log);

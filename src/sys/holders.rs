@@ -1,6 +1,6 @@
 //! Who holds the write end of a pipe, by /proc.
 
-use super::proc::{self, Process};
+use super::proc::{self, Process, numbers};
 use super::process::{self, Pid};
 use super::signal::Signal;
 use super::{Errno, descriptor, file};
@@ -80,14 +80,4 @@ fn is_open_to_write(pid: Pid, number: u32) -> bool {
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
     flags.is_some_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_WRONLY.bits())
-}
-
-/// The entries of a directory that are numbers.
-fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
-    let directory = descriptor::open(HERE, path, Purpose::Directory)?;
-    let mut directory = nix::dir::Dir::from_fd(directory)?;
-    let names = directory.iter().filter_map(|entry| {
-        std::str::from_utf8(entry.ok()?.file_name().to_bytes()).ok()?.parse().ok()
-    });
-    Ok(names.collect())
 }

@@ -2,10 +2,11 @@
 //!
 //! Where /proc is not mounted every question answers "not known", and callers do without.
 
+use super::file::{self, Facts};
 use super::process::Pid;
 use super::{Errno, descriptor};
 use descriptor::{HERE, Purpose};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// What `/proc/PID/stat` says, proc(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,67 @@ pub fn boot() -> [u8; 16] {
 /// not show it.
 #[must_use]
 pub fn pid_namespace() -> u64 {
-    super::file::facts(HERE, b"/proc/self/ns/pid").map_or(0, |facts| facts.inode)
+    file::facts(HERE, b"/proc/self/ns/pid").map_or(0, |facts| facts.inode)
+}
+
+/// The entries of a directory that are numbers: the pids of /proc, the descriptors of a process.
+///
+/// # Errors
+/// Those of open(2) and getdents(2).
+pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
+    let directory = descriptor::open(HERE, path, Purpose::Directory)?;
+    let mut directory = nix::dir::Dir::from_fd(directory)?;
+    let names = directory.iter().filter_map(|entry| {
+        std::str::from_utf8(entry.ok()?.file_name().to_bytes()).ok()?.parse().ok()
+    });
+    Ok(names.collect())
+}
+
+/// Every process of this name, with the facts of the directory it works in.
+#[must_use]
+pub fn working_directories(name: &[u8]) -> Vec<(Pid, Facts)> {
+    let pids = numbers(b"/proc").unwrap_or_default().into_iter();
+    pids.filter(|&pid| is_named(pid, name))
+        .filter_map(|pid| {
+            let mut path = [0; 32];
+            let path = path_of(pid, b"/cwd", &mut path).ok()?;
+            Some((pid, file::facts(HERE, path).ok()?))
+        })
+        .collect()
+}
+
+/// Whether process `pid` has the file of these facts open.
+#[must_use]
+pub fn has_open(pid: Pid, facts: &Facts) -> bool {
+    let mut path = [0; 32];
+    let Ok(path) = path_of(pid, b"/fd", &mut path) else { return false };
+    numbers(path).unwrap_or_default().into_iter().any(|number| {
+        descriptor_facts(pid, number)
+            .is_ok_and(|found| (found.device, found.inode) == (facts.device, facts.inode))
+    })
+}
+
+/// The facts of what is behind a descriptor of another process.
+///
+/// # Errors
+/// Those of stat(2).
+pub fn descriptor_facts(pid: Pid, number: u32) -> Result<Facts, Errno> {
+    file::facts(HERE, &descriptor_path(pid, number))
+}
+
+/// Opens a pipe end of its own on the pipe behind a descriptor of another process, blocking as
+/// pipes are, close-on-exec.
+///
+/// # Errors
+/// Those of open(2).
+pub fn reopen(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno> {
+    let end = descriptor::open(HERE, &descriptor_path(pid, number), purpose)?;
+    descriptor::set_blocking(end.as_fd(), true)?;
+    Ok(end)
+}
+
+fn descriptor_path(pid: Pid, number: u32) -> Vec<u8> {
+    format!("/proc/{pid}/fd/{number}").into_bytes()
 }
 
 fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {

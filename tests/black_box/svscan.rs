@@ -217,8 +217,9 @@ mod discovery {
             return;
         }
         let scratch = Scratch::new();
+        stayer(&scratch, "scan/first");
         let _svscan = svscan(&scratch);
-        wait_for("svscan", || scratch.path().join("scan/.svscan/lock").exists());
+        up(&scratch, "first");
         scratch.directory_at("scan/a");
         stays("nothing without run", SECOND / 2, || !scratch.is_running("scan/a"));
         let begun = Instant::now();
@@ -291,6 +292,75 @@ mod discovery {
         scratch.svc("-dx", "scan/a");
         wait_for("a new supervise for a", || starts(&scratch, "a") == 2);
         assert_eq!(scratch.errors(), "");
+    }
+}
+
+mod log_pipes {
+    use super::*;
+
+    /// A service that counts, and a logger that writes what it counts.
+    fn counting(scratch: &Scratch) {
+        scratch.service("scan/a", "i=0\nwhile :; do i=$((i+1)); echo line $i; sleep 0.002; done");
+        scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+    }
+
+    fn supervises_of(scratch: &Scratch) -> Vec<u32> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap() {
+            let entry = entry.unwrap().path();
+            let is_ours = fs::read_link(entry.join("cwd"))
+                .is_ok_and(|cwd| cwd.starts_with(scratch.path().join("scan/a")));
+            let name = fs::read_to_string(entry.join("comm")).unwrap_or_default();
+            if is_ours && name == "supervise\n" {
+                found.push(entry.file_name().unwrap().to_str().unwrap().parse().unwrap());
+            }
+        }
+        found
+    }
+
+    fn no_line_is_missing(scratch: &Scratch) {
+        let so_far = scratch.lines("log.txt");
+        wait_for("more lines", || scratch.lines("log.txt") > so_far + 50);
+        for (index, line) in scratch.read("log.txt").lines().enumerate() {
+            assert_eq!(line, format!("line {}", index + 1));
+        }
+    }
+
+    #[test]
+    fn a_new_svscan_takes_over_the_pipe_whoever_died_with_the_old_one() {
+        if !only_ours("0.76 makes a new pipe, and what was in the old one is lost") {
+            return;
+        }
+        // Svscan alone, then with both supervises, then with the logger's own process.
+        for (supervises_too, logger_too) in [(false, false), (true, false), (false, true)] {
+            let scratch = Scratch::new();
+            counting(&scratch);
+            let mut first = svscan(&scratch);
+            wait_for("the first lines", || scratch.lines("log.txt") > 50);
+            let (service, logger) = (scratch.pid("scan/a"), scratch.pid("scan/a/log"));
+            kill(first.id(), "KILL");
+            end_of(&mut first);
+            if supervises_too {
+                supervises_of(&scratch).into_iter().for_each(|pid| kill(pid, "KILL"));
+            }
+            if logger_too {
+                kill(logger, "KILL");
+            }
+            let second = svscan(&scratch);
+            wait_for("both supervises", || {
+                scratch.is_running("scan/a") && scratch.is_running("scan/a/log")
+            });
+            assert_eq!(scratch.pid("scan/a"), service);
+            no_line_is_missing(&scratch);
+            // And from here on either end may be restarted as ever.
+            for pid in supervises_of(&scratch) {
+                kill(pid, "KILL");
+            }
+            wait_for("new supervises of the new svscan", || supervises(second.id()).len() == 2);
+            kill(scratch.pid("scan/a/log"), "TERM");
+            no_line_is_missing(&scratch);
+            assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
+        }
     }
 }
 
