@@ -1,6 +1,7 @@
 //! `.svscan` in a scan directory, ours alone (0700): `lock`, one svscan per scan directory;
 //! `control`, its control FIFO; `stopped`, the mark of an orderly stop; `pipes`, which pipe joins
-//! which service to its logger ([`super::scan_pipes`]). 0.76 skips the name for
+//! which service to its logger ([`super::scan_pipes`]); `messages`, which pipe leads to
+//! readproctitle; `boot-lock` and `boot-ok`, the first of several svscanboots. 0.76 skips the name for
 //! its dot. An addition of ours. Manual page: scandir(7).
 
 use super::control::{self, ListenError, Listener, Sender};
@@ -22,6 +23,27 @@ pub const STOP: &[u8] = b"t";
 #[derive(Debug)]
 pub struct ScanRecords {
     descriptor: OwnedFd,
+}
+
+/// The scan directory's lock, held.
+#[derive(Debug)]
+pub struct ScanLock {
+    /// The open file that holds it.
+    pub file: OwnedFd,
+    /// Whether svscanboot took it for us, and keeps us.
+    pub was_handed_down: bool,
+}
+
+fn take(file: OwnedFd) -> Result<OwnedFd, Errno> {
+    let until = clock::monotonic().saturating_add(GRACE);
+    loop {
+        match lock::take(file.as_fd()) {
+            Err(Errno::EAGAIN) if clock::monotonic() < until => {
+                poll::pause(Duration::from_millis(5));
+            }
+            other => return other.map(|()| file),
+        }
+    }
 }
 
 impl AsFd for ScanRecords {
@@ -52,23 +74,36 @@ impl ScanRecords {
     ///
     /// # Errors
     /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
-    pub fn acquire(&self) -> Result<OwnedFd, Errno> {
+    pub fn acquire(&self) -> Result<ScanLock, Errno> {
         let file = open(self.descriptor.as_fd(), b"lock", Purpose::AppendNoLink)?;
         let facts = file::facts_of(file.as_fd())?;
         let handed_down = descriptor::inherited(LOCK_NUMBER, |other| {
             file::facts_of(other)
                 .is_ok_and(|other| (other.device, other.inode) == (facts.device, facts.inode))
         });
-        let file = handed_down.unwrap_or(file);
-        let until = clock::monotonic().saturating_add(GRACE);
-        loop {
-            match lock::take(file.as_fd()) {
-                Err(Errno::EAGAIN) if clock::monotonic() < until => {
-                    poll::pause(Duration::from_millis(5));
-                }
-                other => return other.map(|()| file),
-            }
-        }
+        let was_handed_down = handed_down.is_some();
+        let file = take(handed_down.unwrap_or(file))?;
+        Ok(ScanLock { file, was_handed_down })
+    }
+
+    /// Becomes the first of the svscanboots of this scan directory, as long as what it returns is
+    /// held: its presence, which shows an error to those who wait when we are gone.
+    ///
+    /// # Errors
+    /// EAGAIN when another svscanboot is; those of openat(2).
+    pub fn lead(&self) -> Result<(OwnedFd, OwnedFd), Errno> {
+        let place = self.descriptor.as_fd();
+        let lock = take(open(place, b"boot-lock", Purpose::AppendNoLink)?)?;
+        Ok((lock, control::fifo(place, b"boot-ok")?))
+    }
+
+    /// Looks for the first of the svscanboots: a descriptor whose poll shows an error as soon as
+    /// it is gone.
+    ///
+    /// # Errors
+    /// ENXIO when there is none; those of openat(2).
+    pub fn find_leader(&self) -> Result<OwnedFd, Errno> {
+        open(self.descriptor.as_fd(), b"boot-ok", Purpose::WriteNoLink)
     }
 
     /// Listens for control bytes.
@@ -111,6 +146,33 @@ impl ScanRecords {
         is_file
             && descriptor::read(mark.as_fd(), &mut boot) == Ok(boot.len())
             && boot == proc::boot()
+    }
+
+    /// The inode of the message pipe that was recorded in this boot.
+    #[must_use]
+    pub fn message_pipe(&self) -> Option<u64> {
+        let file = open(self.descriptor.as_fd(), b"messages", Purpose::ReadNoLink).ok()?;
+        let mut bytes = [0; 24];
+        if descriptor::read(file.as_fd(), &mut bytes) != Ok(bytes.len()) {
+            return None;
+        }
+        let (boot, inode) = bytes.split_first_chunk::<16>()?;
+        (*boot == proc::boot()).then_some(u64::from_le_bytes(inode.try_into().ok()?))
+    }
+
+    /// Records the inode of the message pipe.
+    ///
+    /// # Errors
+    /// Those of openat(2), write(2) and renameat(2).
+    pub fn record_message_pipe(&self, inode: u64) -> Result<(), Errno> {
+        let place = self.descriptor.as_fd();
+        let _ = directory::remove(place, b"messages.new");
+        let file = open(place, b"messages.new", Purpose::New(0o600))?;
+        let bytes = [&proc::boot()[..], &inode.to_le_bytes()].concat();
+        if descriptor::write(file.as_fd(), &bytes)? != bytes.len() {
+            return Err(Errno::ENOSPC);
+        }
+        directory::rename(place, b"messages.new", b"messages")
     }
 
     /// Removes the mark: the scan is wanted.

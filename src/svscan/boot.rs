@@ -1,14 +1,16 @@
 //! svscanboot: starts svscan with readproctitle behind it, and keeps both. Many may be started
-//! (by inittab, Upstart, rc.local); one holds the scan directory's lock and hands it to its
-//! svscan, the others stand by without a word and take over when the holders are gone. It never
-//! touches a service itself: what runs is found and adopted by svscan.
+//! (by inittab, Upstart, rc.local); the first leads, the others stand by without a word and take
+//! over when it is gone. The leader holds the scan directory's lock and hands it to its svscan; a
+//! new leader that finds an svscan at work leaves it alone and watches it. It never touches a
+//! service itself: what runs is found and adopted by svscan.
 
+use super::messages::Messages;
 use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::Sender;
-use crate::service::scan::{LOCK_NUMBER, STOP, ScanRecords};
+use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
-use crate::sys::process::{self, End, Environment, Pid, Side};
+use crate::sys::process::{self, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
 use crate::sys::{Errno, clock, poll};
 use crate::{args, env};
@@ -20,14 +22,16 @@ const SVSCANBOOT: Program = Program::daemon("svscanboot");
 /// The PATH that svscan and every service get: 0.76's.
 const PATH: &[u8] = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:\
                       /usr/X11R6/bin";
-/// How many dots readproctitle has to write over.
-const DOTS: usize = 400;
 /// Between two starts of a child, and between two looks at a place that others hold.
 const PACE: Duration = Duration::from_secs(1);
 /// Between two tries to enter a scan directory that is not there.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the last messages may take to reach readproctitle at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Between two tries to tell a new svscan that it shall stop.
+const RETRY_STOP: Duration = Duration::from_millis(50);
+/// A wait that only an event ends.
+const LONG: Duration = Duration::from_secs(86_400);
 
 /// How svscanboot was started.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,7 @@ pub fn run(options: Options<'_>) -> Exit {
         return Exit::SUCCESS;
     }
     let Some(records) = open_records(options, &signals) else { return Exit::SUCCESS };
-    let mut boot = Boot { options, signals, records, stop_asked: false };
+    let mut boot = Boot { options, signals, records };
     if !going_down && let Some(records) = &boot.records {
         // A new starter: the scan is wanted again.
         records.remove_mark();
@@ -104,170 +108,264 @@ struct Boot<'a> {
     options: Options<'a>,
     signals: Signals,
     records: Option<ScanRecords>,
-    stop_asked: bool,
+}
+
+/// The svscan of our scan directory.
+enum Scan {
+    /// There is none, or it is our child.
+    Ours(Child),
+    /// It was there before us: an error on its control FIFO is its end.
+    Found(Sender),
+}
+
+/// Whether we were asked to stop the scan, and whether the svscan that runs has heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StopWish {
+    None,
+    Unheard,
+    Heard,
+}
+
+impl StopWish {
+    /// The svscan that may have heard it is gone.
+    fn is_unheard(&mut self) {
+        if *self == Self::Heard {
+            *self = Self::Unheard;
+        }
+    }
 }
 
 impl Boot<'_> {
     fn attend(&mut self) -> Exit {
         loop {
-            let lock = match &self.records {
-                None => None,
-                Some(records) => match records.acquire() {
-                    Ok(lock) if records.is_marked_stopped() => {
-                        // Stopped in order, and nobody has asked for it since: not ours to start.
-                        drop(lock);
-                        match self.stand_by() {
-                            Some(exit) => return exit,
-                            None => continue,
-                        }
-                    }
-                    Ok(lock) => Some(lock),
-                    Err(Errno::EAGAIN) => match self.stand_by() {
-                        Some(exit) => return exit,
-                        None => continue,
-                    },
-                    Err(error) => {
-                        let name = self.options.directory.to_bytes();
-                        let text: &[&[u8]] = &[b"unable to lock ", name, b"/.svscan/lock"];
-                        SVSCANBOOT.warning_because(text, error);
-                        None
-                    }
-                },
+            let leading = self.records.as_ref().map(ScanRecords::lead).transpose();
+            let exit = match leading {
+                Ok(leading) => Some(self.lead(leading)),
+                Err(Errno::EAGAIN) => self.stand_by(),
+                Err(error) => {
+                    let name = self.options.directory.to_bytes();
+                    let text: &[&[u8]] = &[b"unable to lock ", name, b"/.svscan/boot-lock"];
+                    SVSCANBOOT.warning_because(text, error);
+                    Some(self.lead(None))
+                }
             };
-            if let Some(exit) = self.hold(lock) {
+            if let Some(exit) = exit {
                 return exit;
             }
         }
     }
 
-    /// Waits a while for the holders to go; the exit code if we leave instead.
-    fn stand_by(&mut self) -> Option<Exit> {
+    /// Waits for the leader to go; the exit code if we leave instead.
+    fn stand_by(&self) -> Option<Exit> {
         if self.options.is_fallback {
             return Some(Exit::SUCCESS);
         }
-        let running = self.records.as_ref().and_then(|records| records.connect().ok());
-        let mut others: Vec<_> =
-            running.iter().map(|sender| poll::broken(sender.as_fd())).collect();
-        // An svscan that runs is watched; a holder without one is about to start one.
-        let length = if running.is_some() { Duration::from_secs(3600) } else { PACE };
-        let term = wait_for_term(&self.signals, &mut others, length);
-        if !term {
+        let leader = self.records.as_ref().and_then(|records| records.find_leader().ok());
+        let mut others: Vec<_> = leader.iter().map(|leader| poll::broken(leader.as_fd())).collect();
+        // A leader that does not show yet is about to.
+        let length = if leader.is_some() { LONG } else { PACE };
+        if !wait_for_term(&self.signals, &mut others, length) {
             return None;
         }
         // TERM to any svscanboot stops the scan, whoever holds it.
-        if let Some(sender) = running {
+        if let Some(sender) = self.connect() {
             let _ = sender.offer(STOP);
             self.wait_for_end_of(&sender);
         }
         Some(Exit::SUCCESS)
     }
 
+    fn connect(&self) -> Option<Sender> {
+        self.records.as_ref().and_then(|records| records.connect().ok())
+    }
+
     /// Waits until the svscan behind `sender` is gone; each further TERM hurries it.
     fn wait_for_end_of(&self, sender: &Sender) {
-        loop {
-            let mut broken = [poll::broken(sender.as_fd())];
-            if wait_for_term(&self.signals, &mut broken, PACE) {
+        while !is_gone(sender) {
+            if wait_for_term(&self.signals, &mut [poll::broken(sender.as_fd())], PACE) {
                 let _ = sender.offer(STOP);
             }
-            let mut broken = [poll::broken(sender.as_fd())];
-            let _ = poll::wait(&mut broken, Some(Duration::ZERO));
-            if broken.iter().any(poll::found) {
-                return;
-            }
         }
     }
 
-    /// Keeps svscan and readproctitle; the exit code after a stop that we were asked for. One
-    /// that another svscanboot was asked for only ends our turn.
-    fn hold(&mut self, lock: Option<OwnedFd>) -> Option<Exit> {
-        let (read, write) = self.message_pipe();
-        to_null(write.as_fd());
-        let mut reader = Child::default();
-        let mut svscan = Child::default();
+    /// Keeps svscan and readproctitle, as long as it takes.
+    fn lead(&self, _leading: Option<(OwnedFd, OwnedFd)>) -> Exit {
+        let mut messages: Option<Messages> = None;
+        let mut scan = Scan::Ours(Child::default());
+        let mut lock: Option<ScanLock> = None;
+        let mut stop = StopWish::None;
         loop {
-            let called_by = self.options.called_by;
-            reader.keep(|| start_reader(called_by, read.as_fd()));
-            let directory = self.options.directory;
-            svscan.keep(|| start_svscan(called_by, directory, write.as_fd(), lock.as_ref()));
-            let pause = if reader.is_running() && svscan.is_running() { 3600 } else { 1 };
-            if wait_for_term(&self.signals, &mut [], Duration::from_secs(pause)) {
-                self.stop_asked = true;
-                self.ask_for_stop(&svscan);
+            if matches!(&scan, Scan::Found(sender) if is_gone(sender)) {
+                scan = Scan::Ours(Child::default());
+                stop.is_unheard();
             }
-            while let Some((pid, end)) = process::reap_any() {
-                reader.note_end(pid);
-                let left = svscan.note_end(pid) && matches!(end, End::Code(_));
-                let stopped = left && self.is_stopped();
-                if !stopped {
-                    continue;
+            if self.is_stopped() && matches!(&scan, Scan::Ours(child) if child.pid().is_none()) {
+                // Stopped in order: until somebody asks for it again it is not ours to start.
+                drop(lock.take());
+                self.let_reader_finish(messages.take());
+                if stop != StopWish::None || wait_for_term(&self.signals, &mut [], PACE) {
+                    return Exit::SUCCESS;
                 }
-                if !self.stop_asked {
-                    return None;
+                continue;
+            }
+            let mut look_after = Some(PACE);
+            match messages.take().map_or_else(|| Messages::obtain(self.records.as_ref()), Ok) {
+                Ok(mut obtained) => {
+                    // What we have to say goes there too.
+                    to_null(obtained.write_end().as_fd());
+                    obtained.keep_reader(self.options.called_by);
+                    look_after = self.keep_scan(&mut scan, &mut lock, &obtained);
+                    look_after = look_after.into_iter().chain(obtained.look_after()).min();
+                    messages = Some(obtained);
                 }
-                drop((read, write));
-                // Our own stderr is that pipe too: the reader's end of file waits for it.
-                to_null(open_null().as_ref().map_or(descriptor::standard(1), AsFd::as_fd));
-                let until = clock::monotonic().saturating_add(LAST_WORDS);
-                while reader.is_running() && clock::monotonic() < until {
-                    let left = until.saturating_sub(clock::monotonic());
-                    let _ = wait_for_term(&self.signals, &mut [], left);
-                    while let Some((pid, _)) = process::reap_any() {
-                        reader.note_end(pid);
+                Err(error) => SVSCANBOOT.warning_because(&[b"unable to create pipe"], error),
+            }
+            let mut watched: Vec<_> = messages.iter().filter_map(Messages::watched).collect();
+            if let Scan::Found(sender) = &scan {
+                watched.push(poll::broken(sender.as_fd()));
+            }
+            if stop == StopWish::Unheard {
+                // An svscan that was just started does not listen yet.
+                if self.ask_for_stop(&scan) {
+                    stop = StopWish::Heard;
+                } else {
+                    look_after = Some(RETRY_STOP);
+                }
+            }
+            if wait_for_term(&self.signals, &mut watched, look_after.unwrap_or(LONG)) {
+                stop = StopWish::Unheard;
+            }
+            while let Some((pid, _)) = process::reap_any() {
+                messages.iter_mut().for_each(|messages| messages.note_end(pid));
+                let Scan::Ours(child) = &mut scan else { continue };
+                if child.note_end(pid) {
+                    if stop != StopWish::None && self.records.is_none() {
+                        return Exit::SUCCESS;
                     }
+                    stop.is_unheard();
                 }
-                return Some(Exit::SUCCESS);
             }
         }
     }
 
-    fn message_pipe(&self) -> (OwnedFd, OwnedFd) {
-        loop {
-            match descriptor::pipe() {
-                Ok(pipe) => return pipe,
-                Err(_) => poll::pause(PACE),
+    /// Sees to it that an svscan runs; how soon to look again without an event.
+    fn keep_scan(
+        &self,
+        scan: &mut Scan,
+        lock: &mut Option<ScanLock>,
+        messages: &Messages,
+    ) -> Option<Duration> {
+        let Scan::Ours(child) = scan else { return None };
+        if child.pid().is_some() {
+            return None;
+        }
+        if lock.is_none()
+            && let Some(records) = &self.records
+        {
+            match records.acquire() {
+                Ok(acquired) => *lock = Some(acquired),
+                Err(Errno::EAGAIN) => {
+                    if let Some(sender) = self.connect() {
+                        *scan = Scan::Found(sender);
+                        return None;
+                    }
+                    return Some(PACE);
+                }
+                Err(error) => {
+                    let name = self.options.directory.to_bytes();
+                    let text: &[&[u8]] = &[b"unable to lock ", name, b"/.svscan/lock"];
+                    SVSCANBOOT.warning_because(text, error);
+                }
             }
         }
+        let write = messages.write_end().as_fd();
+        let lock = lock.as_ref().map(|lock| lock.file.as_fd());
+        child.keep(self.options.called_by, &[c"svscan", self.options.directory], || {
+            descriptor::place_at(write, 1)?;
+            descriptor::place_at(write, 2)?;
+            lock.map_or(Ok(()), |lock| descriptor::place_at(lock, LOCK_NUMBER))
+        });
+        child.look_after()
     }
 
-    fn ask_for_stop(&self, svscan: &Child) {
-        let sender = self.records.as_ref().map(ScanRecords::connect);
-        let sent = sender.is_some_and(|sender| sender.is_ok_and(|s| s.offer(STOP).is_ok()));
-        if !sent && let Some(pid) = svscan.pid {
-            // No records, no control FIFO: as 0.76, svscan ends and leaves the services alone.
-            let _ = process::kill(pid, SIGTERM);
+    /// Asks svscan for the orderly stop; whether it was there to hear it.
+    fn ask_for_stop(&self, scan: &Scan) -> bool {
+        match scan {
+            Scan::Found(sender) => sender.offer(STOP).is_ok(),
+            Scan::Ours(child) if self.records.is_none() => {
+                // No control FIFO: as 0.76, svscan ends and leaves the services alone.
+                child.pid().is_some_and(|pid| process::kill(pid, SIGTERM).is_ok())
+            }
+            Scan::Ours(_) => self.connect().is_some_and(|sender| sender.offer(STOP).is_ok()),
         }
     }
 
-    /// Whether the svscan that just left was stopped in order.
+    /// Gives up the message pipe and waits a moment for the reader to read it to the end.
+    fn let_reader_finish(&self, messages: Option<Messages>) {
+        let Some(messages) = messages else { return };
+        // Our own stderr is that pipe too.
+        if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
+            to_null(null.as_fd());
+        }
+        let mut is_running = messages.give_up();
+        let until = clock::monotonic().saturating_add(LAST_WORDS);
+        while is_running() && clock::monotonic() < until {
+            poll::pause(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether the scan was stopped in order, and nobody has asked for it since.
     fn is_stopped(&self) -> bool {
-        self.records.as_ref().map_or(self.stop_asked, ScanRecords::is_marked_stopped)
+        self.records.as_ref().is_some_and(ScanRecords::is_marked_stopped)
     }
+}
+
+fn is_gone(sender: &Sender) -> bool {
+    let mut broken = [poll::broken(sender.as_fd())];
+    let _ = poll::wait(&mut broken, Some(Duration::ZERO));
+    broken.iter().any(poll::found)
 }
 
 /// A child that is started again when it ends, at most once a second.
 #[derive(Debug, Default)]
-struct Child {
+pub struct Child {
     pid: Option<Pid>,
     not_before: Duration,
 }
 
 impl Child {
-    fn is_running(&self) -> bool {
-        self.pid.is_some()
+    /// Its pid while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.pid
     }
 
-    fn keep(&mut self, start: impl FnOnce() -> Result<Pid, Errno>) {
+    /// Starts it if it does not run and the pace allows.
+    pub fn keep(
+        &mut self,
+        called_by: &[u8],
+        words: &[&CStr],
+        set_up: impl FnOnce() -> Result<(), Errno>,
+    ) {
         let now = clock::monotonic();
         if self.pid.is_none() && now >= self.not_before {
             self.not_before = now.saturating_add(PACE);
-            match start() {
+            match start(called_by, words, set_up) {
                 Ok(pid) => self.pid = Some(pid),
                 Err(error) => SVSCANBOOT.warning_because(&[b"unable to fork"], error),
             }
         }
     }
 
-    fn note_end(&mut self, pid: Pid) -> bool {
+    /// How soon to look again without an event.
+    #[must_use]
+    pub fn look_after(&self) -> Option<Duration> {
+        let left = self.not_before.saturating_sub(clock::monotonic());
+        self.pid.is_none().then_some(left.max(Duration::from_millis(1)))
+    }
+
+    /// Takes note of a child that ended; whether it was this one.
+    pub fn note_end(&mut self, pid: Pid) -> bool {
         let is_it = self.pid == Some(pid);
         if is_it {
             self.pid = None;
@@ -276,42 +374,15 @@ impl Child {
     }
 }
 
-fn open_null() -> Option<OwnedFd> {
-    open(HERE, b"/dev/null", Purpose::Write).ok()
-}
-
 /// Standard input and output become /dev/null, and standard error `messages`.
 fn to_null(messages: BorrowedFd<'_>) {
     if let Ok(null) = open(HERE, b"/dev/null", Purpose::Read) {
         let _ = descriptor::place_at(null.as_fd(), 0);
     }
-    if let Some(null) = open_null() {
+    if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
         let _ = descriptor::place_at(null.as_fd(), 1);
     }
     let _ = descriptor::place_at(messages, 2);
-}
-
-fn start_reader(called_by: &[u8], read: BorrowedFd<'_>) -> Result<Pid, Errno> {
-    let dots = CString::new(vec![b'.'; DOTS]).unwrap_or_default();
-    let words = [c"readproctitle", c"service errors: ", dots.as_c_str()];
-    start(called_by, &words, || {
-        descriptor::place_at(read, 0)?;
-        // What it says itself can go nowhere else.
-        open_null().map_or(Ok(()), |null| descriptor::place_at(null.as_fd(), 2))
-    })
-}
-
-fn start_svscan(
-    called_by: &[u8],
-    directory: &CStr,
-    messages: BorrowedFd<'_>,
-    lock: Option<&OwnedFd>,
-) -> Result<Pid, Errno> {
-    start(called_by, &[c"svscan", directory], || {
-        descriptor::place_at(messages, 1)?;
-        descriptor::place_at(messages, 2)?;
-        lock.map_or(Ok(()), |lock| descriptor::place_at(lock.as_fd(), LOCK_NUMBER))
-    })
 }
 
 /// Forks a child in a session of its own, so that a TERM to our group, a hang-up and Ctrl-C reach

@@ -9,16 +9,16 @@ use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_sta
 use super::stop::{self, Stop};
 use crate::error::{Exit, Program};
 use crate::service::control::Listener;
-use crate::service::scan::{STOP, ScanRecords};
+use crate::service::scan::{STOP, ScanLock, ScanRecords};
 use crate::service::scan_pipes::PipeRecords;
 use crate::service::{self};
-use crate::sys::descriptor::{self, HERE};
-use crate::sys::file::{self, Kind};
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::file::{self, Facts, Kind};
 use crate::sys::inotify::{Event, Watch, Watcher};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGINT, SIGTERM, Signals};
-use crate::sys::{Errno, clock, directory, poll};
+use crate::sys::{Errno, clock, directory, poll, proc};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,6 +26,8 @@ use std::os::fd::{AsFd, OwnedFd};
 const SVSCAN: Program = Program::daemon("svscan");
 /// More descriptors than any kernel of today allows by default (fs.nr_open).
 const MANY_FILES: u64 = 1 << 20;
+/// Between two looks for a foreign svscan.
+const FOREIGN: Duration = Duration::from_secs(1);
 
 /// How svscan was started.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +58,10 @@ struct Driver {
     records: Option<ScanRecords>,
     pipes: PipeRecords,
     control: Option<Listener>,
-    _lock: Option<OwnedFd>,
+    _lock: Option<ScanLock>,
+    /// A read end of the pipe at our descriptor 2: should readproctitle and svscanboot both be
+    /// dead, no service dies of SIGPIPE.
+    _messages: Option<OwnedFd>,
     next_tick: Duration,
     /// Something changed: look before the tick.
     look_now: bool,
@@ -80,6 +85,7 @@ impl Driver {
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
         let (records, control, lock) = take_place(options.directory)?;
+        wait_for_foreign(options.directory, &signals)?;
         let pipes = records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
         let pipes = pipes.unwrap_or_else(|error| {
             SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
@@ -98,6 +104,7 @@ impl Driver {
             records,
             pipes,
             control,
+            _messages: lock.as_ref().filter(|lock| lock.was_handed_down).and_then(messages),
             _lock: lock,
             next_tick: clock::monotonic(),
             look_now: true,
@@ -410,7 +417,43 @@ fn raise_limit() -> Option<OpenFiles> {
     raised.ok().map(|()| found)
 }
 
-type Place = (Option<ScanRecords>, Option<Listener>, Option<OwnedFd>);
+/// A read end of the pipe at our descriptor 2, if it is one.
+fn messages(_: &ScanLock) -> Option<OwnedFd> {
+    let facts = file::facts_of(descriptor::standard(2)).ok()?;
+    (facts.kind == Kind::Fifo)
+        .then(|| proc::reopen(process::our_pid(), 2, Purpose::Read).ok())
+        .flatten()
+}
+
+/// Waits while a foreign svscan (0.76's, which knows no lock) works in the scan directory, saying
+/// so once. A TERM that we would stop in order for ends us: there is nothing to stop.
+fn wait_for_foreign(name: Option<&[u8]>, signals: &Signals) -> Result<(), Exit> {
+    let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
+    let is_foreign = |(pid, cwd): &(Pid, Facts)| {
+        *pid != process::our_pid() && (cwd.device, cwd.inode) == (here.device, here.inode)
+    };
+    let mut has_warned = false;
+    while let Some((pid, _)) = proc::working_directories(b"svscan").iter().find(|it| is_foreign(it))
+    {
+        if !has_warned {
+            has_warned = true;
+            let pid = pid.to_string();
+            let name = name.unwrap_or(b".");
+            let text: &[&[u8]] = &[b"another svscan (pid ", pid.as_bytes(), b") scans ", name];
+            SVSCAN.warning(&[text, &[b", waiting until it is gone"]].concat());
+        }
+        let until = clock::monotonic().saturating_add(FOREIGN);
+        let _ = poll::wait(&mut [poll::readable(signals.as_fd())], Some(until));
+        while let Some(signal) = signals.next() {
+            if matches!(signal, SIGTERM | SIGINT) {
+                return Err(Exit::SUCCESS);
+            }
+        }
+    }
+    Ok(())
+}
+
+type Place = (Option<ScanRecords>, Option<Listener>, Option<ScanLock>);
 
 /// Takes the scan directory for ourselves. Where no records can be made there is one warning, and
 /// svscan goes on as 0.76, alone or not.

@@ -2,13 +2,15 @@
 //!
 //! [`plan`] decides, as a pure function of what a pass saw and what is held; [`driver`] is the
 //! loop, [`entry`] one held service with its pipe and its two supervises, [`filling`] the
-//! directories that somebody is still filling, [`stop`] the orderly stop, [`pipes`] the log
-//! pipes and how a successor finds them again, [`boot`] what svscanboot does around it all. Manual pages: svscan(8), scandir(7).
+//! directories that somebody is still filling, [`pipes`] the log pipes and how a successor finds
+//! them again, [`stop`] the orderly stop. [`boot`] is what svscanboot does around it all, and
+//! [`messages`] the pipe to readproctitle. Manual pages: svscan(8), scandir(7), svscanboot(8).
 
 pub mod boot;
 pub mod driver;
 pub mod entry;
 pub mod filling;
+pub mod messages;
 pub mod pipes;
 pub mod plan;
 pub mod stop;

@@ -99,13 +99,23 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     let mut second = boot(&scratch, &[]);
     assert_eq!(end_of(&mut boot(&scratch, &["--fallback"])).code(), Some(0));
     stays("standing by", Duration::from_secs(1), || children(second.id()).is_empty());
-    // The holder is killed: its svscan lives on and holds the lock until it is gone too.
+    // The leader is killed: its svscan and readproctitle live on, and are not started twice.
     let svscan = child_named(first.id(), "svscan ").unwrap();
+    let reader = child_named(first.id(), "readproctitle ").unwrap();
     kill(first.id(), "KILL");
     end_of(&mut first);
-    stays("standing by", Duration::from_secs(1), || children(second.id()).is_empty());
+    stays("watching", Duration::from_secs(1), || children(second.id()).is_empty());
+    // What dies from here on is the other's to replace, on the same pipe.
+    let pipe = |pid, number| fs::read_link(format!("/proc/{pid}/fd/{number}")).unwrap();
+    let messages = pipe(svscan, 2);
+    kill(reader, "KILL");
+    wait_for("another reader", || child_named(second.id(), "readproctitle ").is_some());
+    let reader = child_named(second.id(), "readproctitle ").unwrap();
+    wait_for("the pipe to it", || pipe(reader, 0) == messages);
     kill(svscan, "KILL");
-    wait_for("the other to take over", || child_named(second.id(), "svscan ").is_some());
+    wait_for("another svscan", || child_named(second.id(), "svscan ").is_some());
+    let svscan = child_named(second.id(), "svscan ").unwrap();
+    wait_for("the pipe from it", || pipe(svscan, 2) == messages);
     assert_eq!(scratch.lines("starts"), 1);
     // TERM to a third one stops the scan of the second, which then waits on.
     let mut third = boot(&scratch, &[]);
@@ -113,8 +123,9 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     kill(third.id(), "TERM");
     assert_eq!(end_of(&mut third).code(), Some(0));
     assert!(!scratch.is_running("scan/a"));
+    wait_for("the reader's end of file", || children(second.id()).is_empty());
     stays("no new scan", Duration::from_secs(2), || {
-        child_named(second.id(), "svscan ").is_none() && second.try_wait().unwrap().is_none()
+        children(second.id()).is_empty() && second.try_wait().unwrap().is_none()
     });
     // A newly started one means that the scan is wanted again.
     let _fourth = boot(&scratch, &[]);

@@ -1,0 +1,148 @@
+//! The pipe that carries what svscan, the supervises and the services say to readproctitle, and
+//! the readproctitle that reads it: found again by a new svscanboot through those who hold them.
+
+use super::boot::Child;
+use crate::service::scan::ScanRecords;
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::file::{self, Kind};
+use crate::sys::proc::{self, Process};
+use crate::sys::process::{self, Pid};
+use crate::sys::{Errno, poll};
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How many dots readproctitle has to write over.
+const DOTS: usize = 400;
+/// Between two looks at a readproctitle that is not our child.
+const PROBE: Duration = Duration::from_secs(5);
+
+/// The message pipe, both ends, and its reader.
+#[derive(Debug)]
+pub struct Messages {
+    read: OwnedFd,
+    write: OwnedFd,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    /// Ours to start, and started again when it ends.
+    Ours(Child),
+    /// Another svscanboot started it: pid, start time, and a pidfd where there is one.
+    Found(Pid, u64, Option<OwnedFd>),
+}
+
+impl Messages {
+    /// The pipe that was recorded, if anybody still holds it, or a new one.
+    ///
+    /// # Errors
+    /// Those of pipe2(2).
+    pub fn obtain(records: Option<&ScanRecords>) -> Result<Self, Errno> {
+        let recorded = records.and_then(ScanRecords::message_pipe);
+        let (read, write) = match recorded.and_then(find_pipe) {
+            Some(ends) => ends,
+            None => descriptor::pipe()?,
+        };
+        let inode = file::facts_of(read.as_fd())?.inode;
+        if let Some(records) = records
+            && recorded != Some(inode)
+        {
+            // A record that cannot be written costs only what a killed svscanboot would need.
+            let _ = records.record_message_pipe(inode);
+        }
+        let reader = find_reader(inode).unwrap_or_else(|| Reader::Ours(Child::default()));
+        Ok(Self { read, write, reader })
+    }
+
+    /// The end to write to.
+    #[must_use]
+    pub fn write_end(&self) -> &OwnedFd {
+        &self.write
+    }
+
+    /// Sees to it that a reader runs.
+    pub fn keep_reader(&mut self, called_by: &[u8]) {
+        if let Reader::Found(pid, start, _) = self.reader
+            && !Process::read(pid).is_ok_and(|found| found.start == start && found.is_alive())
+        {
+            self.reader = Reader::Ours(Child::default());
+        }
+        if let Reader::Ours(child) = &mut self.reader {
+            let read = self.read.as_fd();
+            let dots = std::ffi::CString::new(vec![b'.'; DOTS]).unwrap_or_default();
+            let words = [c"readproctitle", c"service errors: ", dots.as_c_str()];
+            child.keep(called_by, &words, || {
+                descriptor::place_at(read, 0)?;
+                // What it says itself can go nowhere else.
+                let null = open(HERE, b"/dev/null", Purpose::Write);
+                null.map_or(Ok(()), |null| descriptor::place_at(null.as_fd(), 2))
+            });
+        }
+    }
+
+    /// Takes note of a child that ended.
+    pub fn note_end(&mut self, pid: Pid) {
+        if let Reader::Ours(child) = &mut self.reader {
+            child.note_end(pid);
+        }
+    }
+
+    /// A descriptor that becomes readable when a found reader ends.
+    #[must_use]
+    pub fn watched(&self) -> Option<poll::PollFd<'_>> {
+        match &self.reader {
+            Reader::Found(_, _, Some(pidfd)) => Some(poll::readable(pidfd.as_fd())),
+            _ => None,
+        }
+    }
+
+    /// How long the reader may be left unwatched.
+    #[must_use]
+    pub fn look_after(&self) -> Option<Duration> {
+        match &self.reader {
+            Reader::Found(_, _, None) => Some(PROBE),
+            Reader::Found(_, _, Some(_)) => None,
+            Reader::Ours(child) => child.look_after(),
+        }
+    }
+
+    /// Gives up both ends, so that the reader can see the end of file; whether it still runs is
+    /// what the returned function says.
+    pub fn give_up(self) -> impl FnMut() -> bool {
+        let Self { reader, .. } = self;
+        move || match &reader {
+            Reader::Ours(child) => child.pid().is_some_and(|pid| process::reap(pid).is_none()),
+            Reader::Found(pid, start, _) => {
+                Process::read(*pid).is_ok_and(|found| found.start == *start && found.is_alive())
+            }
+        }
+    }
+}
+
+/// The names under which the message pipe is held, and where.
+const HOLDERS: [(&[u8], u32); 3] = [(b"svscan", 2), (b"readproctitle", 0), (b"supervise", 2)];
+
+fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {
+    proc::descriptor_facts(pid, number)
+        .is_ok_and(|facts| facts.kind == Kind::Fifo && facts.inode == inode)
+}
+
+fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
+    HOLDERS.iter().find_map(|(name, number)| {
+        let mut pids = proc::working_directories(name).into_iter().map(|(pid, _)| pid);
+        let pid = pids.find(|&pid| is_pipe(pid, *number, inode))?;
+        let end = |purpose| {
+            let end = proc::reopen(pid, *number, purpose).ok()?;
+            file::facts_of(end.as_fd()).is_ok_and(|facts| facts.inode == inode).then_some(end)
+        };
+        Some((end(Purpose::Read)?, end(Purpose::Write)?))
+    })
+}
+
+fn find_reader(inode: u64) -> Option<Reader> {
+    let mut found = proc::working_directories(b"readproctitle").into_iter();
+    let (pid, _) = found.find(|(pid, _)| is_pipe(*pid, 0, inode))?;
+    let pidfd = process::open_pidfd(pid).ok();
+    let start = Process::read(pid).ok()?.start;
+    Some(Reader::Found(pid, start, pidfd))
+}
