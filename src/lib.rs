@@ -3,7 +3,7 @@
 //! # The layers
 //!
 //! ```text
-//! main -> cmd -> { supervise::driver, svscan::driver, exec } -> service -> sys -> kernel
+//! main -> cmd -> { supervise::driver, svscan::driver, exec, reexec } -> service -> sys -> kernel
 //!                      \ machine          \ plan                (pure: they call nothing below)
 //! anyone may use: error, tai64n, env; args: cmd only
 //! ```
@@ -20,6 +20,7 @@ pub mod cmd;
 pub mod env;
 pub mod error;
 pub mod exec;
+pub mod reexec;
 pub mod service;
 pub mod supervise;
 pub mod svscan;

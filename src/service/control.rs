@@ -38,6 +38,16 @@ impl Listener {
         Ok(Self { read, _write: write.map_err(ListenError::Write)? })
     }
 
+    /// Goes on with the end that an image before us read from, so that no queued byte is lost.
+    ///
+    /// # Errors
+    /// EINVAL if it is not this directory's FIFO; those of openat(2).
+    pub fn resume(records: BorrowedFd<'_>, read: OwnedFd) -> Result<Self, Errno> {
+        file::same(read.as_fd(), &file::facts_no_link(records, b"control")?)?;
+        let write = open(records, b"control", Purpose::WriteNoLink)?;
+        Ok(Self { read, _write: write })
+    }
+
     /// The next control byte, if one waits.
     #[must_use]
     pub fn next(&self) -> Option<u8> {

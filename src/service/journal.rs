@@ -49,6 +49,8 @@ pub struct Record {
     pub is_paused: bool,
     /// Whether a start was due and had not happened yet.
     pub start_owed: bool,
+    /// Whether `k` was asked for this process.
+    pub kill_asked: bool,
     /// Whether this supervise has left after `x`: its successor starts as if it were the first.
     pub left_cleanly: bool,
     /// How the service last ended, where that is known.
@@ -166,18 +168,34 @@ impl Journal {
     }
 }
 
+/// The supervise that wrote the record of a service directory, as seen from outside: believed
+/// under the same marks, and only while it lives. 0.76's writes none.
+#[must_use]
+pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<Identity> {
+    alive(believed(directory)?.supervise)
+}
+
 /// The service's recorded process as seen from outside, from the service directory: believed
 /// under the same marks, and only while it lives.
 #[must_use]
 pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<Identity> {
+    alive(believed(directory)?.service?)
+}
+
+fn believed(directory: BorrowedFd<'_>) -> Option<Record> {
     let file = open(directory, b"supervise/journal", Purpose::ReadNoLink).ok()?;
     if distrust(&file).ok()?.is_some() {
         return None;
     }
-    let (_, finding) = Journal::read(file, Place::of(directory).ok()?).ok()?;
-    let Finding::Believed(Record { service: Some(service), .. }) = finding else { return None };
-    let found = proc::Process::read(service.pid).ok()?;
-    (found.start == service.start && found.is_alive()).then_some(service)
+    match Journal::read(file, Place::of(directory).ok()?).ok()? {
+        (_, Finding::Believed(record)) => Some(record),
+        (_, Finding::Nothing | Finding::Ignored(_)) => None,
+    }
+}
+
+fn alive(identity: Identity) -> Option<Identity> {
+    let found = proc::Process::read(identity.pid).ok()?;
+    (found.start == identity.start && found.is_alive()).then_some(identity)
 }
 
 /// Why a file's own marks say that it must not be believed.
@@ -240,7 +258,7 @@ impl Slot {
             u8::from(record.is_paused),
             u8::from(record.left_cleanly),
             u8::from(record.start_owed),
-            0,
+            u8::from(record.kill_asked),
         ]);
         fields.put(&match record.last_end {
             None => [0, 0],
@@ -281,7 +299,7 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         Some(Identity { pid, start: fields.number()? })
     };
     let (supervise, service) = (identity()?, identity()?);
-    let [want, exit, paused, left, owed, _, how, number]: [u8; 8] = fields.take()?;
+    let [want, exit, paused, left, owed, kill, how, number]: [u8; 8] = fields.take()?;
     let last_end = match how {
         1 => Some(End::Code(number)),
         2 => Some(End::Killed(number)),
@@ -298,6 +316,7 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         is_paused: paused != 0,
         left_cleanly: left != 0,
         start_owed: owed != 0,
+        kill_asked: kill != 0,
         last_end,
         starts,
         label,
@@ -361,6 +380,7 @@ mod tests {
             is_paused: true,
             left_cleanly: false,
             start_owed: true,
+            kill_asked: true,
             last_end: Some(End::Killed(9)),
             starts: u64::MAX,
             label: Label::of_unix(Duration::new(1_000_000_000, 123_456_000)),

@@ -2,12 +2,26 @@
 
 use super::records::Records;
 use crate::sys::descriptor::{Purpose, open};
-use crate::sys::{Errno, clock, lock, poll};
+use crate::sys::{Errno, clock, file, lock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// A child that a killed supervise had just forked holds the lock until its exec: worth a wait.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// Goes on with the lock that an image before us handed over, or takes it.
+///
+/// # Errors
+/// As [`acquire`].
+pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
+    let facts = file::facts_no_link(records.as_fd(), b"lock");
+    let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
+    match old.filter(is_it) {
+        // It is held already; taking it again makes sure of that.
+        Some(old) => lock::take(old.as_fd()).map(|()| old),
+        None => acquire(records),
+    }
+}
 
 /// Takes the lock, and holds it as long as the descriptor is open.
 ///

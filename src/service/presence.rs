@@ -1,8 +1,8 @@
 //! `supervise/ok`: the FIFO whose open read end says that a supervise runs here.
 
 use super::records::Records;
-use crate::sys::Errno;
 use crate::sys::descriptor::{Purpose, open};
+use crate::sys::{Errno, file};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Says that a supervise runs here for as long as the descriptor is open.
@@ -11,6 +11,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Those of openat(2); EEXIST for something in its place that is no FIFO.
 pub fn announce(records: &Records) -> Result<OwnedFd, Errno> {
     super::control::fifo(records.as_fd(), b"ok")
+}
+
+/// Goes on with the presence that an image before us handed over, or announces ours.
+///
+/// # Errors
+/// As [`announce`].
+pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
+    let facts = file::facts_no_link(records.as_fd(), b"ok");
+    let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
+    old.filter(is_it).map_or_else(|| announce(records), Ok)
 }
 
 /// Looks for a supervise of the service in `directory`: a descriptor whose poll shows an error

@@ -70,19 +70,20 @@ impl ScanRecords {
         Ok(Self { descriptor })
     }
 
-    /// Takes the lock: the one that svscanboot handed down, or else a new one.
+    /// Takes the lock: the one that an image before us handed over or that svscanboot handed
+    /// down, or else a new one.
     ///
     /// # Errors
     /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
-    pub fn acquire(&self) -> Result<ScanLock, Errno> {
+    pub fn acquire(&self, old: Option<OwnedFd>) -> Result<ScanLock, Errno> {
         let file = open(self.descriptor.as_fd(), b"lock", Purpose::AppendNoLink)?;
         let facts = file::facts_of(file.as_fd())?;
+        let old = old.filter(|old| file::same(old.as_fd(), &facts).is_ok());
         let handed_down = descriptor::inherited(LOCK_NUMBER, |other| {
-            file::facts_of(other)
-                .is_ok_and(|other| (other.device, other.inode) == (facts.device, facts.inode))
+            old.is_none() && file::same(other, &facts).is_ok()
         });
         let was_handed_down = handed_down.is_some();
-        let file = take(handed_down.unwrap_or(file))?;
+        let file = take(old.or(handed_down).unwrap_or(file))?;
         Ok(ScanLock { file, was_handed_down })
     }
 
@@ -106,11 +107,15 @@ impl ScanRecords {
         open(self.descriptor.as_fd(), b"boot-ok", Purpose::WriteNoLink)
     }
 
-    /// Listens for control bytes.
+    /// Listens for control bytes, on the end that an image before us handed over if there is one.
     ///
     /// # Errors
     /// Those of openat(2).
-    pub fn listen(&self) -> Result<Listener, Errno> {
+    pub fn listen(&self, old: Option<OwnedFd>) -> Result<Listener, Errno> {
+        let resumed = old.and_then(|read| Listener::resume(self.descriptor.as_fd(), read).ok());
+        if let Some(listener) = resumed {
+            return Ok(listener);
+        }
         Listener::open(self.descriptor.as_fd()).map_err(|error| match error {
             ListenError::Read(error) | ListenError::Write(error) => error,
         })

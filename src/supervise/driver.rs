@@ -3,28 +3,31 @@
 //! section 3.1), with one step between lock and first status: reading the journal and deciding on
 //! adoption, so that no status ever denies a process that lives.
 
-use super::machine::{self, Effect, Event, Request, Rest, Service, Signal, State, step};
+use super::machine::{Effect, Event, Request, Rest, Signal, State, step};
+use super::memory::{log_pipe, open_journal, recall};
 use super::start::{self, Held};
-use super::watched::{Adoption, Watched, end_orphaned_group};
+use super::watched::{Watched, end_orphaned_group};
 use crate::error::{Exit, Program};
+use crate::reexec::{self, Outcome, Trial};
 use crate::service::control::{ListenError, Listener};
-use crate::service::journal::{Finding, Identity, Journal, Record};
+use crate::service::journal::{Identity, Journal, Record};
 use crate::service::records::Records;
 use crate::service::status::{self, PublishError, Status};
 use crate::service::{self, lock, presence};
-use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::file::{self, Kind};
-use crate::sys::proc::{self, Process};
-use crate::sys::process::{End, Pid};
+use crate::sys::descriptor::{self, HERE};
+use crate::sys::proc::Process;
+use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::{self, Signals};
-use crate::sys::{clock, directory, poll, process};
+use crate::sys::{Errno, clock, directory, poll};
 use crate::tai64n::Label;
 use core::time::Duration;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-const SUPERVISE: Program = Program::daemon("supervise");
+pub(super) const SUPERVISE: Program = Program::daemon("supervise");
 /// Between two starts, at least.
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+const OUR_NAME: &CStr = c"supervise";
 /// After a fork that failed.
 const LONG: Duration = Duration::from_secs(60);
 /// Between two looks at an adopted process where there is no pidfd.
@@ -32,7 +35,7 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// Supervises the service in directory `name` until it is told to leave.
 #[must_use]
-pub fn run(name: &[u8]) -> Exit {
+pub fn run(name: &CStr) -> Exit {
     match Driver::begin(name) {
         Ok(mut driver) => driver.attend(),
         Err(exit) => exit,
@@ -40,14 +43,16 @@ pub fn run(name: &[u8]) -> Exit {
 }
 
 struct Driver<'a> {
-    /// The directory as the user typed it: for messages only.
+    /// The directory as the user typed it: for messages, and for our next image.
+    word: &'a CStr,
     name: &'a [u8],
     records: Records,
     control: Listener,
     journal: Option<Journal>,
     signals: Signals,
-    _lock: OwnedFd,
-    _presence: Option<OwnedFd>,
+    lock: OwnedFd,
+    presence: Option<OwnedFd>,
+    trial: Option<Trial>,
     /// A read end of the pipe to our logger: with svscan and the logger dead, the service waits
     /// for another reader instead of dying of SIGPIPE.
     _log_pipe: Option<OwnedFd>,
@@ -72,21 +77,30 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn begin(name: &'a [u8]) -> Result<Self, Exit> {
+    fn begin(word: &'a CStr) -> Result<Self, Exit> {
+        let name = word.to_bytes();
+        let handed_over = reexec::take_over();
+        let is_new_image = handed_over.is_some();
+        let [old_lock, old_control, old_presence] = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         signal::ignore_broken_pipes();
         let fatal = |text: &[&[u8]], error| SUPERVISE.fatal_because(text, error);
-        let signals = Signals::listen(&[signal::SIGCHLD])
+        let signals = Signals::listen(&[signal::SIGCHLD, signal::SIGHUP])
             .map_err(|error| fatal(&[b"unable to create pipe for ", name], error))?;
-        directory::change(name).map_err(|error| fatal(&[b"unable to chdir to ", name], error))?;
+        if !is_new_image {
+            directory::change(name)
+                .map_err(|error| fatal(&[b"unable to chdir to ", name], error))?;
+        }
         let marked_down = service::is_marked_down(HERE)
             .map_err(|error| fatal(&[b"unable to stat ", name, b"/down"], error))?;
         let unlocked = |error| fatal(&[b"unable to acquire ", name, b"/supervise/lock"], error);
         let records = Records::open_or_make().map_err(unlocked)?;
-        let lock = lock::acquire(&records).map_err(unlocked)?;
+        let lock = lock::resume_or_acquire(&records, old_lock).map_err(unlocked)?;
         let (journal, finding) = open_journal(name, &records);
         let memory = recall(name, finding, marked_down);
-        let control = Listener::open(records.as_fd()).map_err(|error| match error {
+        let control = old_control.and_then(|read| Listener::resume(records.as_fd(), read).ok());
+        let control = control.map_or_else(|| Listener::open(records.as_fd()), Ok);
+        let control = control.map_err(|error| match error {
             ListenError::Read(error) => {
                 fatal(&[b"unable to read ", name, b"/supervise/control"], error)
             }
@@ -97,14 +111,16 @@ impl<'a> Driver<'a> {
         let pid = process::our_pid();
         let start = Process::read(pid).map_or(0, |process| process.start);
         let mut driver = Self {
+            word,
             name,
             records,
             control,
             journal_failed: journal.is_none(),
             journal,
             signals,
-            _lock: lock,
-            _presence: None,
+            lock,
+            presence: None,
+            trial: None,
             _log_pipe: log_pipe(),
             state: memory.state,
             process: memory.process,
@@ -119,9 +135,9 @@ impl<'a> Driver<'a> {
             has_left: false,
         };
         driver.publish();
-        let presence = presence::announce(&driver.records)
+        let presence = presence::resume_or_announce(&driver.records, old_presence)
             .map_err(|error| fatal(&[b"unable to read ", name, b"/supervise/ok"], error))?;
-        driver._presence = Some(presence);
+        driver.presence = Some(presence);
         Ok(driver)
     }
 
@@ -131,8 +147,9 @@ impl<'a> Driver<'a> {
         if !self.has_left {
             self.publish();
         }
+        // The process may have ended while an image before us was replaced.
+        let mut signalled = true;
         while !self.has_left {
-            let signalled = self.wait();
             if self.state.rest != Rest::Rested && clock::monotonic() >= self.rest_over {
                 self.apply(Event::Rested);
             }
@@ -147,6 +164,10 @@ impl<'a> Driver<'a> {
             if let Some(request) = self.control.next().and_then(Request::from_byte) {
                 self.apply(Event::Asked(request));
             }
+            self.go_on_with_trial();
+            if !self.has_left {
+                signalled = self.wait();
+            }
         }
         Exit::SUCCESS
     }
@@ -157,6 +178,9 @@ impl<'a> Driver<'a> {
         if self.process.as_ref().is_some_and(Watched::needs_probe) {
             let probe = clock::monotonic().saturating_add(PROBE);
             until = Some(until.map_or(probe, |until| until.min(probe)));
+        }
+        if let Some(trial) = &self.trial {
+            until = Some(until.map_or(trial.deadline(), |until| until.min(trial.deadline())));
         }
         let pidfd = self.process.as_ref().and_then(Watched::pidfd);
         let mut watched = [
@@ -170,8 +194,43 @@ impl<'a> Driver<'a> {
             return true;
         }
         let signalled = watched.iter().skip(1).any(poll::found);
-        while self.signals.next().is_some() {}
+        while let Some(signal) = self.signals.next() {
+            if signal == signal::SIGHUP && self.trial.is_none() {
+                match Trial::start(OUR_NAME) {
+                    Ok(trial) => self.trial = Some(trial),
+                    Err(error) => self.warn_not_replaced(error),
+                }
+            }
+        }
         signalled
+    }
+
+    /// HUP: becomes the program on disk, once a trial has shown that it reads our hand-over.
+    fn go_on_with_trial(&mut self) {
+        match self.trial.as_mut().map(Trial::outcome) {
+            None | Some(Outcome::Pending) => {}
+            Some(Outcome::Failed) => {
+                self.trial = None;
+                self.warn_not_replaced(Errno::ENOEXEC);
+            }
+            Some(Outcome::Passed) => {
+                self.trial = None;
+                self.publish();
+                let presence = self.presence.as_ref().unwrap_or(&self.lock);
+                let handed = [self.lock.as_fd(), self.control.as_fd(), presence.as_fd()];
+                // Without a journal a new image would not know its own service.
+                let error = match &self.journal {
+                    Some(_) => reexec::replace(&[OUR_NAME, self.word], &handed),
+                    None => Errno::ENOENT,
+                };
+                self.warn_not_replaced(error);
+            }
+        }
+    }
+
+    fn warn_not_replaced(&self, error: Errno) {
+        let text: &[&[u8]] = &[b"unable to re-execute for ", self.name, b", going on as we are"];
+        SUPERVISE.warning_because(text, error);
     }
 
     fn apply(&mut self, event: Event) {
@@ -247,6 +306,7 @@ impl<'a> Driver<'a> {
             exit_requested: self.state.exit_requested,
             is_paused: self.state.is_paused,
             start_owed: self.state.start_owed,
+            kill_asked: self.state.kill_asked,
             left_cleanly: self.has_left,
             last_end: self.last_end,
             starts: self.starts,
@@ -272,17 +332,6 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// A read end of the pipe at our descriptor 1, if there is one and a logger to read it.
-fn log_pipe() -> Option<OwnedFd> {
-    let facts = |number| file::facts_of(descriptor::standard(number)).ok();
-    let pipe = facts(1).filter(|facts| facts.kind == Kind::Fifo)?;
-    let is_messages = facts(2).is_some_and(|facts| facts.inode == pipe.inode);
-    if is_messages || !service::has_logger(HERE, b".").unwrap_or(false) {
-        return None;
-    }
-    proc::reopen(process::our_pid(), 1, Purpose::Read).ok()
-}
-
 fn warn_unpublished(name: &[u8], error: PublishError) {
     let new: &[u8] = b"/supervise/status.new";
     match error {
@@ -301,7 +350,7 @@ fn warn_unpublished(name: &[u8], error: PublishError) {
     }
 }
 
-fn now() -> Label {
+pub(super) fn now() -> Label {
     Label::of_unix(clock::wall())
 }
 
@@ -315,75 +364,4 @@ fn number(signal: Signal) -> signal::Signal {
         Signal::Stop => signal::SIGSTOP,
         Signal::Continue => signal::SIGCONT,
     }
-}
-
-fn open_journal(name: &[u8], records: &Records) -> (Option<Journal>, Finding) {
-    match Journal::open(records) {
-        Ok((journal, finding)) => (Some(journal), finding),
-        Err(error) => {
-            // Worse without than with, but an outage is worse still.
-            let text: &[&[u8]] = &[b"unable to open ", name, b"/supervise/journal"];
-            SUPERVISE.warning_because(text, error);
-            (None, Finding::Nothing)
-        }
-    }
-}
-
-/// What a new supervise knows of those before it.
-struct Memory {
-    state: State,
-    process: Option<Watched>,
-    label: Label,
-    started: Duration,
-    starts: u64,
-    last_end: Option<End>,
-}
-
-fn recall(name: &[u8], finding: Finding, marked_down: bool) -> Memory {
-    let mut memory = Memory {
-        state: State::first(marked_down),
-        process: None,
-        label: now(),
-        started: Duration::ZERO,
-        starts: 0,
-        last_end: None,
-    };
-    let record = match finding {
-        Finding::Nothing => return memory,
-        Finding::Ignored(reason) => {
-            let text: &[&[u8]] =
-                &[b"unable to believe ", name, b"/supervise/journal: ", reason.as_bytes()];
-            SUPERVISE.warning(text);
-            return memory;
-        }
-        Finding::Believed(record) => record,
-    };
-    memory.starts = record.starts;
-    memory.last_end = record.last_end;
-    if record.left_cleanly {
-        return memory;
-    }
-    let adoption = record.service.map(Watched::adopt);
-    if let Some(Adoption::NotOurs) = adoption {
-        SUPERVISE.warning(&[b"unable to adopt the process of ", name, b": it is another one now"]);
-    }
-    if !matches!(adoption, Some(Adoption::Gone | Adoption::NotOurs)) {
-        memory.label = record.label;
-    }
-    if let Some(Adoption::Adopted(process)) = adoption {
-        memory.process = Some(process);
-    }
-    memory.started = record.started;
-    let is_rested = clock::monotonic() >= record.started.saturating_add(SECOND);
-    let recorded = State {
-        service: if record.service.is_some() { Service::Up } else { Service::Down },
-        want: record.want,
-        start_owed: record.start_owed,
-        exit_requested: record.exit_requested,
-        is_paused: record.is_paused,
-        kill_asked: false,
-        rest: if is_rested { Rest::Rested } else { Rest::Second },
-    };
-    memory.state = machine::State::taken_over(recorded, memory.process.is_some());
-    memory
 }

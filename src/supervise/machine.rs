@@ -141,7 +141,7 @@ impl State {
                 is_down && recorded.start_owed
             },
             is_paused: recorded.is_paused && lives,
-            kill_asked: false,
+            kill_asked: recorded.kill_asked && lives,
             ..recorded
         }
     }

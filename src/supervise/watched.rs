@@ -56,8 +56,13 @@ impl Watched {
         if recorded.start == 0 || found.start != recorded.start {
             return Adoption::NotOurs;
         }
-        if !found.is_alive() {
+        if !found.is_alive() && found.parent != process::our_pid() {
             return Adoption::Gone;
+        }
+        let leads_group = found.group == recorded.pid;
+        if found.parent == process::our_pid() {
+            // We are the new image of the supervise that started it.
+            return Adoption::Adopted(Self { identity: recorded, tie: Tie::Child, leads_group });
         }
         if proc::is_named(found.parent, b"supervise") {
             return Adoption::NotOurs;
@@ -65,7 +70,7 @@ impl Watched {
         Adoption::Adopted(Self {
             identity: recorded,
             tie: pidfd.map_or(Tie::Probe, Tie::Pidfd),
-            leads_group: found.group == recorded.pid,
+            leads_group,
         })
     }
 

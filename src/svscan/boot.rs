@@ -262,7 +262,7 @@ impl Boot<'_> {
         if lock.is_none()
             && let Some(records) = &self.records
         {
-            match records.acquire() {
+            match records.acquire(None) {
                 Ok(acquired) => *lock = Some(acquired),
                 Err(Errno::EAGAIN) => {
                     if let Some(sender) = self.connect() {

@@ -8,22 +8,25 @@ use super::pipes;
 use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
 use super::stop::{self, Stop};
 use crate::error::{Exit, Program};
+use crate::reexec::{self, Outcome, Trial};
+use crate::service;
 use crate::service::control::Listener;
 use crate::service::scan::{STOP, ScanLock, ScanRecords};
 use crate::service::scan_pipes::PipeRecords;
-use crate::service::{self};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::inotify::{Event, Watch, Watcher};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, End, Pid};
-use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGINT, SIGTERM, Signals};
+use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
 use crate::sys::{Errno, clock, directory, poll, proc};
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 const SVSCAN: Program = Program::daemon("svscan");
+const OUR_NAME: &CStr = c"svscan";
 /// More descriptors than any kernel of today allows by default (fs.nr_open).
 const MANY_FILES: u64 = 1 << 20;
 /// Between two looks for a foreign svscan.
@@ -33,7 +36,7 @@ const FOREIGN: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
     /// The scan directory as the user typed it; none for the current one.
-    pub directory: Option<&'a [u8]>,
+    pub directory: Option<&'a CStr>,
     /// Whether TERM and INT mean the orderly stop, as they do for process 1.
     pub stop_on_term: bool,
 }
@@ -42,7 +45,7 @@ pub struct Options<'a> {
 #[must_use]
 pub fn run(options: Options<'_>) -> Exit {
     match Driver::begin(options) {
-        Ok(mut driver) => driver.attend(),
+        Ok(mut driver) => driver.attend(options),
         Err(exit) => exit,
     }
 }
@@ -58,10 +61,11 @@ struct Driver {
     records: Option<ScanRecords>,
     pipes: PipeRecords,
     control: Option<Listener>,
-    _lock: Option<ScanLock>,
+    lock: Option<ScanLock>,
     /// A read end of the pipe at our descriptor 2: should readproctitle and svscanboot both be
     /// dead, no service dies of SIGPIPE.
-    _messages: Option<OwnedFd>,
+    messages: Option<OwnedFd>,
+    trial: Option<Trial>,
     next_tick: Duration,
     /// Something changed: look before the tick.
     look_now: bool,
@@ -72,20 +76,28 @@ struct Driver {
 
 impl Driver {
     fn begin(options: Options<'_>) -> Result<Self, Exit> {
+        let handed_over = reexec::take_over();
+        let is_new_image = handed_over.is_some();
+        let [lock, control, old_messages] = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         signal::ignore_broken_pipes();
-        if let Some(name) = options.directory
+        let directory = options.directory.map(CStr::to_bytes);
+        if let Some(name) = directory
+            && !is_new_image
             && let Err(error) = directory::change(name)
         {
             return Err(SVSCAN.fatal_because(&[b"unable to chdir to ", name], error));
         }
         let stops_in_order = options.stop_on_term || process::our_pid() == 1;
-        let wanted: &[signal::Signal] =
-            if stops_in_order { &[SIGCHLD, SIGALRM, SIGTERM, SIGINT] } else { &[SIGCHLD, SIGALRM] };
+        let wanted: &[signal::Signal] = if stops_in_order {
+            &[SIGCHLD, SIGALRM, SIGHUP, SIGTERM, SIGINT]
+        } else {
+            &[SIGCHLD, SIGALRM, SIGHUP]
+        };
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
-        let (records, control, lock) = take_place(options.directory)?;
-        wait_for_foreign(options.directory, &signals)?;
+        let (records, control, lock) = take_place(directory, lock, control)?;
+        wait_for_foreign(directory, &signals)?;
         let pipes = records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
         let pipes = pipes.unwrap_or_else(|error| {
             SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
@@ -104,8 +116,10 @@ impl Driver {
             records,
             pipes,
             control,
-            _messages: lock.as_ref().filter(|lock| lock.was_handed_down).and_then(messages),
-            _lock: lock,
+            messages: old_messages
+                .or_else(|| lock.as_ref().filter(|lock| lock.was_handed_down).and_then(messages)),
+            lock,
+            trial: None,
             next_tick: clock::monotonic(),
             look_now: true,
             stop: None,
@@ -113,9 +127,10 @@ impl Driver {
         })
     }
 
-    fn attend(&mut self) -> Exit {
+    fn attend(&mut self, options: Options<'_>) -> Exit {
         loop {
             self.reap();
+            self.go_on_with_trial(options);
             self.reap_adopted();
             if let Some(exit) = self.go_on_stopping() {
                 return exit;
@@ -223,6 +238,9 @@ impl Driver {
     /// Takes note of every child that ended; as process 1 also of strangers.
     fn reap(&mut self) {
         while let Some((pid, end)) = process::reap_any() {
+            if self.trial.as_mut().is_some_and(|trial| trial.note_end(pid, end)) {
+                continue;
+            }
             let Some((identity, side)) = self.children.remove(&pid) else { continue };
             let ending = match end {
                 End::Code(0) => Ending::Left,
@@ -296,6 +314,10 @@ impl Driver {
             None if self.look_now => Duration::ZERO,
             None => self.next_moment(),
         };
+        let until = match &self.trial {
+            Some(trial) => until.min(trial.deadline()),
+            None => until,
+        };
         let mut watched = vec![poll::readable(self.signals.as_fd())];
         watched.extend(self.watcher.as_ref().map(|watcher| poll::readable(watcher.as_fd())));
         watched.extend(self.control.as_ref().map(|control| poll::readable(control.as_fd())));
@@ -314,6 +336,12 @@ impl Driver {
             match signal {
                 SIGTERM | SIGINT => self.ask_to_stop(),
                 SIGALRM => self.look_now = true,
+                SIGHUP if self.trial.is_none() && self.stop.is_none() => {
+                    match Trial::start(OUR_NAME) {
+                        Ok(trial) => self.trial = Some(trial),
+                        Err(error) => warn_not_replaced(error),
+                    }
+                }
                 _ => {}
             }
         }
@@ -347,6 +375,42 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// HUP: the supervises that are ours, and then we, become the programs on disk, once a trial
+    /// has shown that they read our hand-over. What a new image needs to know beyond what is
+    /// handed over it finds as after a kill: by the records, the presences and /proc.
+    fn go_on_with_trial(&mut self, options: Options<'_>) {
+        let outcome = self.trial.as_mut().map(Trial::outcome);
+        match outcome {
+            None | Some(Outcome::Pending) => return,
+            Some(Outcome::Failed) => warn_not_replaced(Errno::ENOEXEC),
+            Some(Outcome::Passed) => {
+                for entry in self.entries.values() {
+                    for side in [Side::Main, Side::Log] {
+                        if let Some(pid) = entry.recorded_supervise(side) {
+                            let _ = process::kill(pid, SIGHUP);
+                        }
+                    }
+                }
+                let (Some(lock), Some(control)) = (&self.lock, &self.control) else {
+                    self.trial = None;
+                    return warn_not_replaced(Errno::ENOLCK);
+                };
+                let mut handed = vec![lock.file.as_fd(), control.as_fd()];
+                handed.extend(self.messages.as_ref().map(AsFd::as_fd));
+                let mut words = vec![OUR_NAME];
+                words.extend(options.stop_on_term.then_some(c"--stop-on-term"));
+                words.extend(options.directory);
+                // The new image finds the limit that we found.
+                let found = self.given.limit.map(OpenFiles::set);
+                warn_not_replaced(reexec::replace(&words, &handed));
+                if found.is_some() {
+                    let _ = raise_limit();
+                }
+            }
+        }
+        self.trial = None;
     }
 
     fn ask_to_stop(&mut self) {
@@ -417,6 +481,10 @@ fn raise_limit() -> Option<OpenFiles> {
     raised.ok().map(|()| found)
 }
 
+fn warn_not_replaced(error: Errno) {
+    SVSCAN.warning_because(&[b"unable to re-execute, going on as we are"], error);
+}
+
 /// A read end of the pipe at our descriptor 2, if it is one.
 fn messages(_: &ScanLock) -> Option<OwnedFd> {
     let facts = file::facts_of(descriptor::standard(2)).ok()?;
@@ -457,7 +525,11 @@ type Place = (Option<ScanRecords>, Option<Listener>, Option<ScanLock>);
 
 /// Takes the scan directory for ourselves. Where no records can be made there is one warning, and
 /// svscan goes on as 0.76, alone or not.
-fn take_place(name: Option<&[u8]>) -> Result<Place, Exit> {
+fn take_place(
+    name: Option<&[u8]>,
+    old_lock: Option<OwnedFd>,
+    old_control: Option<OwnedFd>,
+) -> Result<Place, Exit> {
     let (name, slash): (&[u8], &[u8]) = name.map_or((b"", b""), |name| (name, b"/"));
     let warn = |what: &[u8], error| {
         SVSCAN.warning_because(&[b"unable to ", what, name, slash, b".svscan"], error);
@@ -469,7 +541,7 @@ fn take_place(name: Option<&[u8]>) -> Result<Place, Exit> {
             return Ok((None, None, None));
         }
     };
-    let lock = match records.acquire() {
+    let lock = match records.acquire(old_lock) {
         Ok(lock) => Some(lock),
         Err(Errno::EAGAIN) => {
             let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
@@ -481,7 +553,7 @@ fn take_place(name: Option<&[u8]>) -> Result<Place, Exit> {
         }
     };
     records.remove_mark();
-    let control = records.listen();
+    let control = records.listen(old_control);
     let control = control.map_err(|error| warn(b"listen in ", error)).ok();
     Ok((Some(records), control, lock))
 }

@@ -5,6 +5,7 @@ use super::plan::{Ending, Held, Identity, Side, Standing};
 use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::{self, Sender};
+use crate::service::journal::recorded_supervise;
 use crate::service::{presence, status};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::limit::OpenFiles;
@@ -138,6 +139,13 @@ impl Entry {
             }
         }
         self.open_by_name(side)
+    }
+
+    /// The pid of `side`'s supervise if it is one of ours: 0.76's keeps no journal.
+    #[must_use]
+    pub fn recorded_supervise(&self, side: Side) -> Option<Pid> {
+        let place = self.open_where_it_is(side).ok()?;
+        recorded_supervise(place.as_fd()).map(|identity| identity.pid)
     }
 
     /// The control FIFO of `side`'s supervise.

@@ -165,6 +165,15 @@ pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Opt
     Some(owned)
 }
 
+/// Sets or clears "stays open over exec".
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn keep_on_exec(descriptor: BorrowedFd<'_>, keep: bool) -> Result<(), Errno> {
+    let flags = if keep { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
 /// Fills each of 0, 1, 2 that is closed with /dev/null, close-on-exec: our own descriptors never
 /// land there, our messages never reach a file of ours, and a child still finds them closed.
 pub fn fill_standard() {

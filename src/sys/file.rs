@@ -63,6 +63,16 @@ pub fn facts_of(descriptor: BorrowedFd<'_>) -> Result<Facts, Errno> {
     fstat(descriptor).map(|stat| Facts::from(&stat))
 }
 
+/// Makes sure that `descriptor` is the file of these facts.
+///
+/// # Errors
+/// EINVAL if it is another one; those of fstat(2).
+pub fn same(descriptor: BorrowedFd<'_>, facts: &Facts) -> Result<(), Errno> {
+    let found = facts_of(descriptor)?;
+    let is_same = (found.device, found.inode) == (facts.device, facts.inode);
+    if is_same { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
 /// readlinkat(2): where a link points.
 ///
 /// # Errors

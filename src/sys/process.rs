@@ -1,5 +1,6 @@
 //! Processes: fork, exec, wait, kill, and pidfds where the kernel has them.
 
+use super::start::environ;
 use super::{Errno, signal};
 use nix::unistd::ForkResult;
 use std::ffi::CStr;
@@ -79,10 +80,6 @@ pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) 
     // SAFETY: both arrays end in a null pointer and outlive the call.
     unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment) };
     Errno::last()
-}
-
-unsafe extern "C" {
-    static environ: *const *const libc::c_char;
 }
 
 fn pointers(strings: &[&CStr]) -> Vec<*const libc::c_char> {

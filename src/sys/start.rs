@@ -63,6 +63,55 @@ impl Arguments {
     }
 }
 
+/// The path that this program was exec'd by, as the kernel was told (AT_EXECFN).
+#[must_use]
+pub fn program_path() -> Option<&'static CStr> {
+    // SAFETY: getauxval reads the auxiliary vector; for AT_EXECFN it answers 0 or a string that
+    // lives as long as the process.
+    let address = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    let path = std::ptr::with_exposed_provenance::<c_char>(usize::try_from(address).ok()?);
+    // SAFETY: see above; a null pointer is not followed.
+    (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
+}
+
+/// Takes a variable out of our environment: its value, if it was set.
+#[must_use]
+pub fn take_variable(name: &CStr) -> Option<&'static [u8]> {
+    // SAFETY: there is one thread, and the value's memory is the kernel's own, for good.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: a NUL-terminated string of the environment; unsetenv does not touch its bytes.
+    let value = unsafe { CStr::from_ptr(value) };
+    // SAFETY: there is one thread.
+    let _ = unsafe { libc::unsetenv(name.as_ptr()) };
+    Some(value.to_bytes())
+}
+
+/// Our environment, string by string.
+#[must_use]
+pub fn environment() -> Vec<&'static CStr> {
+    let mut strings = Vec::new();
+    // SAFETY: reads libc's pointer; there is one thread.
+    let mut place = unsafe { environ };
+    while !place.is_null() {
+        // SAFETY: the array ends in a null pointer, which ends the walk.
+        let string = unsafe { *place };
+        if string.is_null() {
+            break;
+        }
+        // SAFETY: each string is NUL-terminated and is not changed by us.
+        strings.push(unsafe { CStr::from_ptr(string) });
+        place = place.wrapping_add(1);
+    }
+    strings
+}
+
+unsafe extern "C" {
+    pub(super) static environ: *const *const c_char;
+}
+
 /// Defines `main`, which hands the command line to `$run` and returns its exit code.
 #[macro_export]
 macro_rules! entry {

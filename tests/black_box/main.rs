@@ -14,6 +14,7 @@
 mod fghack;
 mod multicall;
 mod readproctitle;
+mod reexec;
 mod scratch;
 mod supervise;
 mod svc;

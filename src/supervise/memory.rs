@@ -1,0 +1,105 @@
+//! What a new supervise knows of those before it: the journal, read and judged; the process that
+//! still runs, adopted; the pipe to the logger.
+
+use super::driver::{SECOND, SUPERVISE, now};
+use super::machine::{Rest, Service, State};
+use super::watched::{Adoption, Watched};
+use crate::service;
+use crate::service::journal::{Finding, Journal};
+use crate::service::records::Records;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::file::{self, Kind};
+use crate::sys::process::{self, End};
+use crate::sys::{clock, proc};
+use crate::tai64n::Label;
+use core::time::Duration;
+use std::os::fd::OwnedFd;
+
+/// Opens the journal. Worse without than with, but an outage is worse still.
+pub fn open_journal(name: &[u8], records: &Records) -> (Option<Journal>, Finding) {
+    match Journal::open(records) {
+        Ok((journal, finding)) => (Some(journal), finding),
+        Err(error) => {
+            let text: &[&[u8]] = &[b"unable to open ", name, b"/supervise/journal"];
+            SUPERVISE.warning_because(text, error);
+            (None, Finding::Nothing)
+        }
+    }
+}
+
+/// A read end of the pipe at our descriptor 1, if there is one and a logger to read it.
+pub fn log_pipe() -> Option<OwnedFd> {
+    let facts = |number| file::facts_of(descriptor::standard(number)).ok();
+    let pipe = facts(1).filter(|facts| facts.kind == Kind::Fifo)?;
+    let is_messages = facts(2).is_some_and(|facts| facts.inode == pipe.inode);
+    if is_messages || !service::has_logger(HERE, b".").unwrap_or(false) {
+        return None;
+    }
+    proc::reopen(process::our_pid(), 1, Purpose::Read).ok()
+}
+
+/// What a new supervise knows of those before it.
+pub struct Memory {
+    /// The state to begin with.
+    pub state: State,
+    /// The process that was adopted.
+    pub process: Option<Watched>,
+    /// When the pid last changed.
+    pub label: Label,
+    /// When the service was last started, by the monotonic clock.
+    pub started: Duration,
+    /// How often it was started.
+    pub starts: u64,
+    /// How it last ended.
+    pub last_end: Option<End>,
+}
+
+/// What follows from what the journal says.
+pub fn recall(name: &[u8], finding: Finding, marked_down: bool) -> Memory {
+    let mut memory = Memory {
+        state: State::first(marked_down),
+        process: None,
+        label: now(),
+        started: Duration::ZERO,
+        starts: 0,
+        last_end: None,
+    };
+    let record = match finding {
+        Finding::Nothing => return memory,
+        Finding::Ignored(reason) => {
+            let text: &[&[u8]] =
+                &[b"unable to believe ", name, b"/supervise/journal: ", reason.as_bytes()];
+            SUPERVISE.warning(text);
+            return memory;
+        }
+        Finding::Believed(record) => record,
+    };
+    memory.starts = record.starts;
+    memory.last_end = record.last_end;
+    if record.left_cleanly {
+        return memory;
+    }
+    let adoption = record.service.map(Watched::adopt);
+    if let Some(Adoption::NotOurs) = adoption {
+        SUPERVISE.warning(&[b"unable to adopt the process of ", name, b": it is another one now"]);
+    }
+    if !matches!(adoption, Some(Adoption::Gone | Adoption::NotOurs)) {
+        memory.label = record.label;
+    }
+    if let Some(Adoption::Adopted(process)) = adoption {
+        memory.process = Some(process);
+    }
+    memory.started = record.started;
+    let is_rested = clock::monotonic() >= record.started.saturating_add(SECOND);
+    let recorded = State {
+        service: if record.service.is_some() { Service::Up } else { Service::Down },
+        want: record.want,
+        start_owed: record.start_owed,
+        exit_requested: record.exit_requested,
+        is_paused: record.is_paused,
+        kill_asked: record.kill_asked,
+        rest: if is_rested { Rest::Rested } else { Rest::Second },
+    };
+    memory.state = State::taken_over(recorded, memory.process.is_some());
+    memory
+}

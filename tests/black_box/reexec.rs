@@ -1,0 +1,209 @@
+//! HUP: a daemon becomes the program on disk and lets go of nothing. An addition of ours.
+
+use crate::scratch::{Scratch, commands, kill, only_ours, stays, wait_for};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// An installation of its own: one binary with its links, that a test can replace.
+struct Installed {
+    scratch: Scratch,
+    program: PathBuf,
+}
+
+impl Installed {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        scratch.directory_at("command");
+        let program = scratch.path().join("command/daemontools");
+        fs::copy(commands().join("svscan"), &program).unwrap();
+        for name in ["svscan", "supervise", "svc"] {
+            symlink("daemontools", scratch.path().join("command").join(name)).unwrap();
+        }
+        Self { scratch, program }
+    }
+
+    fn start(&self, name: &str, arguments: &[&str]) -> Child {
+        let command = self.scratch.path().join("command");
+        let errors = fs::File::create(self.scratch.path().join("errors")).unwrap();
+        Command::new(command.join(name))
+            .args(arguments)
+            .current_dir(self.scratch.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", command.display()))
+            .env("SCRATCH", self.scratch.path())
+            .stdin(Stdio::null())
+            .stderr(errors)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Replaces the program as a package manager does: another file, renamed over the old one.
+    fn replace(&self, bytes: &[u8]) {
+        let new = self.program.with_extension("new");
+        fs::copy(&self.program, &new).unwrap();
+        fs::write(&new, bytes).unwrap();
+        fs::rename(&new, &self.program).unwrap();
+    }
+
+    fn upgrade(&self) {
+        self.replace(&fs::read(&self.program).unwrap());
+    }
+
+    fn stayer(&self, name: &str) {
+        let run = "echo $$ >>$SCRATCH/starts\nenv >$SCRATCH/env\nexec sleep 1000";
+        self.scratch.service(name, run);
+    }
+}
+
+/// Whether a process runs the program that is on disk now.
+fn is_current(pid: u32) -> bool {
+    fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| {
+        !exe.ends_with("daemontools (deleted)") && !exe.to_string_lossy().ends_with("(deleted)")
+    })
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    list.unwrap_or_default().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn zombies(parent: u32) -> usize {
+    let stat = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    children(parent).iter().filter(|pid| stat(pid).contains(") Z ")).count()
+}
+
+#[test]
+fn supervise_becomes_the_program_on_disk_and_keeps_its_service() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("a");
+    let child = place.start("supervise", &["a"]);
+    let service = scratch.pid("a");
+    let status = || fs::read(scratch.path().join("a/supervise/status")).unwrap();
+    let before = status();
+    for _ in 0..3 {
+        place.upgrade();
+        assert!(!is_current(child.id()));
+        kill(child.id(), "HUP");
+        wait_for("the new image", || is_current(child.id()));
+        wait_for("its presence", || scratch.is_running("a"));
+        assert_eq!((scratch.pid("a"), status()), (service, before.clone()));
+    }
+    let name = fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap();
+    assert_eq!(name, "supervise\n");
+    // It is still the service's parent, and as good as ever.
+    kill(service, "KILL");
+    wait_for("the restart", || scratch.lines("starts") == 2);
+    wait_for("a fresh environment", || scratch.read("env").contains("SCRATCH="));
+    assert!(!scratch.read("env").contains("HANDOVER"));
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    place.upgrade();
+    kill(child.id(), "HUP");
+    wait_for("one more image", || is_current(child.id()));
+    wait_for("its presence", || scratch.is_running("a"));
+    wait_for("as many descriptors", || {
+        fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count() == open
+    });
+    assert_eq!((scratch.errors(), zombies(child.id())), (String::new(), 0));
+}
+
+#[test]
+fn queued_control_bytes_reach_the_new_image() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("a");
+    let child = place.start("supervise", &["a"]);
+    scratch.pid("a");
+    place.upgrade();
+    // All of it waits in the FIFO when it goes on.
+    kill(child.id(), "STOP");
+    kill(child.id(), "HUP");
+    scratch.svc("-p", "a");
+    scratch.svc("-c", "a");
+    scratch.svc("-d", "a");
+    kill(child.id(), "CONT");
+    wait_for("the new image", || is_current(child.id()));
+    wait_for("the service to go down", || scratch.svstat("a").starts_with("a: down "));
+    assert_eq!(scratch.lines("starts"), 1);
+}
+
+#[test]
+fn a_program_that_does_not_read_our_hand_over_is_left_where_it_is() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("a");
+    let child = place.start("supervise", &["a"]);
+    let service = scratch.pid("a");
+    let whole = fs::read(&place.program).unwrap();
+    let line = "supervise: warning: unable to re-execute for a, going on as we are: \
+                exec format error\n";
+    let script = b"#!/bin/sh\nexit 100\n";
+    let slow = b"#!/bin/sh\nexec sleep 1000\n";
+    let bad: [&[u8]; 4] = [&whole[..20_000], script, slow, b""];
+    for (count, bytes) in bad.into_iter().enumerate() {
+        place.replace(bytes);
+        kill(child.id(), "HUP");
+        wait_for(&format!("warning {count}: {}", scratch.errors()), || scratch.errors() == line.repeat(count + 1));
+    }
+    fs::remove_file(&place.program).unwrap();
+    kill(child.id(), "HUP");
+    wait_for("the warning", || scratch.errors() == line.repeat(5));
+    assert_eq!(scratch.pid("a"), service);
+    scratch.svc("-p", "a");
+    wait_for("control as ever", || scratch.svstat("a").contains(", paused"));
+}
+
+#[test]
+fn svscan_passes_hup_on_and_everything_goes_on() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("scan/b");
+    scratch.service("scan/a", "i=0\nwhile :; do i=$((i+1)); echo line $i; sleep 0.005; done");
+    scratch.service("scan/a/log", "exec cat >>$SCRATCH/log.txt");
+    let svscan = place.start("svscan", &["scan"]);
+    wait_for("the first lines", || scratch.lines("log.txt") > 20);
+    let pids = || ["scan/a", "scan/a/log", "scan/b"].map(|name| scratch.pid(name));
+    let services = pids();
+    let mut supervises = children(svscan.id());
+    supervises.sort_unstable();
+    assert_eq!(supervises.len(), 3);
+    place.upgrade();
+    kill(svscan.id(), "HUP");
+    wait_for("all new images", || {
+        is_current(svscan.id()) && supervises.iter().all(|pid| is_current(*pid))
+    });
+    let everyone_is_there = || {
+        let mut now = children(svscan.id());
+        now.sort_unstable();
+        now == supervises && pids() == services
+    };
+    stays("everyone", Duration::from_secs(1), everyone_is_there);
+    // A supervise that is killed after that is replaced, and reaped.
+    let victim = supervises[0];
+    kill(victim, "KILL");
+    wait_for("a new one", || {
+        let now = children(svscan.id());
+        now.len() == 3 && !now.contains(&victim) && zombies(svscan.id()) == 0
+    });
+    kill(scratch.pid("scan/a/log"), "TERM");
+    let so_far = scratch.lines("log.txt");
+    wait_for("more lines", || scratch.lines("log.txt") > so_far + 20);
+    for (index, line) in scratch.read("log.txt").lines().enumerate() {
+        assert_eq!(line, format!("line {}", index + 1));
+    }
+    assert_eq!(scratch.errors(), "");
+}
