@@ -1,7 +1,7 @@
 //! The on-disk contract of a service directory: the only room that knows a file name in it.
 //!
 //! A service directory holds `run`, perhaps `down`, `log` and `kill-group`, which the admin
-//! writes, and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
+//! writes (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
 //! section 3.2), and `journal`. supervise works relative to one descriptor of that directory
 //! ([`records`]); svc, svok, svstat and svscan come from outside, relative to the service
 //! directory. The records of a scan directory, `.svscan`, stand in [`scan`]. Manual pages: service(7),
@@ -16,6 +16,7 @@ pub mod request;
 pub mod scan;
 pub mod scan_pipes;
 pub mod status;
+pub mod stopping;
 
 use crate::sys::{Errno, file};
 use std::os::fd::BorrowedFd;

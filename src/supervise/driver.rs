@@ -3,7 +3,7 @@
 //! section 3.1), with one step between lock and first status: reading the journal and deciding on
 //! adoption, so that no status ever denies a process that lives.
 
-use super::machine::{Effect, Event, Request, Rest, Signal, State, step};
+use super::machine::{Effect, Event, Request, Rest, Signal, State, Want, step};
 use super::memory::{log_pipe, open_journal, recall};
 use super::start::{self, Held};
 use super::watched::{Watched, end_orphaned_group};
@@ -13,6 +13,7 @@ use crate::service::control::{ListenError, Listener};
 use crate::service::journal::{Identity, Journal, Record};
 use crate::service::records::Records;
 use crate::service::status::{self, PublishError, Status};
+use crate::service::stopping::{self, Said};
 use crate::service::{self, lock, presence};
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::proc::Process;
@@ -70,6 +71,8 @@ struct Driver<'a> {
     started: Duration,
     /// When the rest since the last start, or fork, is over.
     rest_over: Duration,
+    /// When a service that was taken down is killed, if it has a `timeout-kill`.
+    kill_at: Option<Duration>,
     starts: u64,
     last_end: Option<End>,
     has_left: bool,
@@ -130,6 +133,7 @@ impl<'a> Driver<'a> {
             label: memory.label,
             started: memory.started,
             rest_over: memory.started.saturating_add(SECOND),
+            kill_at: None,
             starts: memory.starts,
             last_end: memory.last_end,
             has_left: false,
@@ -142,6 +146,10 @@ impl<'a> Driver<'a> {
     }
 
     fn attend(&mut self) -> Exit {
+        if self.state.want == Want::Down && self.process.is_some() {
+            // On its way down already: the limit counts from here.
+            self.set_kill_timer();
+        }
         self.apply(Event::Begin);
         // Once more on entering the loop, as 0.76 does.
         if !self.has_left {
@@ -152,6 +160,10 @@ impl<'a> Driver<'a> {
         while !self.has_left {
             if self.state.rest != Rest::Rested && clock::monotonic() >= self.rest_over {
                 self.apply(Event::Rested);
+            }
+            if self.kill_at.is_some_and(|at| clock::monotonic() >= at) {
+                self.kill_at = None;
+                self.apply(Event::DownTimedOut);
             }
             // One end and one byte a round, as 0.76 does; both act at once.
             let look = signalled || self.process.as_ref().is_some_and(Watched::needs_probe);
@@ -178,6 +190,9 @@ impl<'a> Driver<'a> {
         if self.process.as_ref().is_some_and(Watched::needs_probe) {
             let probe = clock::monotonic().saturating_add(PROBE);
             until = Some(until.map_or(probe, |until| until.min(probe)));
+        }
+        if let Some(kill_at) = self.kill_at {
+            until = Some(until.map_or(kill_at, |until| until.min(kill_at)));
         }
         if let Some(trial) = &self.trial {
             until = Some(until.map_or(trial.deadline(), |until| until.min(trial.deadline())));
@@ -236,6 +251,9 @@ impl<'a> Driver<'a> {
     fn apply(&mut self, event: Event) {
         let (state, effects) = step(self.state, event);
         self.state = state;
+        if state.want != Want::Down {
+            self.kill_at = None;
+        }
         for effect in effects.iter() {
             self.perform(effect);
         }
@@ -255,7 +273,9 @@ impl<'a> Driver<'a> {
                     process.send(number(signal));
                 }
             }
+            Effect::SendDown => self.send_down(),
             Effect::Reap => {
+                self.kill_at = None;
                 if let Some(process) = self.process.take() {
                     self.last_end = process.reap().or(self.last_end);
                     self.left_group = process.group();
@@ -272,6 +292,37 @@ impl<'a> Driver<'a> {
                 self.publish();
             }
         }
+    }
+
+    fn send_down(&mut self) {
+        let number = match stopping::down_signal(HERE) {
+            Said::Word(number) => number,
+            Said::Nothing => signal::SIGTERM,
+            Said::Nonsense(error) => {
+                let text: &[&[u8]] = &[b"unable to read ", self.name, b"/down-signal, using TERM"];
+                SUPERVISE.warning_because(text, error);
+                signal::SIGTERM
+            }
+        };
+        if let Some(process) = &self.process {
+            process.send(number);
+        }
+        // A further d does not put the limit off.
+        if self.kill_at.is_none() {
+            self.set_kill_timer();
+        }
+    }
+
+    fn set_kill_timer(&mut self) {
+        self.kill_at = match stopping::kill_timeout(HERE) {
+            Said::Word(timeout) => Some(clock::monotonic().saturating_add(timeout)),
+            Said::Nothing => None,
+            Said::Nonsense(error) => {
+                let text: &[&[u8]] = &[b"unable to read ", self.name, b"/timeout-kill"];
+                SUPERVISE.warning_because(text, error);
+                None
+            }
+        };
     }
 
     fn start(&mut self) {

@@ -70,6 +70,8 @@ pub enum Event {
     Ended,
     /// The rest since the last start, or fork, is over.
     Rested,
+    /// The limit on how long `d` may take is over (`timeout-kill`).
+    DownTimedOut,
 }
 
 /// What the driver has to do.
@@ -83,6 +85,8 @@ pub enum Effect {
     Publish,
     /// Send a signal to the process.
     Send(Signal),
+    /// Send the signal that takes the service down: TERM, or what `down-signal` says.
+    SendDown,
     /// Take note of the ended process; its pid means nothing from here on.
     Reap,
     /// Send KILL to what the last process left in its group, if the service has a group.
@@ -173,6 +177,12 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
         }
         Event::Ended => ended(&mut state, &mut effects),
         Event::Rested => state.rest = Rest::Rested,
+        Event::DownTimedOut => {
+            if state.service == Service::Up && state.want == Want::Down {
+                state.kill_asked = true;
+                effects.push(Effect::Send(Signal::Kill));
+            }
+        }
     }
     settle(&mut state, &mut effects);
     (state, effects)
@@ -196,7 +206,7 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
             state.start_owed = false;
             state.is_paused = false;
             if is_up {
-                effects.push(Effect::Send(Signal::Terminate));
+                effects.push(Effect::SendDown);
                 effects.push(Effect::Send(Signal::Continue));
             }
             effects.push(Effect::Publish);

@@ -51,6 +51,8 @@ fn possible(state: State) -> Vec<Event> {
     let mut events: Vec<Event> = REQUESTS.into_iter().map(Event::Asked).collect();
     if state.service == Service::Up {
         events.push(Event::Ended);
+        // The driver may be late with it: `u` may have come in between.
+        events.push(Event::DownTimedOut);
     }
     if state.rest != Rest::Rested {
         events.push(Event::Rested);
@@ -111,6 +113,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         .iter()
         .filter_map(|effect| match effect {
             Effect::Send(signal) => Some(*signal),
+            Effect::SendDown => Some(Signal::Terminate),
             _ => None,
         })
         .collect();
@@ -120,12 +123,17 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         Some(Request::Pause) => &[Signal::Stop],
         Some(Request::Continue) => &[Signal::Continue],
         Some(Request::Send(signal)) => &[signal],
+        None if event == Event::DownTimedOut && before.want == Want::Down => &[Signal::Kill],
         _ => &[],
     };
     law(signals == expected, "a control byte sends its signals, at once, and nothing else does")?;
 
     let published = match event {
-        Event::Asked(Request::Send(_)) | Event::Begin | Event::Rested | Event::ForkFailed => false,
+        Event::Asked(Request::Send(_))
+        | Event::Begin
+        | Event::Rested
+        | Event::DownTimedOut
+        | Event::ForkFailed => false,
         Event::Asked(_) | Event::Forked | Event::Ended => true,
     };
     law(has(Effect::Publish) == published, "the status is written when the contract says")?;
@@ -288,7 +296,7 @@ fn no_history_runs_two_copies_or_starts_unasked() {
 fn a_control_byte_acts_within_the_second_after_a_start() {
     let up = State { service: Service::Up, rest: Rest::Second, ..State::first(false) };
     let (after, effects) = step(State { start_owed: false, ..up }, Event::Asked(Request::Down));
-    assert_eq!(effects.iter().next(), Some(Effect::Send(Signal::Terminate)));
+    assert_eq!(effects.iter().next(), Some(Effect::SendDown));
     assert_eq!(after.rest, Rest::Second);
 }
 
@@ -296,8 +304,8 @@ fn a_control_byte_acts_within_the_second_after_a_start() {
 type Fault = fn(State, Event, &mut State, &mut Vec<Effect>);
 
 /// Faults that someone might well make, each in its own words.
-const MUTANTS: [(&str, Fault); 24] = [
-    ("d forgets TERM", |_, _, _, list| list.retain(|e| *e != Effect::Send(Signal::Terminate))),
+const MUTANTS: [(&str, Fault); 26] = [
+    ("d forgets TERM", |_, _, _, list| list.retain(|e| *e != Effect::SendDown)),
     ("d forgets CONT", |_, _, _, list| list.retain(|e| *e != Effect::Send(Signal::Continue))),
     ("d leaves the start owed", |before, event, after, _| {
         if event == Event::Asked(Request::Down) {
@@ -398,6 +406,16 @@ const MUTANTS: [(&str, Fault); 24] = [
     ("p while down shows paused", |_, event, after, _| {
         if event == Event::Asked(Request::Pause) {
             after.is_paused = true;
+        }
+    }),
+    ("the limit on d kills what is wanted up", |before, event, _, list| {
+        if event == Event::DownTimedOut && before.want == Want::Up {
+            list.push(Effect::Send(Signal::Kill));
+        }
+    }),
+    ("the limit on d does nothing", |_, event, _, list| {
+        if event == Event::DownTimedOut {
+            list.clear();
         }
     }),
     ("a failed fork is tried again at once", |_, event, after, _| {

@@ -305,7 +305,8 @@ impl Driver {
             .flat_map(|entry| [idle(&entry.main), entry.log.as_ref().and_then(idle)])
             .flatten()
             .filter(|from| *from > now);
-        starts.chain(self.filling.next_look()).chain([self.next_tick]).min().unwrap_or(now)
+        let looks = self.filling.next_look(now);
+        starts.chain(looks).chain([self.next_tick]).min().unwrap_or(now)
     }
 
     fn wait(&mut self) {

@@ -80,14 +80,15 @@ impl Filling {
         }
     }
 
-    /// When the next look is due.
+    /// When the next look is due, of those that are still to come: one that is past has had its
+    /// pass, and if that could not read the directory the tick comes after it.
     #[must_use]
-    pub fn next_look(&self) -> Option<Duration> {
+    pub fn next_look(&self, now: Duration) -> Option<Duration> {
         let moment = |fresh: &Fresh| {
             let late = fresh.appeared.saturating_add(TICK);
             fresh.look.map_or(late, |look| look.min(late))
         };
-        self.fresh.values().map(moment).min()
+        self.fresh.values().map(moment).filter(|moment| *moment > now).min()
     }
 
     fn remove(&mut self, watcher: &Watcher, name: &[u8]) {

@@ -92,7 +92,15 @@ pub fn ignore_broken_pipes() {
 }
 
 /// The highest signal number of Linux on x86-64.
-const LAST: Signal = 64;
+pub const LAST: Signal = 64;
+
+/// The signal of a name, with or without `SIG`, in any case.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Signal> {
+    let name = name.to_ascii_uppercase();
+    let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
+    name.parse::<Name>().ok().map(|name| name as Signal)
+}
 
 enum Disposition {
     Default,

@@ -154,7 +154,9 @@ fn a_program_that_does_not_read_our_hand_over_is_left_where_it_is() {
     for (count, bytes) in bad.into_iter().enumerate() {
         place.replace(bytes);
         kill(child.id(), "HUP");
-        wait_for(&format!("warning {count}: {}", scratch.errors()), || scratch.errors() == line.repeat(count + 1));
+        wait_for(&format!("warning {count}: {}", scratch.errors()), || {
+            scratch.errors() == line.repeat(count + 1)
+        });
     }
     fs::remove_file(&place.program).unwrap();
     kill(child.id(), "HUP");

@@ -433,6 +433,52 @@ fn a_failed_fork_pauses_and_u_tries_again_at_once() {
     wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
 }
 
+#[test]
+fn down_signal_and_timeout_kill_have_their_say() {
+    if !only_ours("down-signal and timeout-kill") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let run = "trap 'echo QUIT >>../seen' QUIT\ntrap 'echo TERM >>../seen' TERM\n\
+               echo ready >>../seen\nwhile :; do sleep 0.05; done";
+    scratch.service("a", run);
+    scratch.write("a/down-signal", b"QUIT\n");
+    scratch.write("a/timeout-kill", b"700\n");
+    let mut child = supervise(&scratch, "a");
+    wait_for("the traps", || scratch.lines("seen") == 1);
+    let asked = Instant::now();
+    scratch.svc("-d", "a");
+    wait_for("QUIT", || scratch.read("seen") == "ready\nQUIT\n");
+    wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
+    let took = asked.elapsed();
+    assert!(took > Duration::from_millis(650) && took < SECOND * 2, "{took:?}");
+    // u takes the limit back; a successor of a killed supervise keeps it.
+    scratch.svc("-u", "a");
+    wait_for("the traps", || scratch.lines("seen") == 3);
+    let pid = scratch.pid("a");
+    scratch.svc("-d", "a");
+    scratch.svc("-u", "a");
+    stays("the process", SECOND, || is_alive(pid));
+    scratch.svc("-d", "a");
+    wait_for_status(&scratch, "a", |line| line.contains(", want down"));
+    kill(child.id(), "KILL");
+    end_of(&mut child);
+    let _successor = supervise(&scratch, "a");
+    wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
+    // What makes no sense is said, and TERM it is, without a limit.
+    scratch.write("a/down-signal", b"SIGFOO\n");
+    scratch.write("a/timeout-kill", b"soon\n");
+    scratch.svc("-u", "a");
+    wait_for("the traps", || scratch.read("seen").ends_with("ready\n"));
+    let before = scratch.errors();
+    scratch.svc("-d", "a");
+    wait_for("TERM", || scratch.read("seen").ends_with("TERM\n"));
+    let expected = "supervise: warning: unable to read a/down-signal, using TERM: \
+                    invalid argument\n\
+                    supervise: warning: unable to read a/timeout-kill: invalid argument\n";
+    wait_for("the warnings", || scratch.errors() == format!("{before}{expected}"));
+}
+
 mod adoption {
     use super::*;
 
