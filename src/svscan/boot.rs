@@ -12,7 +12,7 @@ use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
-use crate::sys::{Errno, clock, poll};
+use crate::sys::{Errno, clock, file, poll, proc};
 use crate::{args, env};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
@@ -140,6 +140,7 @@ impl Boot<'_> {
         loop {
             let leading = self.records.as_ref().map(ScanRecords::lead).transpose();
             let exit = match leading {
+                Ok(_) if self.options.is_fallback && self.is_scanned() => Some(Exit::SUCCESS),
                 Ok(leading) => Some(self.lead(leading)),
                 Err(Errno::EAGAIN) => self.stand_by(),
                 Err(error) => {
@@ -153,6 +154,15 @@ impl Boot<'_> {
                 return exit;
             }
         }
+    }
+
+    /// Whether an svscan, ours or another, works in the scan directory.
+    fn is_scanned(&self) -> bool {
+        let name = self.options.directory.to_bytes();
+        file::facts(HERE, name).is_ok_and(|here| {
+            let mut found = proc::working_directories(b"svscan").into_iter();
+            found.any(|(_, cwd)| (cwd.device, cwd.inode) == (here.device, here.inode))
+        })
     }
 
     /// Waits for the leader to go; the exit code if we leave instead.

@@ -105,6 +105,7 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     kill(first.id(), "KILL");
     end_of(&mut first);
     stays("watching", Duration::from_secs(1), || children(second.id()).is_empty());
+    assert_eq!(end_of(&mut boot(&scratch, &["--fallback"])).code(), Some(0));
     // What dies from here on is the other's to replace, on the same pipe.
     let pipe = |pid, number| fs::read_link(format!("/proc/{pid}/fd/{number}")).unwrap();
     let messages = pipe(svscan, 2);
