@@ -70,7 +70,7 @@ impl Messages {
         if let Reader::Ours(child) = &mut self.reader {
             let read = self.read.as_fd();
             let dots = std::ffi::CString::new(vec![b'.'; DOTS]).unwrap_or_default();
-            let words = [c"readproctitle", c"service errors: ", dots.as_c_str()];
+            let words = [c"readproctitle", c"service", c"errors:", dots.as_c_str()];
             child.keep(called_by, &words, || {
                 descriptor::place_at(read, 0)?;
                 // What it says itself can go nowhere else.

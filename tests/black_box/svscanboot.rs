@@ -48,7 +48,7 @@ fn it_keeps_svscan_and_readproctitle_and_shows_errors_in_ps() {
     let names: Vec<String> = children(child.id()).into_iter().map(|(_, line)| line).collect();
     assert!(names.iter().any(|line| line == "svscan scan "), "{names:?}");
     let shown = || {
-        child_named(child.id(), "readproctitle service errors:  ...").is_some()
+        child_named(child.id(), "readproctitle service errors: ...").is_some()
             && children(child.id()).iter().any(|(_, line)| line.contains("this is b\n"))
     };
     wait_for("the message", shown);
