@@ -46,6 +46,12 @@ impl Label {
         }
     }
 
+    /// The seconds since 1970 that this label stands for, nanoseconds ignored.
+    #[must_use]
+    pub fn unix_seconds(self) -> u64 {
+        self.seconds.saturating_sub(EPOCH)
+    }
+
     /// Whole seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
     #[must_use]
     pub fn seconds_until(self, now: Self) -> u64 {

@@ -3,6 +3,7 @@
 use super::records::Records;
 use super::request::Want;
 use crate::sys::descriptor::{self, Purpose, open};
+use crate::sys::file::{self, Kind};
 use crate::sys::{Errno, directory};
 use crate::tai64n::Label;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -109,6 +110,21 @@ pub fn read(directory: BorrowedFd<'_>) -> Result<Status, ReadError> {
         Ok(_) => Err(ReadError::BadFormat),
         Err(error) => Err(ReadError::Read(error)),
     }
+}
+
+/// Reads the status that a supervise before us left, for a supervise: nothing unless the file is
+/// regular, has one name, is root's or our own, and nobody else can write it.
+#[must_use]
+pub fn left_behind(records: &Records) -> Option<Status> {
+    let file = open(records.as_fd(), b"status", Purpose::ReadNoLink).ok()?;
+    let facts = file::facts_of(file.as_fd()).ok()?;
+    let is_trusted = facts.kind == Kind::Regular
+        && facts.links == 1
+        && (facts.owner == 0 || facts.owner == file::our_user())
+        && facts.mode & 0o022 == 0;
+    let mut bytes = [0; SIZE];
+    let is_whole = is_trusted && descriptor::read(file.as_fd(), &mut bytes) == Ok(SIZE);
+    is_whole.then(|| Status::from_bytes(bytes))
 }
 
 #[cfg(test)]

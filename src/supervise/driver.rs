@@ -100,7 +100,7 @@ impl<'a> Driver<'a> {
         let records = Records::open_or_make().map_err(unlocked)?;
         let lock = lock::resume_or_acquire(&records, old_lock).map_err(unlocked)?;
         let (journal, finding) = open_journal(name, &records);
-        let memory = recall(name, finding, marked_down);
+        let memory = recall(name, &records, finding, marked_down);
         let control = old_control.and_then(|read| Listener::resume(records.as_fd(), read).ok());
         let control = control.map_or_else(|| Listener::open(records.as_fd()), Ok);
         let control = control.map_err(|error| match error {

@@ -5,10 +5,12 @@ use super::driver::{SECOND, SUPERVISE, now};
 use super::machine::{Rest, Service, State};
 use super::watched::{Adoption, Watched};
 use crate::service;
-use crate::service::journal::{Finding, Journal};
+use crate::service::journal::{Finding, Identity, Journal};
 use crate::service::records::Records;
+use crate::service::status;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
+use crate::sys::proc::Process;
 use crate::sys::process::{self, End};
 use crate::sys::{clock, proc};
 use crate::tai64n::Label;
@@ -55,7 +57,7 @@ pub struct Memory {
 }
 
 /// What follows from what the journal says.
-pub fn recall(name: &[u8], finding: Finding, marked_down: bool) -> Memory {
+pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: bool) -> Memory {
     let mut memory = Memory {
         state: State::first(marked_down),
         process: None,
@@ -65,7 +67,10 @@ pub fn recall(name: &[u8], finding: Finding, marked_down: bool) -> Memory {
         last_end: None,
     };
     let record = match finding {
-        Finding::Nothing => return memory,
+        Finding::Nothing => {
+            recall_by_status(name, records, &mut memory);
+            return memory;
+        }
         Finding::Ignored(reason) => {
             let text: &[&[u8]] =
                 &[b"unable to believe ", name, b"/supervise/journal: ", reason.as_bytes()];
@@ -102,4 +107,49 @@ pub fn recall(name: &[u8], finding: Finding, marked_down: bool) -> Memory {
     };
     memory.state = State::taken_over(recorded, memory.process.is_some());
     memory
+}
+
+/// Between a label and the start time that the kernel has in clock ticks, by a wall clock that may
+/// have been set a little: at most so many seconds.
+const LABEL_SLACK: u64 = 2;
+/// Clock ticks a second in /proc, on every x86-64.
+const TICKS: u64 = 100;
+
+/// A status without a journal: 0.76 was here. Its process is adopted if it started when the label
+/// says and works in this directory, or did when it started. If only one of the two holds, it is
+/// waited for: that costs time, and a second copy could cost data.
+fn recall_by_status(name: &[u8], records: &Records, memory: &mut Memory) {
+    let Some(status) = status::left_behind(records).filter(|status| status.pid != 0) else {
+        return;
+    };
+    let (pid, here) = (status.pid, file::facts(HERE, b"."));
+    let (Ok(found), Ok(here)) = (Process::read(pid), here) else { return };
+    let identity = Identity { pid, start: found.start };
+    let Adoption::Adopted(process) = Watched::adopt(identity) else { return };
+    let started = proc::boot_time().map(|boot| boot.saturating_add(found.start / TICKS));
+    let label = status.label.unix_seconds();
+    let fits_label = started.is_some_and(|started| started.abs_diff(label) <= LABEL_SLACK);
+    let fits_place = proc::works_in(pid, &here) || proc::was_started_in(pid, &here);
+    let process = match (fits_label, fits_place) {
+        (true, true) => process,
+        (false, false) => return,
+        _ => {
+            let pid = pid.to_string();
+            let text: &[&[u8]] = &[b"process ", pid.as_bytes(), b" may be the service of ", name];
+            SUPERVISE.warning(&[text, &[b", waiting until it is gone"]].concat());
+            process.not_surely_ours()
+        }
+    };
+    memory.process = Some(process);
+    memory.label = status.label;
+    let recorded = State {
+        service: Service::Up,
+        want: status.want,
+        start_owed: false,
+        exit_requested: false,
+        is_paused: status.is_paused,
+        kill_asked: false,
+        rest: Rest::Rested,
+    };
+    memory.state = State::taken_over(recorded, true);
 }

@@ -25,6 +25,8 @@ pub struct Watched {
     identity: Identity,
     tie: Tie,
     leads_group: bool,
+    /// Whether it is surely our service: if not, it is waited for, and never signalled.
+    is_surely_ours: bool,
 }
 
 /// What became of a recorded process.
@@ -43,7 +45,12 @@ impl Watched {
     #[must_use]
     pub fn child(pid: Pid, leads_group: bool) -> Self {
         let start = Process::read(pid).map_or(0, |process| process.start);
-        Self { identity: Identity { pid, start }, tie: Tie::Child, leads_group }
+        Self {
+            identity: Identity { pid, start },
+            tie: Tie::Child,
+            leads_group,
+            is_surely_ours: true,
+        }
     }
 
     /// Takes over a recorded process if it still lives and no living supervise has it.
@@ -62,7 +69,13 @@ impl Watched {
         let leads_group = found.group == recorded.pid;
         if found.parent == process::our_pid() {
             // We are the new image of the supervise that started it.
-            return Adoption::Adopted(Self { identity: recorded, tie: Tie::Child, leads_group });
+            let (tie, is_surely_ours) = (Tie::Child, true);
+            return Adoption::Adopted(Self {
+                identity: recorded,
+                tie,
+                leads_group,
+                is_surely_ours,
+            });
         }
         if proc::is_named(found.parent, b"supervise") {
             return Adoption::NotOurs;
@@ -71,7 +84,14 @@ impl Watched {
             identity: recorded,
             tie: pidfd.map_or(Tie::Probe, Tie::Pidfd),
             leads_group,
+            is_surely_ours: true,
         })
+    }
+
+    /// The same process, to be waited for and never signalled.
+    #[must_use]
+    pub fn not_surely_ours(self) -> Self {
+        Self { is_surely_ours: false, leads_group: false, ..self }
     }
 
     /// Its pid and start time.
@@ -111,6 +131,9 @@ impl Watched {
 
     /// Sends it a signal. An end in between is no error: it will be seen.
     pub fn send(&self, number: Signal) {
+        if !self.is_surely_ours {
+            return;
+        }
         let _ = match &self.tie {
             Tie::Pidfd(pidfd) => process::kill_by_pidfd(pidfd.as_fd(), number),
             // A window of microseconds remains here on kernels without pidfd: supervise(8).

@@ -75,6 +75,41 @@ pub fn boot() -> [u8; 16] {
     id
 }
 
+/// When this boot began by the wall clock as it stands (`btime` in /proc/stat), in seconds since
+/// 1970; a later step of the clock moves it.
+#[must_use]
+pub fn boot_time() -> Option<u64> {
+    // After the per-processor lines: they may be many.
+    let text = std::fs::read("/proc/stat").ok()?;
+    let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"btime "))?;
+    number(line)
+}
+
+/// Whether process `pid` works in the directory of these facts.
+#[must_use]
+pub fn works_in(pid: Pid, directory: &Facts) -> bool {
+    let mut path = [0; 32];
+    path_of(pid, b"/cwd", &mut path)
+        .and_then(|path| file::facts(HERE, path))
+        .is_ok_and(|cwd| (cwd.device, cwd.inode) == (directory.device, directory.inode))
+}
+
+/// Whether process `pid` was started in the directory of these facts, by the PWD in the
+/// environment it was exec'd with.
+#[must_use]
+pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
+    let mut path = [0; 32];
+    let Ok(path) = path_of(pid, b"/environ", &mut path) else { return false };
+    let mut text = vec![0; 1 << 17];
+    let length = read_file(path, &mut text).unwrap_or(0);
+    let mut strings = text.get(..length).unwrap_or_default().split(|&byte| byte == 0);
+    let place = strings.find_map(|string| string.strip_prefix(b"PWD="));
+    place.is_some_and(|place| {
+        file::facts(HERE, place)
+            .is_ok_and(|found| (found.device, found.inode) == (directory.device, directory.inode))
+    })
+}
+
 /// The pid namespace we count pids in (the inode of `/proc/self/ns/pid`); 0 on kernels that do
 /// not show it.
 #[must_use]

@@ -661,9 +661,66 @@ mod adoption {
         is_ignored(link, "not a regular file");
     }
 
+    /// As 0.76 leaves a service behind when it is killed: 18 bytes and no journal.
+    fn left_by_0_76(scratch: &Scratch, run: &str) -> u32 {
+        scratch.service("a", run);
+        let mut first = supervise(scratch, "a");
+        wait_for("the start", || scratch.lines("starts") == 1);
+        let pid = scratch.pid("a");
+        murder(&mut first);
+        fs::remove_file(scratch.path().join("a/supervise/journal")).unwrap();
+        pid
+    }
+
     #[test]
-    fn no_journal_is_no_word() {
-        is_ignored(|journal| fs::remove_file(journal).unwrap(), "");
+    fn a_status_without_a_journal_adopts_what_surely_is_the_service() {
+        if !only_ours("adoption") {
+            return;
+        }
+        // It works in its directory; or it did when it was started.
+        for run in ["exec sleep 1000", "exec env -C / PWD=$PWD sleep 1000"] {
+            let scratch = Scratch::new();
+            let pid = left_by_0_76(&scratch, &format!("echo $$ >>../starts\n{run}"));
+            let _second = supervise(&scratch, "a");
+            assert_eq!(scratch.pid("a"), pid);
+            stays("one copy", SECOND, || scratch.lines("starts") == 1);
+            scratch.svc("-d", "a");
+            wait_for("its end", || !is_alive(pid));
+            assert_eq!(scratch.errors(), "");
+        }
+    }
+
+    #[test]
+    fn a_process_that_may_or_may_not_be_the_service_is_waited_for_and_not_touched() {
+        if !only_ours("adoption") {
+            return;
+        }
+        let scratch = Scratch::new();
+        let run = "echo $$ >>../starts\ncd /; unset PWD OLDPWD; exec env -u PWD sleep 1000";
+        let pid = left_by_0_76(&scratch, run);
+        let _second = supervise(&scratch, "a");
+        let expected = format!(
+            "supervise: warning: process {pid} may be the service of a, waiting until it is gone\n"
+        );
+        assert_eq!(scratch.errors(), expected);
+        scratch.svc("-t", "a");
+        stays("the process", SECOND, || is_alive(pid) && scratch.lines("starts") == 1);
+        kill(pid, "KILL");
+        wait_for("a start", || scratch.lines("starts") == 2);
+    }
+
+    #[test]
+    fn a_status_that_others_can_write_adopts_nobody() {
+        if !only_ours("adoption") {
+            return;
+        }
+        let scratch = Scratch::new();
+        let pid = left_by_0_76(&scratch, "echo $$ >>../starts\nexec sleep 1000");
+        let mode = fs::Permissions::from_mode(0o666);
+        fs::set_permissions(scratch.path().join("a/supervise/status"), mode).unwrap();
+        let _second = supervise(&scratch, "a");
+        wait_for("a start", || scratch.lines("starts") == 2);
+        assert!(is_alive(pid));
     }
 
     #[test]
