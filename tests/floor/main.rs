@@ -1,0 +1,89 @@
+//! The EL6 floor: our release binary on the system calls of CentOS 6, whatever kernel this is.
+//!
+//! `floor --under-el6 COMMAND [ARG...]` runs a static program under the filter of [`filter`].
+//! Without arguments it runs itself that way and then, promise by promise, the commands in the
+//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it).
+//!
+//! It has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the numbers
+//! of x86_64 only.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+mod filter;
+mod place;
+mod probe;
+#[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]
+#[path = "../black_box/scratch.rs"]
+mod scratch;
+mod stand_in;
+mod supervise;
+mod tally;
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    match words.get(1).map(String::as_str) {
+        Some("--under-el6") if words.len() > 2 => {
+            under_el6(Command::new(&words[2]).args(&words[3..]))
+        }
+        Some("--suite") => suite(),
+        Some("--probe") => differences(),
+        // A run script names its role in its first line; `./run` follows.
+        Some(word) if word.starts_with("--role=") => {
+            stand_in::play(&word["--role=".len()..], &words[2..])
+        }
+        _ => start(),
+    }
+}
+
+/// Runs the suite in this program's place, under the filter.
+fn start() -> ExitCode {
+    if !cfg!(target_feature = "crt-static") {
+        return unable("build this with --target x86_64-unknown-linux-musl: it has to be static");
+    }
+    let commands = match std::env::var_os("FLOOR_COMMANDS") {
+        Some(directory) => PathBuf::from(directory),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/command"),
+    };
+    let Ok(commands) = commands.canonicalize() else {
+        return unable(&format!("no commands in {}: run make build", commands.display()));
+    };
+    let own = std::env::current_exe().expect("/proc/self/exe");
+    under_el6(Command::new(own).arg("--suite").env("DAEMONTOOLS_COMMANDS", commands))
+}
+
+/// Execs `command` under the filter: it comes back only to say why that could not be done.
+fn under_el6(command: &mut Command) -> ExitCode {
+    if let Err(error) = filter::install() {
+        return unable(&format!("the system-call filter: {error}"));
+    }
+    // Command::exec also takes back what Rust's start did: the ignored SIGPIPE.
+    let error = command.exec();
+    unable(&format!("run {}: {error}", command.get_program().display()))
+}
+
+fn unable(what: &str) -> ExitCode {
+    eprintln!("floor: unable to go on: {what}");
+    ExitCode::FAILURE
+}
+
+fn differences() -> ExitCode {
+    let found = probe::differences();
+    found.iter().for_each(|line| println!("{line}"));
+    if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn suite() -> ExitCode {
+    let mut tally = tally::Tally::new();
+    place::promises(&mut tally);
+    supervise::promises(&mut tally);
+    tally.sum()
+}
