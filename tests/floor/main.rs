@@ -22,6 +22,7 @@ mod probe;
 mod scratch;
 mod stand_in;
 mod supervise;
+mod svscan;
 mod tally;
 
 use std::os::unix::process::CommandExt;
@@ -85,5 +86,6 @@ fn suite() -> ExitCode {
     let mut tally = tally::Tally::new();
     place::promises(&mut tally);
     supervise::promises(&mut tally);
+    svscan::promises(&mut tally);
     tally.sum()
 }
