@@ -14,6 +14,7 @@
     clippy::unwrap_used
 )]
 
+mod commands;
 mod filter;
 mod place;
 mod probe;
@@ -87,5 +88,6 @@ fn suite() -> ExitCode {
     place::promises(&mut tally);
     supervise::promises(&mut tally);
     svscan::promises(&mut tally);
+    commands::promises(&mut tally);
     tally.sum()
 }
