@@ -16,6 +16,7 @@ pub fn promises(tally: &mut Tally) {
     promise("a killed supervise is replaced, and its service adopted", replaced);
     promise("a killed logger is started again and reads on", logger_again);
     promise("a new svscan adopts what a killed one left", adopted);
+    promise("a new svscan keeps the log pipe of an adopted service", keeps_pipe);
     promise("TERM ends svscan and no service", term);
     promise("TERM stops svscan --stop-on-term in order, the logger last", stops_in_order);
 
@@ -110,6 +111,19 @@ fn adopted(scratch: &Scratch) {
     wait_for("another supervise", || scratch.is_running("scan/s"));
     reads_on(scratch);
     assert_eq!((scratch.pid("scan/s"), scratch.pid("scan/s/log")), (speaker, logger));
+}
+
+fn keeps_pipe(scratch: &Scratch) {
+    let mut svscan = scanning(scratch);
+    let (speaker, logger) = (scratch.pid("scan/s"), scratch.pid("scan/s/log"));
+    svscan.kill();
+    let _successor = Daemon::start(scratch, "svscan", &["scan"]);
+    // Nothing of the old logger's side is left to hand its end of the pipe on.
+    kill(supervise_of(scratch, "scan/s/log"), "KILL");
+    kill(logger, "KILL");
+    wait_for_another(scratch, "scan/s/log", logger);
+    reads_on(scratch);
+    assert_eq!((scratch.pid("scan/s"), scratch.lines("scan/s/starts")), (speaker, 1));
 }
 
 fn term(scratch: &Scratch) {
