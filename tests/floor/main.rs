@@ -2,7 +2,8 @@
 //!
 //! `floor --under-el6 COMMAND [ARG...]` runs a static program under the filter of [`filter`].
 //! Without arguments it runs itself that way and then, promise by promise, the commands in the
-//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it).
+//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it). With one
+//! argument, only the promises that contain it.
 //!
 //! It has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the numbers
 //! of x86_64 only.
@@ -36,18 +37,18 @@ fn main() -> ExitCode {
         Some("--under-el6") if words.len() > 2 => {
             under_el6(Command::new(&words[2]).args(&words[3..]))
         }
-        Some("--suite") => suite(),
+        Some("--suite") => suite(words.get(2).map_or("", String::as_str)),
         Some("--probe") => differences(),
         // A run script names its role in its first line; `./run` follows.
         Some(word) if word.starts_with("--role=") => {
             stand_in::play(&word["--role=".len()..], &words[2..])
         }
-        _ => start(),
+        word => start(word.filter(|word| !word.starts_with('-')).unwrap_or_default()),
     }
 }
 
 /// Runs the suite in this program's place, under the filter.
-fn start() -> ExitCode {
+fn start(part: &str) -> ExitCode {
     if !cfg!(target_feature = "crt-static") {
         return unable("build this with --target x86_64-unknown-linux-musl: it has to be static");
     }
@@ -59,7 +60,8 @@ fn start() -> ExitCode {
         return unable(&format!("no commands in {}: run make build", commands.display()));
     };
     let own = std::env::current_exe().expect("/proc/self/exe");
-    under_el6(Command::new(own).arg("--suite").env("DAEMONTOOLS_COMMANDS", commands))
+    let words = ["--suite", part];
+    under_el6(Command::new(own).args(words).env("DAEMONTOOLS_COMMANDS", commands))
 }
 
 /// Execs `command` under the filter: it comes back only to say why that could not be done.
@@ -83,8 +85,8 @@ fn differences() -> ExitCode {
     if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn suite() -> ExitCode {
-    let mut tally = tally::Tally::new();
+fn suite(part: &str) -> ExitCode {
+    let mut tally = tally::Tally::new(part);
     place::promises(&mut tally);
     supervise::promises(&mut tally);
     svscan::promises(&mut tally);
