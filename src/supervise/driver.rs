@@ -208,8 +208,10 @@ impl<'a> Driver<'a> {
             poll::pause(SECOND);
             return true;
         }
-        let signalled = watched.iter().skip(1).any(poll::found);
+        let mut signalled = watched.iter().skip(1).any(poll::found);
+        // A signal that came since the poll is told by nothing but this read.
         while let Some(signal) = self.signals.next() {
+            signalled = true;
             if signal == signal::SIGHUP && self.trial.is_none() {
                 match Trial::start(OUR_NAME) {
                     Ok(trial) => self.trial = Some(trial),
