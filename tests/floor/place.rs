@@ -1,7 +1,7 @@
 //! The ground under the suite: the filter itself, and services that a filtered supervise can run.
 
 use super::probe;
-use super::scratch::{Said, Scratch, end_of, wait_for};
+use super::scratch::{Said, Scratch, commands, end_of, wait_for};
 use super::tally::Tally;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -90,6 +90,22 @@ impl Drop for Daemon {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A copy of the program in this place under the name of a command: to be replaced.
+pub fn install(scratch: &Scratch, name: &str) -> String {
+    scratch.directory_at("installed");
+    let path = scratch.path().join("installed").join(name);
+    let new = path.with_extension("new");
+    fs::copy(commands().join(name), &new).unwrap();
+    fs::rename(&new, &path).unwrap();
+    path.display().to_string()
+}
+
+/// Whether process `pid` runs the program that is on disk now.
+pub fn is_current(pid: u32) -> bool {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    !program.display().to_string().ends_with(" (deleted)")
 }
 
 /// Starts a supervise on a new service `s` under `role`, and waits until that is up.

@@ -1,7 +1,8 @@
 //! svc, svok, svstat and supervise on the system calls of CentOS 6.
 
 use super::place::{
-    Daemon, is_gone, is_stopped, service, supervised, wait_for_another, wait_for_line,
+    Daemon, install, is_current, is_gone, is_stopped, service, supervised, wait_for_another,
+    wait_for_line,
 };
 use super::scratch::{Said, Scratch, kill, stays, wait_for};
 use super::tally::Tally;
@@ -30,6 +31,7 @@ pub fn promises(tally: &mut Tally) {
     promise("a service that ends at once is started once a second", at_a_pace);
     promise("a second supervise of a service is refused", second);
     promise("kill-group ends what a killed service leaves of its group", group);
+    promise("HUP has supervise become the program on disk and keep its service", replaced);
     promise("a successor adopts what a killed supervise left running", adopts);
     promise("the end of an adopted service is noticed without pidfd", notices_the_end);
     promise("svc -d brings an adopted service down", down_when_adopted);
@@ -190,6 +192,23 @@ fn second(scratch: &Scratch) {
     let line = "supervise: fatal: unable to acquire s/supervise/lock: temporary failure";
     assert_eq!(scratch.run("supervise", &["s"]), Said::complaint(111, line));
     assert_eq!(scratch.pid("s"), pid);
+}
+
+fn replaced(scratch: &Scratch) {
+    service(scratch, "s", "steady");
+    let program = install(scratch, "supervise");
+    let supervise = Daemon::start(scratch, &program, &["s"]);
+    let pid = scratch.pid("s");
+    wait_for("the first start", || scratch.lines("s/starts") == 1);
+    install(scratch, "supervise");
+    assert!(!is_current(supervise.pid()), "not replaced");
+    kill(supervise.pid(), "HUP");
+    wait_for("the new program", || is_current(supervise.pid()));
+    assert_eq!(scratch.pid("s"), pid);
+    scratch.svc("-t", "s");
+    wait_for_another(scratch, "s", pid);
+    wait_for("the second start", || scratch.lines("s/starts") == 2);
+    assert_eq!(scratch.errors(), "");
 }
 
 /// A service whose supervise was killed, and the successor that holds it now.

@@ -1,6 +1,6 @@
 //! svscan on the system calls of CentOS 6.
 
-use super::place::{Daemon, is_gone, service, wait_for_another};
+use super::place::{Daemon, install, is_current, is_gone, service, wait_for_another};
 use super::scratch::{Scratch, kill, stays, wait_for};
 use super::tally::Tally;
 use std::os::unix::fs::symlink;
@@ -17,6 +17,7 @@ pub fn promises(tally: &mut Tally) {
     promise("a killed logger is started again and reads on", logger_again);
     promise("a new svscan adopts what a killed one left", adopted);
     promise("a new svscan keeps the log pipe of an adopted service", keeps_pipe);
+    promise("HUP has svscan become the program on disk and keep what it holds", becomes_new);
     promise("TERM ends svscan and no service", term);
     promise("TERM stops svscan --stop-on-term in order, the logger last", stops_in_order);
 
@@ -124,6 +125,26 @@ fn keeps_pipe(scratch: &Scratch) {
     wait_for_another(scratch, "scan/s/log", logger);
     reads_on(scratch);
     assert_eq!((scratch.pid("scan/s"), scratch.lines("scan/s/starts")), (speaker, 1));
+}
+
+fn becomes_new(scratch: &Scratch) {
+    scan_directory(scratch);
+    let program = install(scratch, "svscan");
+    let svscan = Daemon::start(scratch, &program, &["scan"]);
+    let pids = speaking(scratch);
+    install(scratch, "svscan");
+    assert!(!is_current(svscan.pid()), "not replaced");
+    kill(svscan.pid(), "HUP");
+    wait_for("the new program", || is_current(svscan.pid()));
+    reads_on(scratch);
+    assert_eq!((scratch.pid("scan/s"), scratch.pid("scan/s/log")), pids);
+    // It holds them as its own, and their pipe.
+    let supervise = supervise_of(scratch, "scan/s/log");
+    kill(supervise, "KILL");
+    kill(pids.1, "KILL");
+    wait_for_another(scratch, "scan/s/log", pids.1);
+    reads_on(scratch);
+    assert_eq!(scratch.errors(), "");
 }
 
 fn term(scratch: &Scratch) {
