@@ -25,6 +25,10 @@ run: build
 test:
 	tests/run
 
+# Ours against Debian's daemontools, runit and s6: one table. Static, as its service is too.
+bench: build
+	cargo bench --quiet --target $(TARGET) --bench bench
+
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -1,0 +1,204 @@
+//! Where a contestant runs: a scan directory of its own below a temporary directory, its svscan,
+//! and the certainty that none of their processes and files is left at the end.
+
+use crate::Fallible;
+use crate::contestant::Contestant;
+use crate::process;
+use crate::service::{Service, Watch};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take before the benchmark gives up. 0.76 finds a new link in 5 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// To be called once: from here on signals end the benchmark in order, and orphans come to it.
+pub fn prepare() -> Fallible<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
+    }
+    // In a container PID 1 may reap nobody, and there are thousands.
+    nix::sys::prctl::set_child_subreaper(true)?;
+    Ok(())
+}
+
+/// Sleeps until `file` is readable, or has lost its last writer, or the time is over.
+pub fn wait(file: &File, time: Duration) -> Fallible<PollFlags> {
+    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, time)?;
+    Ok(fds[0].revents().unwrap_or(PollFlags::empty()))
+}
+
+/// Sleeps, but not through an interrupt.
+pub fn nap(time: Duration) -> Fallible<()> {
+    let until = Instant::now() + time;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        // Poll counts in whole milliseconds, rounded down.
+        poll(&mut [], left + Duration::from_millis(1))?;
+    }
+    Ok(())
+}
+
+fn poll(fds: &mut [PollFd], time: Duration) -> Fallible<()> {
+    let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+    match nix::poll::poll(fds, timeout) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        return Err("interrupted".into());
+    }
+    Ok(())
+}
+
+/// The end of patience.
+pub struct Deadline {
+    until: Instant,
+    what: String,
+}
+
+impl Deadline {
+    pub fn new(what: &str) -> Self {
+        Self { until: Instant::now() + PATIENCE, what: what.to_owned() }
+    }
+
+    pub fn left(&self) -> Fallible<Duration> {
+        let left = self.until.checked_duration_since(Instant::now());
+        Ok(left.ok_or_else(|| format!("waited in vain for {}", self.what))?)
+    }
+}
+
+/// One contestant at work.
+pub struct Arena {
+    pub contestant: Contestant,
+    /// The services that are in the scan directory from the beginning.
+    pub services: Vec<Service>,
+    pub svscan: Pid,
+    /// When svscan was started.
+    pub started: u64,
+    place: TempDir,
+}
+
+impl Arena {
+    /// Makes `count` services, the first of them watched as `first` says, and starts svscan.
+    pub fn start(contestant: &Contestant, count: usize, first: &Watch) -> Fallible<Self> {
+        let place = tempfile::Builder::new().prefix("bench-").tempdir()?;
+        fs::create_dir(place.path().join("scan"))?;
+        fs::create_dir(place.path().join("services"))?;
+        let mut arena = Self {
+            contestant: contestant.clone(),
+            services: Vec::new(),
+            svscan: Pid::from_raw(0),
+            started: 0,
+            place,
+        };
+        for number in 0..count {
+            let watch = if number == 0 { first } else { &Watch::Starts };
+            let service = Service::make(arena.directory(&format!("s{number}")), watch)?;
+            service.link_into(&arena.scan())?;
+            arena.services.push(service);
+        }
+        // What the making of them left to write must not be on the contestant's bill.
+        nix::unistd::sync();
+        arena.start_svscan()?;
+        Ok(arena)
+    }
+
+    /// A service directory that no scan directory has a link to yet.
+    pub fn make_service(&self, name: &str) -> Fallible<Service> {
+        Service::make(self.directory(name), &Watch::Starts)
+    }
+
+    fn directory(&self, name: &str) -> PathBuf {
+        self.place.path().join("services").join(name)
+    }
+
+    pub fn scan(&self) -> PathBuf {
+        self.place.path().join("scan")
+    }
+
+    fn start_svscan(&mut self) -> Fallible<()> {
+        let mut command = self.contestant.scanner(&self.scan());
+        command
+            .current_dir(self.place.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(self.errors())?)
+            // Ctrl-C is for the benchmark alone, which then ends the others.
+            .process_group(0);
+        self.started = crate::service::now();
+        self.svscan = Pid::from_raw(command.spawn()?.id().cast_signed());
+        Ok(())
+    }
+
+    fn errors(&self) -> PathBuf {
+        self.place.path().join("errors")
+    }
+
+    /// Waits for the first start of every service. What the contestant said is the better reason
+    /// if that fails.
+    pub fn wait_until_up(&mut self) -> Fallible<()> {
+        let mut services = self.services.iter_mut();
+        services.try_for_each(|service| service.look_for_start().map(drop)).map_err(|error| {
+            let said = fs::read_to_string(self.errors()).unwrap_or_default();
+            let name = self.contestant.kind.name();
+            format!("{name}: {error}; it said: {}", said.lines().next().unwrap_or("nothing")).into()
+        })
+    }
+
+    /// The supervises of the services.
+    pub fn supervises(&self) -> Fallible<Vec<Pid>> {
+        let found = process::children(self.svscan, self.contestant.supervise_name());
+        if found.len() == self.services.len() {
+            return Ok(found);
+        }
+        let name = self.contestant.kind.name();
+        Err(format!("{name}: {} of {} supervises", found.len(), self.services.len()).into())
+    }
+
+    /// The service that `svc -d` is tried on.
+    pub fn victim(&mut self) -> &mut Service {
+        &mut self.services[0]
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // First what starts others, else they are started while they are killed.
+        let _ = kill(self.svscan, Signal::SIGKILL);
+        end_all_inside(self.place.path());
+    }
+}
+
+fn end_all_inside(place: &Path) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let left = process::all_inside(place);
+        for pid in &left {
+            let _ = kill(*pid, Signal::SIGKILL);
+        }
+        while matches!(
+            waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)),
+            Ok(status) if status != WaitStatus::StillAlive
+        ) {}
+        if left.is_empty() || Instant::now() > until {
+            return;
+        }
+        // The dead take a moment.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

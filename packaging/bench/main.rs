@@ -1,0 +1,130 @@
+//! The benchmark: ours against Debian's daemontools 0.76, runit and s6, in one run on this machine.
+//!
+//! `make bench` prints one table. Every figure is taken by turns (ours, 0.76, runit, s6, ours, ...)
+//! so that a noisy moment hits all alike, and every contestant runs the same `./run`: this very
+//! program, static, which writes the monotonic clock into a FIFO and pauses. A target missed is
+//! said in the table, not by the exit code: a benchmark is not a timed test.
+#![allow(clippy::indexing_slicing, clippy::print_stdout)]
+
+mod arena;
+mod contestant;
+mod machine;
+mod measure;
+mod process;
+mod service;
+mod table;
+
+use arena::Arena;
+use contestant::{Contestant, Kind};
+use service::Watch;
+use std::error::Error;
+use std::process::ExitCode;
+use table::{Row, Table, Target};
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// The services that stand up, idle, while one supervise of each contestant is weighed.
+const STANDING: usize = 24;
+/// The services of the crowd that svscan has to start.
+const CROWD: usize = 200;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    // First, and with nothing before it: this is what every contestant's start is timed by.
+    if arguments.next().is_some_and(|name| name.as_encoded_bytes().ends_with(b"run")) {
+        return service::run();
+    }
+    // `cargo bench` says --bench; `cargo test --all-targets` does not, and wants no benchmark.
+    if !arguments.any(|argument| argument == "--bench") {
+        println!("to run the benchmark: make bench");
+        return ExitCode::SUCCESS;
+    }
+    match bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("bench: fatal: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Fallible<()> {
+    arena::prepare()?;
+    contestant::install_missing();
+    let contestants = Contestant::present();
+    machine::describe(&contestants);
+    let mut table = Table::new(&contestants);
+    with_standing_services(&contestants, &mut table)?;
+    let crowd = measure::crowd(&contestants, CROWD)?;
+    table.add(Row::of_times(
+        &format!("{CROWD} services: svscan's start to the last ./run"),
+        &crowd,
+        Target::ShareOfOriginal(0.8),
+    ));
+    table.print();
+    Ok(())
+}
+
+/// All that is measured on services that are up already: one scan directory per contestant, all of
+/// them at once.
+fn with_standing_services(contestants: &[Contestant], table: &mut Table) -> Fallible<()> {
+    let mut arenas = Vec::new();
+    for contestant in contestants {
+        arenas.push(Arena::start(contestant, STANDING, &Watch::Death)?);
+    }
+    for arena in &mut arenas {
+        arena.wait_until_up()?;
+    }
+    println!("measuring idle wake-ups ...");
+    let idle = measure::idle(&arenas)?;
+    let memory = measure::memory(&arenas)?;
+    println!("measuring svc -d ...");
+    let down = measure::down_after_start(&mut arenas)?;
+    println!("measuring restarts ...");
+    let restart = measure::restart(&mut arenas)?;
+    println!("measuring new links ...");
+    let link = measure::new_link(&mut arenas)?;
+    println!("measuring the start of {CROWD} services ...");
+
+    table.add(Row::of_times(
+        &format!("svc -d {} ms after a start to the death", measure::AFTER_START.as_millis()),
+        &down,
+        Target::Below(5.0),
+    ));
+    table.add(Row::of_times("new link to its first ./run", &link, Target::Below(10.0)));
+    if contestants.iter().any(|contestant| contestant.kind == Kind::S6) {
+        table.note("s6-svscan scans when told: its new link is told of with s6-svscanctl -a.");
+    }
+    table.add(Row::of_times(
+        "death after over a second to the next ./run",
+        &restart,
+        Target::ShareOfOriginal(1.0),
+    ));
+    table.add(Row::of_means(
+        &format!("USS of one supervise, KB, mean of {}", STANDING),
+        memory.iter().map(|memory| memory.supervise.unshared),
+        Target::AtMost(32.0),
+    ));
+    table.add(Row::of_means(
+        &format!("PSS of one supervise, KB, mean of {}", STANDING),
+        memory.iter().map(|memory| memory.supervise.proportional),
+        Target::None,
+    ));
+    table.add(Row::of_means(
+        "USS of svscan, KB",
+        memory.iter().map(|memory| memory.svscan.unshared),
+        Target::None,
+    ));
+    table.add(Row::of_means(
+        &format!("idle: wake-ups of one supervise in {} s", measure::IDLE.as_secs()),
+        idle.iter().map(|idle| idle.supervise),
+        Target::AtMost(0.0),
+    ));
+    table.add(Row::of_means(
+        &format!("idle: wake-ups of svscan in {} s", measure::IDLE.as_secs()),
+        idle.iter().map(|idle| idle.svscan),
+        // A scan each 5 s, and one more for where the window falls.
+        Target::AtMost(measure::IDLE.as_secs_f64() / 5.0 + 1.0),
+    ));
+    Ok(())
+}
