@@ -1,5 +1,10 @@
 //! Where a contestant runs: a scan directory of its own below a temporary directory, its svscan,
 //! and the certainty that none of their processes and files is left at the end.
+//!
+//! The temporary directory is fresh, below `target/` or `TMPDIR`: where many files were made and
+//! removed lately, as in a busy `/tmp`, ext4 has been seen to take 40 times as long for a new file,
+//! and then the benchmark would be one of the disk. For the same reason nothing is removed before
+//! the end.
 
 use crate::Fallible;
 use crate::contestant::Contestant;
@@ -26,14 +31,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// To be called once: from here on signals end the benchmark in order, and orphans come to it.
-pub fn prepare() -> Fallible<()> {
+/// To be called once: from here on signals end the benchmark in order, and orphans come to it. The
+/// temporary directory that everything is below; it goes when this is dropped.
+pub fn prepare() -> Fallible<TempDir> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
     }
     // In a container PID 1 may reap nobody, and there are thousands.
     nix::sys::prctl::set_child_subreaper(true)?;
-    Ok(())
+    let target = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let around = std::env::var_os("TMPDIR").map_or_else(target, PathBuf::from);
+    fs::create_dir_all(&around)?;
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(around.canonicalize()?)?)
 }
 
 /// Sleeps until `file` is readable, or has lost its last writer, or the time is over.
@@ -90,15 +99,20 @@ pub struct Arena {
     pub svscan: Pid,
     /// When svscan was started.
     pub started: u64,
-    place: TempDir,
+    place: PathBuf,
 }
 
 impl Arena {
     /// Makes `count` services, the first of them watched as `first` says, and starts svscan.
-    pub fn start(contestant: &Contestant, count: usize, first: &Watch) -> Fallible<Self> {
-        let place = tempfile::Builder::new().prefix("bench-").tempdir()?;
-        fs::create_dir(place.path().join("scan"))?;
-        fs::create_dir(place.path().join("services"))?;
+    pub fn start(
+        contestant: &Contestant,
+        root: &Path,
+        count: usize,
+        first: &Watch,
+    ) -> Fallible<Self> {
+        let place = tempfile::Builder::new().tempdir_in(root)?.keep();
+        fs::create_dir(place.join("scan"))?;
+        fs::create_dir(place.join("services"))?;
         let mut arena = Self {
             contestant: contestant.clone(),
             services: Vec::new(),
@@ -124,17 +138,17 @@ impl Arena {
     }
 
     fn directory(&self, name: &str) -> PathBuf {
-        self.place.path().join("services").join(name)
+        self.place.join("services").join(name)
     }
 
     pub fn scan(&self) -> PathBuf {
-        self.place.path().join("scan")
+        self.place.join("scan")
     }
 
     fn start_svscan(&mut self) -> Fallible<()> {
         let mut command = self.contestant.scanner(&self.scan());
         command
-            .current_dir(self.place.path())
+            .current_dir(&self.place)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(self.errors())?)
@@ -146,7 +160,7 @@ impl Arena {
     }
 
     fn errors(&self) -> PathBuf {
-        self.place.path().join("errors")
+        self.place.join("errors")
     }
 
     /// Waits for the first start of every service. What the contestant said is the better reason
@@ -180,7 +194,7 @@ impl Drop for Arena {
     fn drop(&mut self) {
         // First what starts others, else they are started while they are killed.
         let _ = kill(self.svscan, Signal::SIGKILL);
-        end_all_inside(self.place.path());
+        end_all_inside(&self.place);
     }
 }
 

@@ -18,6 +18,7 @@ use arena::Arena;
 use contestant::{Contestant, Kind};
 use service::Watch;
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use table::{Row, Table, Target};
 
@@ -49,13 +50,14 @@ fn main() -> ExitCode {
 }
 
 fn bench() -> Fallible<()> {
-    arena::prepare()?;
+    let root = arena::prepare()?;
+    let root = root.path();
     contestant::install_missing();
     let contestants = Contestant::present();
-    machine::describe(&contestants);
+    machine::describe(&contestants, root)?;
     let mut table = Table::new(&contestants);
-    with_standing_services(&contestants, &mut table)?;
-    let crowd = measure::crowd(&contestants, CROWD)?;
+    with_standing_services(&contestants, root, &mut table)?;
+    let crowd = measure::crowd(&contestants, root, CROWD)?;
     table.add(Row::of_times(
         &format!("{CROWD} services: svscan's start to the last ./run"),
         &crowd,
@@ -67,10 +69,14 @@ fn bench() -> Fallible<()> {
 
 /// All that is measured on services that are up already: one scan directory per contestant, all of
 /// them at once.
-fn with_standing_services(contestants: &[Contestant], table: &mut Table) -> Fallible<()> {
+fn with_standing_services(
+    contestants: &[Contestant],
+    root: &Path,
+    table: &mut Table,
+) -> Fallible<()> {
     let mut arenas = Vec::new();
     for contestant in contestants {
-        arenas.push(Arena::start(contestant, STANDING, &Watch::Death)?);
+        arenas.push(Arena::start(contestant, root, STANDING, &Watch::Death)?);
     }
     for arena in &mut arenas {
         arena.wait_until_up()?;
@@ -94,6 +100,7 @@ fn with_standing_services(contestants: &[Contestant], table: &mut Table) -> Fall
     table.add(Row::of_times("new link to its first ./run", &link, Target::Below(10.0)));
     if contestants.iter().any(|contestant| contestant.kind == Kind::S6) {
         table.note("s6-svscan scans when told: its new link is told of with s6-svscanctl -a.");
+        table.note("s6-supervise pauses for a second after every death.");
     }
     table.add(Row::of_times(
         "death after over a second to the next ./run",

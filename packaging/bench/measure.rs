@@ -6,6 +6,7 @@ use crate::contestant::Contestant;
 use crate::process::{self, Memory};
 use crate::service::{Watch, now};
 use nix::sys::signal::{Signal, kill};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the contestants are left alone to see how often they wake up.
@@ -26,7 +27,7 @@ const DOWN_ROUNDS: usize = 12;
 const RESTART_ROUNDS: usize = 6;
 const RESTARTED: usize = 8;
 const LINKS: usize = 20;
-const CROWD_ROUNDS: usize = 7;
+const CROWD_ROUNDS: usize = 9;
 
 /// Times in milliseconds, one list per contestant.
 pub type Times = Vec<Vec<f64>>;
@@ -115,11 +116,11 @@ pub fn new_link(arenas: &mut [Arena]) -> Fallible<Times> {
 }
 
 /// Many services at once, as at boot: from svscan's start to the last `./run`.
-pub fn crowd(contestants: &[Contestant], count: usize) -> Fallible<Times> {
+pub fn crowd(contestants: &[Contestant], root: &Path, count: usize) -> Fallible<Times> {
     let mut times = vec![Vec::new(); contestants.len()];
     for round in 0..CROWD_ROUNDS {
         for place in turn(contestants.len(), round) {
-            let mut arena = Arena::start(&contestants[place], count, &Watch::Starts)?;
+            let mut arena = Arena::start(&contestants[place], root, count, &Watch::Starts)?;
             arena.wait_until_up()?;
             let starts = arena.services.iter().filter_map(|service| service.last);
             let last = starts.map(|start| start.at).max().unwrap_or_default();
