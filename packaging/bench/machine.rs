@@ -8,6 +8,10 @@ use std::process::Command;
 use std::time::Instant;
 
 const FILES: u16 = 200;
+/// How many microseconds a new file may take: ext4 takes some 15 where few were removed lately.
+const QUICK: f64 = 50.0;
+/// How busy others may keep the processors, in percent.
+const QUIET: f64 = 5.0;
 
 pub fn describe(contestants: &[Contestant], root: &Path) -> Fallible<()> {
     let model = value("/proc/cpuinfo", "model name").unwrap_or_else(|| "processor unknown".into());
@@ -19,19 +23,42 @@ pub fn describe(contestants: &[Contestant], root: &Path) -> Fallible<()> {
     let kind = kind.lines().last().unwrap_or_default();
     println!("machine: {model}, {cores} cores, {memory} of memory");
     println!("system: {kernel}, {}", system.trim_matches('"'));
-    println!("files: {kind}; a new file takes {:.0} us", microseconds_per_file(root)?);
+    let each = microseconds_per_file(root)?;
+    println!("files: {kind}; a new file takes {each:.0} us");
+    if each > QUICK {
+        println!("warning: that is slow, and hides the contestants; TMPDIR may name another place");
+    }
     let versions: Vec<String> = contestants
         .iter()
         .map(|contestant| format!("{} = {}", contestant.kind.name(), contestant.version))
         .collect();
     println!("contestants: {}", versions.join(", "));
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or_default();
-    println!("load: {load}");
-    if load.parse().is_ok_and(|load: f64| load > 0.5) {
-        println!("warning: the machine is not quiet; the figures will be worse than they need be");
-    }
     Ok(())
+}
+
+/// How the processors have spent their time so far.
+pub struct Processors {
+    all: f64,
+    idle: f64,
+}
+
+impl Processors {
+    pub fn now() -> Fallible<Self> {
+        // cpu USER NICE SYSTEM IDLE IOWAIT IRQ SOFTIRQ STEAL ...
+        let text = fs::read_to_string("/proc/stat")?;
+        let times = text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+        let times = times.map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        Ok(Self { all: times.iter().sum(), idle: times.iter().skip(3).take(2).sum() })
+    }
+
+    /// Says how busy they were since `before`, a time in which the contestants did nothing.
+    pub fn tell_since(&self, before: &Self) {
+        let busy = 100.0 * (1.0 - (self.idle - before.idle) / (self.all - before.all));
+        println!("others kept the processors {busy:.0} % busy while all services stood idle");
+        if busy > QUIET {
+            println!("warning: the machine is not quiet; do not trust these figures");
+        }
+    }
 }
 
 /// What the file system takes to make a file: all contestants make some for each service.

@@ -3,6 +3,7 @@
 use crate::Fallible;
 use crate::arena::{self, Arena};
 use crate::contestant::Contestant;
+use crate::machine::Processors;
 use crate::process::{self, Memory};
 use crate::service::{Watch, now};
 use nix::sys::signal::{Signal, kill};
@@ -140,7 +141,9 @@ pub fn idle(arenas: &[Arena]) -> Fallible<Vec<Idle>> {
     // 0.76 is busy with a start for over a second after it.
     arena::nap(OVER_A_SECOND * 2)?;
     let before = arenas.iter().map(wakeups).collect::<Fallible<Vec<Idle>>>()?;
+    let processors = Processors::now()?;
     arena::nap(IDLE)?;
+    Processors::now()?.tell_since(&processors);
     let after = arenas.iter().map(wakeups).collect::<Fallible<Vec<Idle>>>()?;
     let pairs = before.into_iter().zip(after);
     Ok(pairs
