@@ -2,8 +2,8 @@
 
 use crate::scratch::{Scratch, commands, kill, only_ours, stays, wait_for};
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Installed {
         let scratch = Scratch::new();
         scratch.directory_at("command");
         let program = scratch.path().join("command/daemontools");
-        fs::copy(commands().join("svscan"), &program).unwrap();
+        copy(&commands().join("svscan"), &program);
         for name in ["svscan", "supervise", "svc"] {
             symlink("daemontools", scratch.path().join("command").join(name)).unwrap();
         }
@@ -42,8 +42,10 @@ impl Installed {
     /// Replaces the program as a package manager does: another file, renamed over the old one.
     fn replace(&self, bytes: &[u8]) {
         let new = self.program.with_extension("new");
-        fs::copy(&self.program, &new).unwrap();
-        fs::write(&new, bytes).unwrap();
+        let old = self.program.with_extension("old");
+        fs::write(&old, bytes).unwrap();
+        copy(&old, &new);
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
         fs::rename(&new, &self.program).unwrap();
     }
 
@@ -55,6 +57,12 @@ impl Installed {
         let run = "echo $$ >>$SCRATCH/starts\nenv >$SCRATCH/env\nexec sleep 1000";
         self.scratch.service(name, run);
     }
+}
+
+/// Copies a program by another process: had we it open to write while another test's thread forks,
+/// nobody could exec it ("text busy").
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 /// Whether a process runs the program that is on disk now.
@@ -201,7 +209,7 @@ fn svscan_passes_hup_on_and_everything_goes_on() {
         let now = children(svscan.id());
         now.len() == 3 && !now.contains(&victim) && zombies(svscan.id()) == 0
     });
-    kill(scratch.pid("scan/a/log"), "TERM");
+    scratch.restart_logger("scan/a");
     let so_far = scratch.lines("log.txt");
     wait_for("more lines", || scratch.lines("log.txt") > so_far + 20);
     for (index, line) in scratch.read("log.txt").lines().enumerate() {

@@ -170,6 +170,26 @@ impl Scratch {
         pid.unwrap()
     }
 
+    /// Has the logger of service `name`, which writes to `log.txt`, started anew. The service is
+    /// paused meanwhile: a `cat` that is killed between its read and its write loses what it read.
+    pub fn restart_logger(&self, name: &str) {
+        let log = format!("{name}/log");
+        let logger = self.pid(&log);
+        self.svc("-p", name);
+        let mut written = usize::MAX;
+        let mut since = Instant::now();
+        wait_for("the logger to have written all", || {
+            let lines = self.lines("log.txt");
+            if lines != written {
+                (written, since) = (lines, Instant::now());
+            }
+            since.elapsed() > Duration::from_millis(100)
+        });
+        kill(logger, "TERM");
+        wait_for("another logger", || self.pid(&log) != logger);
+        self.svc("-c", name);
+    }
+
     /// Every process of this test: started with its mark in the environment, or working in its
     /// directory (svscanboot clears the environment).
     fn processes(&self) -> Vec<i32> {

@@ -85,9 +85,7 @@ fn service_and_logger_are_joined_by_a_pipe_that_outlives_both() {
     let _svscan = svscan(&scratch);
     wait_for("the first lines", || scratch.lines("log.txt") > 5);
     // A new logger goes on where the old one stopped.
-    let logger = scratch.pid("scan/a/log");
-    kill(logger, "TERM");
-    wait_for("another logger", || scratch.pid("scan/a/log") != logger);
+    scratch.restart_logger("scan/a");
     let so_far = scratch.lines("log.txt");
     wait_for("more lines", || scratch.lines("log.txt") > so_far + 5);
     let text = scratch.read("log.txt");
@@ -357,7 +355,7 @@ mod log_pipes {
                 kill(pid, "KILL");
             }
             wait_for("new supervises of the new svscan", || supervises(second.id()).len() == 2);
-            kill(scratch.pid("scan/a/log"), "TERM");
+            scratch.restart_logger("scan/a");
             no_line_is_missing(&scratch);
             assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
         }
