@@ -51,6 +51,8 @@ pub struct Record {
     pub start_owed: bool,
     /// Whether `k` was asked for this process.
     pub kill_asked: bool,
+    /// Whether the process was sent the signal of `d`.
+    pub down_told: bool,
     /// Whether this supervise has left after `x`: its successor starts as if it were the first.
     pub left_cleanly: bool,
     /// How the service last ended, where that is known.
@@ -258,7 +260,7 @@ impl Slot {
             u8::from(record.is_paused),
             u8::from(record.left_cleanly),
             u8::from(record.start_owed),
-            u8::from(record.kill_asked),
+            u8::from(record.kill_asked) | u8::from(record.down_told) << 1,
         ]);
         fields.put(&match record.last_end {
             None => [0, 0],
@@ -299,7 +301,7 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         Some(Identity { pid, start: fields.number()? })
     };
     let (supervise, service) = (identity()?, identity()?);
-    let [want, exit, paused, left, owed, kill, how, number]: [u8; 8] = fields.take()?;
+    let [want, exit, paused, left, owed, asked, how, number]: [u8; 8] = fields.take()?;
     let last_end = match how {
         1 => Some(End::Code(number)),
         2 => Some(End::Killed(number)),
@@ -316,7 +318,8 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         is_paused: paused != 0,
         left_cleanly: left != 0,
         start_owed: owed != 0,
-        kill_asked: kill != 0,
+        kill_asked: asked & 1 != 0,
+        down_told: asked & 2 != 0,
         last_end,
         starts,
         label,
@@ -381,6 +384,7 @@ mod tests {
             left_cleanly: false,
             start_owed: true,
             kill_asked: true,
+            down_told: false,
             last_end: Some(End::Killed(9)),
             starts: u64::MAX,
             label: Label::of_unix(Duration::new(1_000_000_000, 123_456_000)),
@@ -404,6 +408,8 @@ mod tests {
             want: Want::Up,
             left_cleanly: true,
             last_end: Some(End::Code(3)),
+            kill_asked: false,
+            down_told: true,
             ..record()
         };
         for record in [record(), other, Record { last_end: None, ..other }] {

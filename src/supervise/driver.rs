@@ -71,6 +71,8 @@ struct Driver<'a> {
     started: Duration,
     /// When the rest since the last start, or fork, is over.
     rest_over: Duration,
+    /// Whether the process was sent the signal of `d`.
+    down_told: bool,
     /// When a service that was taken down is killed, if it has a `timeout-kill`.
     kill_at: Option<Duration>,
     starts: u64,
@@ -134,6 +136,7 @@ impl<'a> Driver<'a> {
             started: memory.started,
             rest_over: memory.started.saturating_add(SECOND),
             kill_at: None,
+            down_told: memory.down_told,
             starts: memory.starts,
             last_end: memory.last_end,
             has_left: false,
@@ -255,6 +258,7 @@ impl<'a> Driver<'a> {
         self.state = state;
         if state.want != Want::Down {
             self.kill_at = None;
+            self.down_told = false;
         }
         for effect in effects.iter() {
             self.perform(effect);
@@ -278,6 +282,7 @@ impl<'a> Driver<'a> {
             Effect::SendDown => self.send_down(),
             Effect::Reap => {
                 self.kill_at = None;
+                self.down_told = false;
                 if let Some(process) = self.process.take() {
                     self.last_end = process.reap().or(self.last_end);
                     self.left_group = process.group();
@@ -297,6 +302,7 @@ impl<'a> Driver<'a> {
     }
 
     fn send_down(&mut self) {
+        self.down_told = true;
         let number = match stopping::down_signal(HERE) {
             Said::Word(number) => number,
             Said::Nothing => signal::SIGTERM,
@@ -360,6 +366,7 @@ impl<'a> Driver<'a> {
             is_paused: self.state.is_paused,
             start_owed: self.state.start_owed,
             kill_asked: self.state.kill_asked,
+            down_told: self.down_told,
             left_cleanly: self.has_left,
             last_end: self.last_end,
             starts: self.starts,

@@ -51,6 +51,9 @@ pub struct State {
     pub is_paused: bool,
     /// Whether `k` was asked for this process: then its group goes with it.
     pub kill_asked: bool,
+    /// Whether a supervise before us recorded that the process is wanted down, and was killed
+    /// before it said so to the process. Only ever before [`Event::Begin`].
+    pub down_untold: bool,
     /// Whether a start may happen now.
     pub rest: Rest,
 }
@@ -126,6 +129,7 @@ impl State {
             exit_requested: false,
             is_paused: false,
             kill_asked: false,
+            down_untold: false,
             rest: Rest::Rested,
         }
     }
@@ -146,6 +150,7 @@ impl State {
             },
             is_paused: recorded.is_paused && lives,
             kill_asked: recorded.kill_asked && lives,
+            down_untold: recorded.down_untold && lives && recorded.want == Want::Down,
             ..recorded
         }
     }
@@ -162,7 +167,12 @@ impl State {
 pub fn step(mut state: State, event: Event) -> (State, Effects) {
     let mut effects = Effects::default();
     match event {
-        Event::Begin => {}
+        Event::Begin => {
+            if state.down_untold {
+                send_down(&mut effects);
+            }
+            state.down_untold = false;
+        }
         Event::Asked(request) => asked(&mut state, request, &mut effects),
         Event::Forked => {
             state.service = Service::Up;
@@ -205,11 +215,12 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
             state.want = Want::Down;
             state.start_owed = false;
             state.is_paused = false;
-            if is_up {
-                effects.push(Effect::SendDown);
-                effects.push(Effect::Send(Signal::Continue));
-            }
+            // Recorded first: a supervise that is killed in between leaves a service that is wanted
+            // down, not one that died of the signal and is started again.
             effects.push(Effect::Publish);
+            if is_up {
+                send_down(effects);
+            }
         }
         Request::Pause => {
             state.is_paused = is_up;
@@ -239,6 +250,13 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
             }
         }
     }
+}
+
+/// The signals of `d`, and the record that they were sent.
+fn send_down(effects: &mut Effects) {
+    effects.push(Effect::SendDown);
+    effects.push(Effect::Send(Signal::Continue));
+    effects.push(Effect::Publish);
 }
 
 fn ended(state: &mut State, effects: &mut Effects) {

@@ -24,9 +24,9 @@ fn beginnings() -> Vec<State> {
     let mut states = vec![State::first(false), State::first(true)];
     // A successor may find any state that was ever recorded: the reachable ones are among these.
     for want in [Want::Up, Want::Down, Want::Once] {
-        for bits in 0..16 {
-            let [exit_requested, is_paused, is_up, is_rested] =
-                [1, 2, 4, 8].map(|bit| bits & bit != 0);
+        for bits in 0..32 {
+            let [exit_requested, is_paused, is_up, is_rested, down_untold] =
+                [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
             let recorded = State {
                 service: if is_up { Service::Up } else { Service::Down },
                 want,
@@ -34,6 +34,7 @@ fn beginnings() -> Vec<State> {
                 exit_requested,
                 is_paused: is_paused && is_up,
                 kill_asked: false,
+                down_untold,
                 rest: if is_rested { Rest::Rested } else { Rest::Second },
             };
             states.push(State::taken_over(recorded, is_up));
@@ -119,6 +120,9 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         .collect();
     let expected: &[Signal] = match request {
         _ if !was_up => &[],
+        None if event == Event::Begin && before.down_untold => {
+            &[Signal::Terminate, Signal::Continue]
+        }
         Some(Request::Down) => &[Signal::Terminate, Signal::Continue],
         Some(Request::Pause) => &[Signal::Stop],
         Some(Request::Continue) => &[Signal::Continue],
@@ -129,8 +133,8 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     law(signals == expected, "a control byte sends its signals, at once, and nothing else does")?;
 
     let published = match event {
+        Event::Begin => before.down_untold,
         Event::Asked(Request::Send(_))
-        | Event::Begin
         | Event::Rested
         | Event::DownTimedOut
         | Event::ForkFailed => false,
@@ -160,6 +164,11 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     };
     law(after.is_paused == paused, "p pauses a process, c and d let it go on")?;
 
+    law(!after.down_untold, "what was not told is told at the beginning")?;
+    law(
+        request != Some(Request::Down) || list.first() == Some(&Effect::Publish),
+        "d is recorded before it is told",
+    )?;
     // What is wanted happens: at once, or it is owed.
     let idle = after.service == Service::Down && !after.exit_requested;
     law(!idle || after.want != Want::Up || after.start_owed, "what is wanted up is owed a start")?;
@@ -296,7 +305,7 @@ fn no_history_runs_two_copies_or_starts_unasked() {
 fn a_control_byte_acts_within_the_second_after_a_start() {
     let up = State { service: Service::Up, rest: Rest::Second, ..State::first(false) };
     let (after, effects) = step(State { start_owed: false, ..up }, Event::Asked(Request::Down));
-    assert_eq!(effects.iter().next(), Some(Effect::SendDown));
+    assert_eq!(effects.iter().nth(1), Some(Effect::SendDown));
     assert_eq!(after.rest, Rest::Second);
 }
 
@@ -304,9 +313,19 @@ fn a_control_byte_acts_within_the_second_after_a_start() {
 type Fault = fn(State, Event, &mut State, &mut Vec<Effect>);
 
 /// Faults that someone might well make, each in its own words.
-const MUTANTS: [(&str, Fault); 26] = [
+const MUTANTS: [(&str, Fault); 28] = [
     ("d forgets TERM", |_, _, _, list| list.retain(|e| *e != Effect::SendDown)),
     ("d forgets CONT", |_, _, _, list| list.retain(|e| *e != Effect::Send(Signal::Continue))),
+    ("d is told before it is recorded", |_, event, _, list| {
+        if event == Event::Asked(Request::Down) && list.len() > 1 {
+            list.swap(0, 1);
+        }
+    }),
+    ("a d that was not told stays untold", |_, event, _, list| {
+        if event == Event::Begin {
+            list.retain(|effect| *effect != Effect::SendDown);
+        }
+    }),
     ("d leaves the start owed", |before, event, after, _| {
         if event == Event::Asked(Request::Down) {
             after.start_owed = before.start_owed;

@@ -52,6 +52,8 @@ pub struct Memory {
     pub started: Duration,
     /// How often it was started.
     pub starts: u64,
+    /// Whether the adopted process was sent the signal of `d`.
+    pub down_told: bool,
     /// How it last ended.
     pub last_end: Option<End>,
 }
@@ -65,6 +67,7 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
         started: Duration::ZERO,
         starts: 0,
         last_end: None,
+        down_told: false,
     };
     let record = match finding {
         Finding::Nothing => {
@@ -95,6 +98,7 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
         memory.process = Some(process);
     }
     memory.started = record.started;
+    memory.down_told = record.down_told;
     let is_rested = clock::monotonic() >= record.started.saturating_add(SECOND);
     let recorded = State {
         service: if record.service.is_some() { Service::Up } else { Service::Down },
@@ -103,6 +107,7 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
         exit_requested: record.exit_requested,
         is_paused: record.is_paused,
         kill_asked: record.kill_asked,
+        down_untold: !record.down_told,
         rest: if is_rested { Rest::Rested } else { Rest::Second },
     };
     memory.state = State::taken_over(recorded, memory.process.is_some());
@@ -149,6 +154,7 @@ fn recall_by_status(name: &[u8], records: &Records, memory: &mut Memory) {
         exit_requested: false,
         is_paused: status.is_paused,
         kill_asked: false,
+        down_untold: false,
         rest: Rest::Rested,
     };
     memory.state = State::taken_over(recorded, true);
