@@ -1,0 +1,44 @@
+//! The protocol of killing and succeeding as a model: two generations of supervise and svscan, a
+//! service, a killer that may strike between any two steps, pid reuse and a reboot. Every
+//! reachable state is visited ([`explore`]), the laws are checked on the way ([`world`]), and each
+//! seeded fault must be found. What supervise decides is not modelled but called: the machine of
+//! the program itself; the steps around it bear the names of the code.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+mod explore;
+mod world;
+
+use explore::explore;
+use world::{Budget, Fault, World};
+
+/// What the adversary may do, a few ways: each budget is explored whole.
+const BUDGETS: [Budget; 4] = [
+    Budget { kills: 3, requests: 1, deaths: 1, aliens: 0, reboots: 0 },
+    Budget { kills: 1, requests: 3, deaths: 1, aliens: 0, reboots: 0 },
+    Budget { kills: 2, requests: 1, deaths: 1, aliens: 1, reboots: 0 },
+    Budget { kills: 1, requests: 1, deaths: 0, aliens: 1, reboots: 1 },
+];
+
+#[test]
+fn no_kill_runs_two_copies_starts_unasked_touches_a_stranger_or_gets_stuck() {
+    for budget in BUDGETS {
+        let states = explore(World::new(budget, Fault::None)).unwrap();
+        assert!(states > 1000, "only {states} states with {budget:?}");
+        println!("{states} states with {budget:?}");
+    }
+}
+
+#[test]
+fn every_seeded_fault_is_found() {
+    for fault in Fault::ALL {
+        let found = BUDGETS.iter().find_map(|&budget| explore(World::new(budget, fault)).err());
+        println!("{fault:?}: {}", found.as_deref().unwrap_or("not found"));
+        assert!(found.is_some(), "{fault:?} was not found");
+    }
+}

@@ -1,0 +1,600 @@
+//! The world of the model: what is on disk, who lives, what may happen next, and the laws.
+
+use daemontools_rs::supervise::machine::{
+    Effect, Event, Request, Rest, Service, State, Want, step,
+};
+
+/// How often the adversary may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Budget {
+    /// kill -9 of a supervise or the svscan.
+    pub kills: u8,
+    /// `svc -u`, `-d` or `-o`.
+    pub requests: u8,
+    /// Deaths of the service of its own accord.
+    pub deaths: u8,
+    /// Strangers that take a free pid.
+    pub aliens: u8,
+    /// Reboots.
+    pub reboots: u8,
+}
+
+/// A mistake that someone might make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    None,
+    ReleaseBeforeRecord,
+    ChildDoesNotWait,
+    ChildGoesOnWithoutParent,
+    NoLock,
+    NoAdoption,
+    PidWithoutStartTime,
+    AnyBoot,
+    DownToldBeforeRecorded,
+    DownNeverRetold,
+    OwedStartForgotten,
+    SvscanDoesNotLookForPresence,
+}
+
+impl Fault {
+    pub const ALL: [Self; 11] = [
+        Self::ReleaseBeforeRecord,
+        Self::ChildDoesNotWait,
+        Self::ChildGoesOnWithoutParent,
+        Self::NoLock,
+        Self::NoAdoption,
+        Self::PidWithoutStartTime,
+        Self::AnyBoot,
+        Self::DownToldBeforeRecorded,
+        Self::DownNeverRetold,
+        Self::OwedStartForgotten,
+        Self::SvscanDoesNotLookForPresence,
+    ];
+}
+
+/// A pid and a start time, as the journal records them.
+type Identity = (u8, u8);
+
+/// How many pids there are: so few that they are soon used again.
+const PIDS: u8 = 2;
+/// How many supervises may live at once: two generations.
+const GENERATIONS: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Forked by the supervise in this slot, waiting; whether it was released.
+    Held { parent: Option<usize>, released: bool },
+    /// It runs the service.
+    Service,
+    /// Somebody else's.
+    Alien,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Process {
+    identity: Identity,
+    kind: Kind,
+    /// A signal that ends it is on its way.
+    is_dying: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Record {
+    boot: u8,
+    service: Option<Identity>,
+    want: Want,
+    start_owed: bool,
+    down_told: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Before `lock::acquire`.
+    Starting,
+    /// Before `memory::recall`.
+    Locked,
+    /// Before the first status and `presence::announce`.
+    Recalled,
+    /// In the loop, with these effects still to perform.
+    Listening(Vec<Effect>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Supervise {
+    place: Place,
+    state: State,
+    process: Option<Identity>,
+    down_told: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Svscan {
+    Dead,
+    /// It knows of no supervise.
+    Idle,
+    /// It started, or adopted, the one in this slot.
+    Keeps(usize),
+}
+
+/// One state of everything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct World {
+    fault: Fault,
+    left: Budget,
+    boot: u8,
+    clock: u8,
+    journal: Option<Record>,
+    supervises: [Option<Supervise>; GENERATIONS],
+    svscan: Svscan,
+    processes: Vec<Process>,
+    control: Option<Request>,
+    /// What was last asked and recorded; how many starts `o` still allows, and which process was
+    /// the last of them; whether the service was told to go down since. No part of the program: the laws look at them.
+    wanted: Want,
+    once: u8,
+    once_by: Option<Identity>,
+    was_told: bool,
+}
+
+/// A step: its name, what it leads to or the law it breaks, and whether it is ours to take.
+pub struct Step {
+    pub name: String,
+    pub world: Result<World, String>,
+    pub is_ours: bool,
+}
+
+impl World {
+    pub fn new(left: Budget, fault: Fault) -> Self {
+        Self {
+            fault,
+            left,
+            boot: 0,
+            clock: 0,
+            journal: None,
+            supervises: [None, None],
+            svscan: Svscan::Idle,
+            processes: Vec::new(),
+            control: None,
+            wanted: Want::Up,
+            once: 0,
+            once_by: None,
+            was_told: false,
+        }
+    }
+
+    /// Nothing is left to do: one supervise listens under an svscan, with nothing unread, and the
+    /// service is what it is wanted to be.
+    pub fn is_settled(&self) -> bool {
+        let Svscan::Keeps(slot) = self.svscan else { return false };
+        let Some(supervise) = &self.supervises[slot] else { return false };
+        let runs = self.processes.iter().any(|process| process.kind == Kind::Service);
+        let is_right = match self.wanted {
+            Want::Up => runs,
+            Want::Down => !runs,
+            Want::Once => self.once == 0,
+        };
+        supervise.place == Place::Listening(Vec::new())
+            && supervise.process.is_some() == runs
+            && self.control.is_none()
+            && !self.processes.iter().any(|process| matches!(process.kind, Kind::Held { .. }))
+            && is_right
+    }
+
+    /// All that may happen next.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.supervise_steps(&mut steps);
+        self.svscan_steps(&mut steps);
+        self.process_steps(&mut steps);
+        self.adversary_steps(&mut steps);
+        steps
+    }
+
+    fn after(&self, change: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<Self, String> {
+        let mut world = self.clone();
+        change(&mut world).map(|()| world)
+    }
+
+    fn supervise_steps(&self, steps: &mut Vec<Step>) {
+        for slot in 0..GENERATIONS {
+            let Some(supervise) = &self.supervises[slot] else { continue };
+            let mut ours = |name: &str, world| {
+                steps.push(Step { name: format!("{name} {slot}"), world, is_ours: true });
+            };
+            match &supervise.place {
+                Place::Starting => {
+                    // A child of a killed supervise holds the lock until it execs or leaves: waited
+                    // for. Another supervise: "temporary failure", and out.
+                    let is_held = |process: &Process| matches!(process.kind, Kind::Held { .. });
+                    let other = &self.supervises[1 - slot];
+                    let taken = other.as_ref().is_some_and(|other| other.place != Place::Starting);
+                    if self.fault == Fault::NoLock {
+                        ours("no lock", self.after(|world| world.put(slot, Place::Locked)));
+                    } else if taken {
+                        ours("lock fails", self.after(|world| world.remove(slot)));
+                    } else if !self.processes.iter().any(is_held) {
+                        ours("lock", self.after(|world| world.put(slot, Place::Locked)));
+                    }
+                }
+                Place::Locked => ours("recall", self.after(|world| world.recall(slot))),
+                Place::Recalled => ours("announce", self.after(|world| world.announce(slot))),
+                Place::Listening(effects) if !effects.is_empty() => {
+                    let name = format!("{:?}", effects[0]);
+                    ours(&name, self.after(|world| world.perform(slot)));
+                }
+                Place::Listening(_) => {
+                    let ended = supervise.process.is_some_and(|identity| !self.lives(identity));
+                    if ended {
+                        ours("Ended", self.after(|world| world.apply(slot, Event::Ended)));
+                    }
+                    if supervise.state.rest != Rest::Rested {
+                        ours("Rested", self.after(|world| world.apply(slot, Event::Rested)));
+                    }
+                    if let Some(request) = self.control {
+                        let read = |world: &mut Self| {
+                            world.control = None;
+                            world.apply(slot, Event::Asked(request))
+                        };
+                        ours(&format!("reads {request:?}"), self.after(read));
+                    }
+                }
+            }
+        }
+    }
+
+    fn svscan_steps(&self, steps: &mut Vec<Step>) {
+        let mut ours = |name: &str, world| {
+            steps.push(Step { name: name.to_owned(), world, is_ours: true });
+        };
+        let listens = |slot: &usize| {
+            let supervise = self.supervises[*slot].as_ref();
+            supervise.is_some_and(|supervise| matches!(supervise.place, Place::Listening(_)))
+        };
+        match self.svscan {
+            // svscanboot starts another one.
+            Svscan::Dead => ours("svscan starts", self.after(|world| world.scan(Svscan::Idle))),
+            Svscan::Keeps(slot) if self.supervises[slot].is_none() => {
+                ours("svscan reaps", self.after(|world| world.scan(Svscan::Idle)));
+            }
+            Svscan::Keeps(_) => {}
+            Svscan::Idle => {
+                let present = (0..GENERATIONS).find(listens);
+                let looks = self.fault != Fault::SvscanDoesNotLookForPresence;
+                if let Some(slot) = present.filter(|_| looks) {
+                    ours("svscan adopts", self.after(|world| world.scan(Svscan::Keeps(slot))));
+                } else if let Some(slot) =
+                    (0..GENERATIONS).find(|&slot| self.supervises[slot].is_none())
+                {
+                    let start = |world: &mut Self| {
+                        world.supervises[slot] = Some(Supervise {
+                            place: Place::Starting,
+                            state: State::first(false),
+                            process: None,
+                            down_told: false,
+                        });
+                        world.scan(Svscan::Keeps(slot))
+                    };
+                    ours("svscan starts supervise", self.after(start));
+                }
+            }
+        }
+    }
+
+    /// What children and services do.
+    fn process_steps(&self, steps: &mut Vec<Step>) {
+        for (index, process) in self.processes.iter().enumerate() {
+            let mut ours = |name: &str, world| {
+                steps.push(Step { name: name.to_owned(), world, is_ours: true });
+            };
+            let ends = |world: &mut Self| {
+                world.processes.remove(index);
+                Ok(())
+            };
+            if process.is_dying {
+                ours("dies of a signal", self.after(ends));
+                continue;
+            }
+            match process.kind {
+                Kind::Held { released, .. }
+                    if released || self.fault == Fault::ChildDoesNotWait =>
+                {
+                    ours("execs", self.after(|world| world.exec(index)));
+                }
+                Kind::Held { parent: None, .. }
+                    if self.fault == Fault::ChildGoesOnWithoutParent =>
+                {
+                    ours("execs without a parent", self.after(|world| world.exec(index)));
+                }
+                // The end of file at its gate.
+                Kind::Held { parent: None, .. } => ours("leaves", self.after(ends)),
+                Kind::Held { .. } | Kind::Alien => {}
+                Kind::Service if self.left.deaths > 0 => {
+                    let die = |world: &mut Self| {
+                        world.left.deaths -= 1;
+                        ends(world)
+                    };
+                    let world = self.after(die);
+                    steps.push(Step { name: "dies".to_owned(), world, is_ours: false });
+                }
+                Kind::Service => {}
+            }
+        }
+    }
+
+    fn adversary_steps(&self, steps: &mut Vec<Step>) {
+        let mut theirs = |name: &str, world| {
+            steps.push(Step { name: name.to_owned(), world, is_ours: false });
+        };
+        if self.left.kills > 0 {
+            for slot in (0..GENERATIONS).filter(|&slot| self.supervises[slot].is_some()) {
+                let kill = |world: &mut Self| {
+                    world.left.kills -= 1;
+                    world.remove(slot)
+                };
+                theirs(&format!("KILL of supervise {slot}"), self.after(kill));
+            }
+            if self.svscan != Svscan::Dead {
+                let kill = |world: &mut Self| {
+                    world.left.kills -= 1;
+                    world.scan(Svscan::Dead)
+                };
+                theirs("KILL of svscan", self.after(kill));
+            }
+        }
+        if self.left.requests > 0 && self.control.is_none() && self.has_listener() {
+            for request in [Request::Up, Request::Down, Request::Once] {
+                let ask = |world: &mut Self| {
+                    world.left.requests -= 1;
+                    world.control = Some(request);
+                    Ok(())
+                };
+                theirs(&format!("svc {request:?}"), self.after(ask));
+            }
+        }
+        if self.left.aliens > 0
+            && let Some(pid) = self.free_pid()
+        {
+            let appear = |world: &mut Self| {
+                world.left.aliens -= 1;
+                world.add(pid, Kind::Alien);
+                Ok(())
+            };
+            theirs("a stranger appears", self.after(appear));
+        }
+        if self.left.reboots > 0 {
+            let reboot = |world: &mut Self| {
+                world.left.reboots -= 1;
+                world.boot += 1;
+                // The clock of start times begins anew: what was, may come again.
+                world.clock = 0;
+                world.processes.clear();
+                world.supervises = [None, None];
+                world.svscan = Svscan::Idle;
+                world.control = None;
+                (world.wanted, world.once, world.was_told) = (Want::Up, 0, false);
+                world.once_by = None;
+                Ok(())
+            };
+            theirs("reboot", self.after(reboot));
+        }
+    }
+
+    fn has_listener(&self) -> bool {
+        self.supervises
+            .iter()
+            .flatten()
+            .any(|supervise| matches!(supervise.place, Place::Listening(_)))
+    }
+
+    fn free_pid(&self) -> Option<u8> {
+        (0..PIDS).find(|pid| self.processes.iter().all(|process| process.identity.0 != *pid))
+    }
+
+    fn add(&mut self, pid: u8, kind: Kind) -> Identity {
+        let identity = (pid, self.clock);
+        self.clock += 1;
+        self.processes.push(Process { identity, kind, is_dying: false });
+        self.processes.sort_unstable();
+        identity
+    }
+
+    fn lives(&self, identity: Identity) -> bool {
+        self.processes.iter().any(|process| process.identity == identity)
+    }
+
+    fn scan(&mut self, svscan: Svscan) -> Result<(), String> {
+        self.svscan = svscan;
+        Ok(())
+    }
+
+    fn put(&mut self, slot: usize, place: Place) -> Result<(), String> {
+        if let Some(supervise) = &mut self.supervises[slot] {
+            supervise.place = place;
+        }
+        Ok(())
+    }
+
+    /// The supervise in `slot` is gone; its waiting child has no parent any more. A control FIFO
+    /// that nobody holds forgets what is in it.
+    fn remove(&mut self, slot: usize) -> Result<(), String> {
+        self.supervises[slot] = None;
+        for process in &mut self.processes {
+            if let Kind::Held { parent, .. } = &mut process.kind
+                && *parent == Some(slot)
+            {
+                *parent = None;
+            }
+        }
+        if !self.has_listener() {
+            self.control = None;
+        }
+        Ok(())
+    }
+
+    /// `memory::recall`: what the journal says, and whether its process still is.
+    fn recall(&mut self, slot: usize) -> Result<(), String> {
+        let record =
+            self.journal.filter(|record| record.boot == self.boot || self.fault == Fault::AnyBoot);
+        let (mut state, mut process, mut down_told) = (State::first(false), None, false);
+        if let Some(record) = record {
+            let found = record.service.and_then(|recorded| {
+                self.processes.iter().find(|process| {
+                    process.identity == recorded
+                        || self.fault == Fault::PidWithoutStartTime
+                            && process.identity.0 == recorded.0
+                })
+            });
+            let found = found.filter(|_| self.fault != Fault::NoAdoption);
+            if found.is_some_and(|process| process.kind == Kind::Alien) {
+                return Err("a stranger is adopted".to_owned());
+            }
+            process = found.map(|process| process.identity);
+            let recorded = State {
+                service: if record.service.is_some() { Service::Up } else { Service::Down },
+                want: record.want,
+                start_owed: record.start_owed && self.fault != Fault::OwedStartForgotten,
+                down_untold: !record.down_told && self.fault != Fault::DownNeverRetold,
+                ..State::first(true)
+            };
+            state = State::taken_over(recorded, process.is_some());
+            down_told = record.down_told;
+        }
+        self.supervises[slot] =
+            Some(Supervise { place: Place::Recalled, state, process, down_told });
+        Ok(())
+    }
+
+    /// The first status, then presence and control; then the loop begins.
+    fn announce(&mut self, slot: usize) -> Result<(), String> {
+        self.publish(slot);
+        self.put(slot, Place::Listening(Vec::new()))?;
+        self.apply(slot, Event::Begin)
+    }
+
+    /// One step of the machine: its effects come before what was still to perform.
+    fn apply(&mut self, slot: usize, event: Event) -> Result<(), String> {
+        let Some(supervise) = &mut self.supervises[slot] else { return Ok(()) };
+        let (state, effects) = step(supervise.state, event);
+        supervise.state = state;
+        if state.want != Want::Down {
+            supervise.down_told = false;
+        }
+        if matches!(event, Event::Asked(Request::Up | Request::Once)) {
+            self.was_told = false;
+        }
+        let mut list: Vec<Effect> = effects.iter().collect();
+        let swaps = match self.fault {
+            Fault::ReleaseBeforeRecord => event == Event::Forked,
+            Fault::DownToldBeforeRecorded => event == Event::Asked(Request::Down),
+            _ => false,
+        };
+        if swaps && list.len() > 1 {
+            list.swap(0, 1);
+        }
+        if let Place::Listening(effects) = &mut supervise.place {
+            list.append(effects);
+            *effects = list;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, slot: usize) -> Result<(), String> {
+        let Some(supervise) = &mut self.supervises[slot] else { return Ok(()) };
+        let Place::Listening(effects) = &mut supervise.place else { return Ok(()) };
+        let effect = effects.remove(0);
+        let process = supervise.process;
+        match effect {
+            Effect::Start => {
+                let Some(pid) = self.free_pid() else {
+                    return self.apply(slot, Event::ForkFailed);
+                };
+                let kind = Kind::Held { parent: Some(slot), released: false };
+                let identity = self.add(pid, kind);
+                if let Some(supervise) = &mut self.supervises[slot] {
+                    supervise.process = Some(identity);
+                }
+                return self.apply(slot, Event::Forked);
+            }
+            Effect::Release => {
+                // The decision to start falls here; the exec may come a moment after the next `d`.
+                match self.wanted {
+                    Want::Down => return Err("an unasked start".to_owned()),
+                    Want::Once if self.once_by != process => {
+                        return Err("once more than once".to_owned());
+                    }
+                    Want::Once | Want::Up => {}
+                }
+                for found in &mut self.processes {
+                    if let Kind::Held { released, .. } = &mut found.kind
+                        && Some(found.identity) == process
+                    {
+                        *released = true;
+                    }
+                }
+            }
+            Effect::Publish => self.publish(slot),
+            Effect::Send(_) | Effect::SendDown => {
+                supervise.down_told |= effect == Effect::SendDown;
+                let ends = effect == Effect::SendDown;
+                self.was_told |= ends;
+                for found in &mut self.processes {
+                    if Some(found.identity) == process {
+                        if found.kind == Kind::Alien {
+                            return Err("a stranger is signalled".to_owned());
+                        }
+                        found.is_dying |= ends;
+                    }
+                }
+            }
+            Effect::Reap => {
+                supervise.process = None;
+                supervise.down_told = false;
+            }
+            Effect::EndGroup => {}
+            Effect::Leave => return self.remove(slot),
+        }
+        Ok(())
+    }
+
+    /// The journal, and what the laws go by from here on.
+    fn publish(&mut self, slot: usize) {
+        let Some(supervise) = &self.supervises[slot] else { return };
+        let want = supervise.state.want;
+        self.journal = Some(Record {
+            boot: self.boot,
+            service: supervise.process,
+            want,
+            start_owed: supervise.state.start_owed,
+            down_told: supervise.down_told,
+        });
+        if want == Want::Once && supervise.process.is_none() && supervise.state.start_owed {
+            // Recorded as asked: from here on it must not be lost.
+            self.once = 1;
+        }
+        if want == Want::Once && self.once > 0 && supervise.process.is_some() {
+            // Recorded as started: killed before the release it is lost, but never doubled.
+            self.once = 0;
+            self.once_by = supervise.process;
+        }
+        self.wanted = want;
+        if want == Want::Down {
+            self.once = 0;
+        }
+    }
+
+    /// A released child becomes the service: where the laws on starts are kept or broken.
+    fn exec(&mut self, index: usize) -> Result<(), String> {
+        if self.processes.iter().any(|process| process.kind == Kind::Service) {
+            return Err("two copies".to_owned());
+        }
+        let recorded = self.journal.and_then(|record| record.service);
+        if recorded != Some(self.processes[index].identity) {
+            return Err("a start that is not recorded".to_owned());
+        }
+        if self.was_told {
+            return Err("a start of what was told to go down".to_owned());
+        }
+        self.processes[index].kind = Kind::Service;
+        Ok(())
+    }
+}
