@@ -56,7 +56,7 @@ impl Processors {
         let busy = 100.0 * (1.0 - (self.idle - before.idle) / (self.all - before.all));
         println!("others kept the processors {busy:.0} % busy while all services stood idle");
         if busy > QUIET {
-            println!("warning: the machine is not quiet; do not trust these figures");
+            println!("warning: the machine is not quiet: trust the ratios, not the times");
         }
     }
 }
