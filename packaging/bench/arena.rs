@@ -1,10 +1,10 @@
 //! Where a contestant runs: a scan directory of its own below a temporary directory, its svscan,
 //! and the certainty that none of their processes and files is left at the end.
 //!
-//! The temporary directory is fresh, below `target/` or `TMPDIR`: where many files were made and
-//! removed lately, as in a busy `/tmp`, ext4 has been seen to take 40 times as long for a new file,
-//! and then the benchmark would be one of the disk. For the same reason nothing is removed before
-//! the end.
+//! The temporary directory is fresh, below `target/` or `TMPDIR`: in a busy `/tmp`, ext4 has been
+//! seen to take 40 times as long for a new file as elsewhere on the same disk (why is not known),
+//! and then the benchmark would be one of the disk. Nothing is removed before the end either: a
+//! removal's work may last into the next measurement.
 
 use crate::Fallible;
 use crate::contestant::Contestant;

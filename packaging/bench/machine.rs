@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 const FILES: u16 = 200;
-/// How many microseconds a new file may take: ext4 takes some 15 where few were removed lately.
+/// How many microseconds a new file may take: a fresh ext4 takes some 15.
 const QUICK: f64 = 50.0;
 /// How busy others may keep the processors, in percent.
 const QUIET: f64 = 5.0;
