@@ -77,6 +77,8 @@ struct Driver<'a> {
     kill_at: Option<Duration>,
     starts: u64,
     last_end: Option<End>,
+    /// The status of an end that a start followed at once.
+    kept_status: Option<Status>,
     has_left: bool,
     journal_failed: bool,
 }
@@ -139,6 +141,7 @@ impl<'a> Driver<'a> {
             down_told: memory.down_told,
             starts: memory.starts,
             last_end: memory.last_end,
+            kept_status: None,
             has_left: false,
         };
         driver.publish();
@@ -154,10 +157,6 @@ impl<'a> Driver<'a> {
             self.set_kill_timer();
         }
         self.apply(Event::Begin);
-        // Once more on entering the loop, as 0.76 does.
-        if !self.has_left {
-            self.publish();
-        }
         // The process may have ended while an image before us was replaced.
         let mut signalled = true;
         while !self.has_left {
@@ -273,7 +272,9 @@ impl<'a> Driver<'a> {
                     held.release();
                 }
             }
+            Effect::Record => self.record(),
             Effect::Publish => self.publish(),
+            Effect::PublishLater => self.kept_status = Some(self.status()),
             Effect::Send(signal) => {
                 if let Some(process) = &self.process {
                     process.send(number(signal));
@@ -357,6 +358,24 @@ impl<'a> Driver<'a> {
 
     /// Writes the journal, then the status. Trouble is a warning: the service comes first.
     fn publish(&mut self) {
+        self.record();
+        for status in [self.kept_status.take(), Some(self.status())].into_iter().flatten() {
+            if let Err(error) = status::publish(&self.records, status) {
+                warn_unpublished(self.name, error);
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            label: self.label,
+            pid: self.process.as_ref().map_or(0, |process| process.identity().pid),
+            is_paused: self.state.is_paused,
+            want: self.state.want,
+        }
+    }
+
+    fn record(&mut self) {
         let service = self.process.as_ref().map(Watched::identity);
         let record = Record {
             service,
@@ -379,15 +398,6 @@ impl<'a> Driver<'a> {
             self.journal_failed = true;
             let text: &[&[u8]] = &[b"unable to write ", self.name, b"/supervise/journal"];
             SUPERVISE.warning_because(text, error);
-        }
-        let status = Status {
-            label: self.label,
-            pid: service.map_or(0, |service| service.pid),
-            is_paused: self.state.is_paused,
-            want: self.state.want,
-        };
-        if let Err(error) = status::publish(&self.records, status) {
-            warn_unpublished(self.name, error);
         }
     }
 }

@@ -82,10 +82,15 @@ pub enum Event {
 pub enum Effect {
     /// Fork a child that waits; answer [`Event::Forked`] or [`Event::ForkFailed`].
     Start,
+    /// Write the journal: from here on a successor knows the process.
+    Record,
     /// Let the forked child exec the service.
     Release,
     /// Record the state: journal, then status.
     Publish,
+    /// Keep the status of this moment for the next [`Effect::Publish`], which writes both: between
+    /// an end and the start that follows at once nothing else may take time.
+    PublishLater,
     /// Send a signal to the process.
     Send(Signal),
     /// Send the signal that takes the service down: TERM, or what `down-signal` says.
@@ -178,12 +183,14 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             state.service = Service::Up;
             state.start_owed = false;
             state.rest = Rest::Second;
-            effects.push(Effect::Publish);
+            effects.push(Effect::Record);
             effects.push(Effect::Release);
+            effects.push(Effect::Publish);
         }
         Event::ForkFailed => {
             state.service = Service::Down;
             state.rest = Rest::Long;
+            effects.push(Effect::Publish);
         }
         Event::Ended => ended(&mut state, &mut effects),
         Event::Rested => state.rest = Rest::Rested,
@@ -269,7 +276,8 @@ fn ended(state: &mut State, effects: &mut Effects) {
     }
     state.kill_asked = false;
     effects.push(Effect::Reap);
-    effects.push(Effect::Publish);
+    let starts_now = state.start_owed && state.rest == Rest::Rested;
+    effects.push(if starts_now { Effect::PublishLater } else { Effect::Publish });
 }
 
 /// What follows from the state alone: leaving, or the start that is owed.

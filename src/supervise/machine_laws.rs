@@ -105,8 +105,8 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )?;
     law(has(Effect::Reap) == (event == Event::Ended), "an end is noted once")?;
     law(
-        event != Event::Forked || list == [Effect::Publish, Effect::Release],
-        "a child is released after it is recorded",
+        event != Event::Forked || list == [Effect::Record, Effect::Release, Effect::Publish],
+        "a child is released after it is recorded, and published at once after",
     )?;
     law(!has(Effect::Release) || event == Event::Forked, "only a forked child is released")?;
 
@@ -134,12 +134,15 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
 
     let published = match event {
         Event::Begin => before.down_untold,
-        Event::Asked(Request::Send(_))
-        | Event::Rested
-        | Event::DownTimedOut
-        | Event::ForkFailed => false,
-        Event::Asked(_) | Event::Forked | Event::Ended => true,
+        Event::Asked(Request::Send(_)) | Event::Rested | Event::DownTimedOut => false,
+        Event::Asked(_) | Event::Forked | Event::ForkFailed => true,
+        // With a start at once, its status is kept for the one of that start.
+        Event::Ended => !has(Effect::Start),
     };
+    law(
+        has(Effect::PublishLater) == (event == Event::Ended && has(Effect::Start)),
+        "an end is published, alone or with the start that follows at once",
+    )?;
     law(has(Effect::Publish) == published, "the status is written when the contract says")?;
     law(
         !has(Effect::Publish) || at(Effect::Reap) < at(Effect::Publish),
@@ -399,7 +402,7 @@ const MUTANTS: [(&str, Fault); 28] = [
     ("never released", |_, _, _, list| list.retain(|e| *e != Effect::Release)),
     ("an end is not published", |_, event, _, list| {
         if event == Event::Ended {
-            list.retain(|e| *e != Effect::Publish);
+            list.retain(|e| *e != Effect::Publish && *e != Effect::PublishLater);
         }
     }),
     ("a signal is published", |_, event, _, list| {

@@ -184,7 +184,8 @@ impl Entry {
 
     /// In the child: everything as svscan got it, the pipe's end in its place, and the exec.
     fn become_supervise(&self, side: Side, given: Conditions) -> Exit {
-        signal::all_default();
+        // supervise gets what svscan was given, as 0.76's does; it resets the rest for the service.
+        signal::as_given();
         let told = |what: &[u8], error: Errno| {
             let text: &[&[u8]] = &[b"unable to ", what, &self.name, Self::suffix(side)];
             SVSCAN.warning_because(text, error);

@@ -86,6 +86,12 @@ pub fn all_default() {
     restore(&SigSet::empty());
 }
 
+/// An empty mask, and SIGPIPE as it was before [`ignore_broken_pipes`].
+pub fn as_given() {
+    set_disposition(SIGPIPE, Disposition::Default);
+    restore(&SigSet::empty());
+}
+
 /// Ignores SIGPIPE: a lost reader of our messages must not end a daemon, or svc.
 pub fn ignore_broken_pipes() {
     set_disposition(SIGPIPE, Disposition::Ignore);

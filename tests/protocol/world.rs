@@ -532,7 +532,9 @@ impl World {
                     }
                 }
             }
-            Effect::Publish => self.publish(slot),
+            // Of the two that a publication writes, the journal is what a successor goes by.
+            Effect::Record | Effect::Publish => self.publish(slot),
+            Effect::PublishLater => {}
             Effect::Send(_) | Effect::SendDown => {
                 supervise.down_told |= effect == Effect::SendDown;
                 let ends = effect == Effect::SendDown;
