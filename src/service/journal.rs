@@ -124,9 +124,8 @@ impl Journal {
             Err(Errno::EACCES | Errno::EPERM) => Some("owned by another user"),
             Err(error) => return Err(error),
         };
-        match directory::remove(records.as_fd(), NAME) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(error),
+        if refused.is_some() {
+            directory::remove(records.as_fd(), NAME)?;
         }
         let file = open(records.as_fd(), NAME, Purpose::New(0o600))?;
         if descriptor::write_at(file.as_fd(), &[0; FILE], 0)? != FILE {

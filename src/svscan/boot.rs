@@ -159,10 +159,7 @@ impl Boot<'_> {
     /// Whether an svscan, ours or another, works in the scan directory.
     fn is_scanned(&self) -> bool {
         let name = self.options.directory.to_bytes();
-        file::facts(HERE, name).is_ok_and(|here| {
-            let mut found = proc::working_directories(b"svscan").into_iter();
-            found.any(|(_, cwd)| (cwd.device, cwd.inode) == (here.device, here.inode))
-        })
+        file::facts(HERE, name).is_ok_and(|here| !proc::workers_in(&here, b"svscan").is_empty())
     }
 
     /// Waits for the leader to go; the exit code if we leave instead.

@@ -14,7 +14,7 @@ use crate::service::control::Listener;
 use crate::service::scan::{STOP, ScanLock, ScanRecords};
 use crate::service::scan_pipes::PipeRecords;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::file::{self, Facts, Kind};
+use crate::sys::file::{self, Kind};
 use crate::sys::inotify::{Event, Watch, Watcher};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, End, Pid};
@@ -498,12 +498,9 @@ fn messages(_: &ScanLock) -> Option<OwnedFd> {
 /// so once. A TERM that we would stop in order for ends us: there is nothing to stop.
 fn wait_for_foreign(name: Option<&[u8]>, signals: &Signals) -> Result<(), Exit> {
     let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
-    let is_foreign = |(pid, cwd): &(Pid, Facts)| {
-        *pid != process::our_pid() && (cwd.device, cwd.inode) == (here.device, here.inode)
-    };
+    let us = process::our_pid();
     let mut has_warned = false;
-    while let Some((pid, _)) = proc::working_directories(b"svscan").iter().find(|it| is_foreign(it))
-    {
+    while let Some(pid) = proc::workers_in(&here, b"svscan").into_iter().find(|&pid| pid != us) {
         if !has_warned {
             has_warned = true;
             let pid = pid.to_string();

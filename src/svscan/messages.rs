@@ -129,8 +129,8 @@ fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {
 
 fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
     HOLDERS.iter().find_map(|(name, number)| {
-        let mut pids = proc::working_directories(name).into_iter().map(|(pid, _)| pid);
-        let pid = pids.find(|&pid| is_pipe(pid, *number, inode))?;
+        let pid =
+            proc::processes_named(name).into_iter().find(|&pid| is_pipe(pid, *number, inode))?;
         let end = |purpose| {
             let end = proc::reopen(pid, *number, purpose).ok()?;
             file::facts_of(end.as_fd()).is_ok_and(|facts| facts.inode == inode).then_some(end)
@@ -140,8 +140,8 @@ fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
 }
 
 fn find_reader(inode: u64) -> Option<Reader> {
-    let mut found = proc::working_directories(b"readproctitle").into_iter();
-    let (pid, _) = found.find(|(pid, _)| is_pipe(*pid, 0, inode))?;
+    let mut found = proc::processes_named(b"readproctitle").into_iter();
+    let pid = found.find(|&pid| is_pipe(pid, 0, inode))?;
     let pidfd = process::open_pidfd(pid).ok();
     let start = Process::read(pid).ok()?.start;
     Some(Reader::Found(pid, start, pidfd))

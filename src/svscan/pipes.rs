@@ -80,9 +80,5 @@ fn find(recorded: Option<u64>, name: &[u8]) -> Option<LogPipe> {
 fn supervise_of(directory: &OwnedFd) -> Option<Pid> {
     let here = file::facts_of(directory.as_fd()).ok()?;
     let lock = file::facts(directory.as_fd(), b"supervise/lock").ok()?;
-    proc::working_directories(b"supervise")
-        .into_iter()
-        .filter(|(_, cwd)| (cwd.device, cwd.inode) == (here.device, here.inode))
-        .map(|(pid, _)| pid)
-        .find(|&pid| proc::has_open(pid, &lock))
+    proc::workers_in(&here, b"supervise").into_iter().find(|&pid| proc::has_open(pid, &lock))
 }
