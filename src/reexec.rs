@@ -65,6 +65,12 @@ impl Trial {
         }
     }
 
+    /// The child that tries.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// When the trial is over at the latest.
     #[must_use]
     pub fn deadline(&self) -> Duration {

@@ -22,7 +22,7 @@ const VERSION: u16 = 1;
 /// Bytes from one slot to the next: a slot never crosses a disk sector.
 const PITCH: usize = 512;
 /// Bytes of a slot, its checksum last.
-const SLOT: usize = 144;
+const SLOT: usize = 160;
 const FILE: usize = 2 * PITCH;
 
 /// A process by what no later process of the same number has: its start time.
@@ -32,6 +32,15 @@ pub struct Identity {
     pub pid: Pid,
     /// Its start in clock ticks since boot, as in /proc/PID/stat; 0 where that is not known.
     pub start: u64,
+}
+
+/// A process group that outlived its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The leader's pid, which is the group's number.
+    pub leader: Pid,
+    /// When the leader had ended, in clock ticks since boot.
+    pub since: u64,
 }
 
 /// One record: the state of a supervise and its service.
@@ -53,6 +62,10 @@ pub struct Record {
     pub kill_asked: bool,
     /// Whether the process was sent the signal of `d`.
     pub down_told: bool,
+    /// Whether the process leads a group of its own (`kill-group`).
+    pub leads_group: bool,
+    /// What the process before left in its group.
+    pub left_group: Option<Leftover>,
     /// Whether this supervise has left after `x`: its successor starts as if it were the first.
     pub left_cleanly: bool,
     /// How the service last ended, where that is known.
@@ -128,8 +141,13 @@ impl Journal {
             directory::remove(records.as_fd(), NAME)?;
         }
         let file = open(records.as_fd(), NAME, Purpose::New(0o600))?;
-        if descriptor::write_at(file.as_fd(), &[0; FILE], 0)? != FILE {
-            return Err(Errno::ENOSPC);
+        match descriptor::write_at(file.as_fd(), &[0; FILE], 0) {
+            Ok(FILE) => {}
+            other => {
+                // Not half a journal, which the next supervise would wonder at.
+                let _ = directory::remove(records.as_fd(), NAME);
+                return Err(other.err().unwrap_or(Errno::ENOSPC));
+            }
         }
         let finding = refused.map_or(Finding::Nothing, Finding::Ignored);
         Ok((Self { file, place, sequence: 0 }, finding))
@@ -259,7 +277,9 @@ impl Slot {
             u8::from(record.is_paused),
             u8::from(record.left_cleanly),
             u8::from(record.start_owed),
-            u8::from(record.kill_asked) | u8::from(record.down_told) << 1,
+            u8::from(record.kill_asked)
+                | u8::from(record.down_told) << 1
+                | u8::from(record.leads_group) << 2,
         ]);
         fields.put(&match record.last_end {
             None => [0, 0],
@@ -270,6 +290,9 @@ impl Slot {
         fields.put(&record.label.to_bytes());
         fields.put(&record.started.subsec_nanos().to_le_bytes());
         fields.number(record.started.as_secs());
+        let left = record.left_group.unwrap_or(Leftover { leader: 0, since: 0 });
+        fields.number(u64::from(left.leader));
+        fields.number(left.since);
         let sum = checksum(bytes.get(..SLOT - 8).unwrap_or_default());
         for (byte, part) in bytes.iter_mut().skip(SLOT - 8).zip(sum.to_le_bytes()) {
             *byte = part;
@@ -319,10 +342,16 @@ fn decode_record(fields: &mut Reader<'_>) -> Option<Record> {
         start_owed: owed != 0,
         kill_asked: asked & 1 != 0,
         down_told: asked & 2 != 0,
+        leads_group: asked & 4 != 0,
         last_end,
         starts,
         label,
         started: Duration::new(fields.number()?, nanoseconds),
+        left_group: {
+            let leader = Pid::try_from(fields.number()?).ok()?;
+            let left = Leftover { leader, since: fields.number()? };
+            Some(left).filter(|left| left.leader != 0)
+        },
     })
 }
 
@@ -384,6 +413,8 @@ mod tests {
             start_owed: true,
             kill_asked: true,
             down_told: false,
+            leads_group: true,
+            left_group: Some(Leftover { leader: 40, since: 4000 }),
             last_end: Some(End::Killed(9)),
             starts: u64::MAX,
             label: Label::of_unix(Duration::new(1_000_000_000, 123_456_000)),
@@ -409,6 +440,8 @@ mod tests {
             last_end: Some(End::Code(3)),
             kill_asked: false,
             down_told: true,
+            leads_group: false,
+            left_group: None,
             ..record()
         };
         for record in [record(), other, Record { last_end: None, ..other }] {

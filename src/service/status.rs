@@ -73,7 +73,7 @@ pub fn publish(records: &Records, status: Status) -> Result<(), PublishError> {
     // Never through a name that someone else has planted: always a new file.
     let file = match open(place, b"status.new", Purpose::New(0o644)) {
         Err(Errno::EEXIST) => {
-            let _ = directory::remove(place, b"status.new");
+            directory::remove(place, b"status.new").map_err(PublishError::Open)?;
             open(place, b"status.new", Purpose::New(0o644))
         }
         other => other,

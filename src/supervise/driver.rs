@@ -6,18 +6,18 @@
 use super::machine::{Effect, Event, Request, Rest, Signal, State, Want, step};
 use super::memory::{log_pipe, open_journal, recall};
 use super::start::{self, Held};
-use super::watched::{Watched, end_orphaned_group};
+use super::watched::Watched;
 use crate::error::{Exit, Program};
 use crate::reexec::{self, Outcome, Trial};
 use crate::service::control::{ListenError, Listener};
-use crate::service::journal::{Identity, Journal, Record};
+use crate::service::journal::{Identity, Journal, Leftover, Record};
 use crate::service::records::Records;
 use crate::service::status::{self, PublishError, Status};
 use crate::service::stopping::{self, Said};
 use crate::service::{self, lock, presence};
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::proc::Process;
-use crate::sys::process::{self, End, Pid};
+use crate::sys::process::{self, End};
 use crate::sys::signal::{self, Signals};
 use crate::sys::{Errno, clock, directory, poll};
 use crate::tai64n::Label;
@@ -63,7 +63,7 @@ struct Driver<'a> {
     /// A forked child that was not released yet.
     held: Option<Held>,
     /// The group of a process that ended while its group was left alone.
-    left_group: Option<Pid>,
+    left_group: Option<Leftover>,
     ourselves: Identity,
     /// When the pid last changed.
     label: Label,
@@ -132,7 +132,7 @@ impl<'a> Driver<'a> {
             state: memory.state,
             process: memory.process,
             held: None,
-            left_group: None,
+            left_group: memory.left_group,
             ourselves: Identity { pid, start },
             label: memory.label,
             started: memory.started,
@@ -171,6 +171,10 @@ impl<'a> Driver<'a> {
             let look = signalled || self.process.as_ref().is_some_and(Watched::needs_probe);
             if look && self.process.as_ref().is_some_and(Watched::has_ended) {
                 self.apply(Event::Ended);
+            }
+            if signalled {
+                let service = self.process.as_ref().map_or(0, |process| process.identity().pid);
+                process::reap_others(&[service, self.trial.as_ref().map_or(0, Trial::pid)]);
             }
             if self.has_left {
                 break;
@@ -286,13 +290,14 @@ impl<'a> Driver<'a> {
                 self.down_told = false;
                 if let Some(process) = self.process.take() {
                     self.last_end = process.reap().or(self.last_end);
-                    self.left_group = process.group();
+                    let leads = process.leads_group();
+                    self.left_group = leads.then(|| Leftover::of(process.identity().pid)).flatten();
                     self.label = now();
                 }
             }
             Effect::EndGroup => match (&self.process, self.left_group.take()) {
                 (Some(process), _) => process.end_group(),
-                (None, Some(leader)) => end_orphaned_group(leader),
+                (None, Some(left)) => left.end(),
                 (None, None) => {}
             },
             Effect::Leave => {
@@ -386,6 +391,8 @@ impl<'a> Driver<'a> {
             start_owed: self.state.start_owed,
             kill_asked: self.state.kill_asked,
             down_told: self.down_told,
+            leads_group: self.process.as_ref().is_some_and(Watched::leads_group),
+            left_group: self.left_group,
             left_cleanly: self.has_left,
             last_end: self.last_end,
             starts: self.starts,

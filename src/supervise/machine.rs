@@ -285,7 +285,9 @@ fn settle(state: &mut State, effects: &mut Effects) {
     if state.service != Service::Down {
         return;
     }
-    if state.exit_requested {
+    // A start that is owed comes first, as in 0.76: `ox` runs once and leaves.
+    let is_owed = state.start_owed && state.rest != Rest::Long;
+    if state.exit_requested && !is_owed {
         effects.push(Effect::Leave);
     } else if state.start_owed && state.rest == Rest::Rested {
         state.service = Service::Starting;

@@ -89,7 +89,10 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )?;
     law(!has(Effect::Start) || after.rest == Rest::Rested, "no start within the second")?;
     law(!has(Effect::Start) || after.want != Want::Down, "what is wanted down is not started")?;
-    law(!has(Effect::Start) || !after.exit_requested, "nothing is started on the way out")?;
+    law(
+        !has(Effect::Start) || !after.exit_requested || before.start_owed || request.is_some(),
+        "nothing is started on the way out but what was owed",
+    )?;
     law(
         !has(Effect::Start) || at(Effect::EndGroup) < at(Effect::Start),
         "the old group is ended before the new process",
@@ -100,8 +103,11 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )?;
     law(!has(Effect::Leave) || !is_up && after.exit_requested, "leaving is asked for, and down")?;
     law(
-        !after.exit_requested || after.service != Service::Down || has(Effect::Leave),
-        "x leaves as soon as the service is down",
+        !after.exit_requested
+            || after.service != Service::Down
+            || has(Effect::Leave)
+            || after.start_owed && after.rest == Rest::Second,
+        "x leaves as soon as the service is down and no start is owed",
     )?;
     law(has(Effect::Reap) == (event == Event::Ended), "an end is noted once")?;
     law(
@@ -221,7 +227,9 @@ fn explore(step: &Step) -> Result<usize, String> {
         left.push(after);
     }
     while let Some(state) = left.pop() {
-        if !seen.insert(state) || state.service == Service::Down && state.exit_requested {
+        if !seen.insert(state)
+            || state.service == Service::Down && state.exit_requested && !state.waits_for_rest()
+        {
             continue;
         }
         for event in possible(state) {
@@ -257,7 +265,7 @@ fn histories(step: &Step, depth: usize) -> Result<usize, String> {
             let mut alive = alive;
             let mut due = match event {
                 Event::Asked(Request::Up | Request::Once) => alive == 0,
-                Event::Asked(Request::Down | Request::Exit) => false,
+                Event::Asked(Request::Down) => false,
                 Event::Ended => state.want == Want::Up && !state.exit_requested,
                 _ => due,
             };

@@ -5,7 +5,7 @@ use super::driver::{SECOND, SUPERVISE, now};
 use super::machine::{Rest, Service, State};
 use super::watched::{Adoption, Watched};
 use crate::service;
-use crate::service::journal::{Finding, Identity, Journal};
+use crate::service::journal::{Finding, Identity, Journal, Leftover};
 use crate::service::records::Records;
 use crate::service::status;
 use crate::sys::descriptor::{self, HERE, Purpose};
@@ -52,6 +52,8 @@ pub struct Memory {
     pub started: Duration,
     /// How often it was started.
     pub starts: u64,
+    /// What the process before left in its group.
+    pub left_group: Option<Leftover>,
     /// Whether the adopted process was sent the signal of `d`.
     pub down_told: bool,
     /// How it last ended.
@@ -68,6 +70,7 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
         starts: 0,
         last_end: None,
         down_told: false,
+        left_group: None,
     };
     let record = match finding {
         Finding::Nothing => {
@@ -84,10 +87,18 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
     };
     memory.starts = record.starts;
     memory.last_end = record.last_end;
+    memory.left_group = record.left_group;
     if record.left_cleanly {
         return memory;
     }
-    let adoption = record.service.map(Watched::adopt);
+    let before = Some(record.supervise.pid);
+    let adoption =
+        record.service.map(|service| Watched::adopt(service, record.leads_group, before));
+    if let (Some(Adoption::Gone), Some(service)) = (&adoption, record.service)
+        && record.leads_group
+    {
+        memory.left_group = Leftover::of(service.pid);
+    }
     if let Some(Adoption::NotOurs) = adoption {
         SUPERVISE.warning(&[b"unable to adopt the process of ", name, b": it is another one now"]);
     }
@@ -130,7 +141,7 @@ fn recall_by_status(name: &[u8], records: &Records, memory: &mut Memory) {
     let (pid, here) = (status.pid, file::facts(HERE, b"."));
     let (Ok(found), Ok(here)) = (Process::read(pid), here) else { return };
     let identity = Identity { pid, start: found.start };
-    let Adoption::Adopted(process) = Watched::adopt(identity) else { return };
+    let Adoption::Adopted(process) = Watched::adopt(identity, false, None) else { return };
     let started = proc::boot_time().map(|boot| boot.saturating_add(found.start / TICKS));
     let label = status.label.unix_seconds();
     let fits_label = started.is_some_and(|started| started.abs_diff(label) <= LABEL_SLACK);

@@ -2,10 +2,12 @@
 //! that we adopt. A child's pid is ours until it is reaped; an adopted one is known by its start
 //! time, compared again before every signal, or by a pidfd where the kernel has them.
 
-use crate::service::journal::Identity;
+use crate::service::journal::{Identity, Leftover};
 use crate::sys::proc::{self, Process};
 use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::{SIGKILL, Signal};
+use crate::sys::{Errno, poll};
+use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How we come to know of the process's end.
@@ -53,39 +55,42 @@ impl Watched {
         }
     }
 
-    /// Takes over a recorded process if it still lives and no living supervise has it.
+    /// Takes over a recorded process if it still lives and no living supervise has it. `before` is
+    /// the supervise that recorded it: if the process still counts as its child, it is dying.
     #[must_use]
-    pub fn adopt(recorded: Identity) -> Adoption {
+    pub fn adopt(recorded: Identity, leads_group: bool, before: Option<Pid>) -> Adoption {
         // The pidfd first, the look at the start time second: what the pidfd holds cannot become
         // another process between the two.
-        let pidfd = process::open_pidfd(recorded.pid);
-        let Ok(found) = Process::read(recorded.pid) else { return Adoption::Gone };
+        let pidfd = process::open_pidfd(recorded.pid).ok();
+        let found = match Process::read(recorded.pid) {
+            Ok(found) => found,
+            Err(error) if proc::means_gone(error) => return Adoption::Gone,
+            Err(_) => {
+                // We could not look: waited for rather than started a second time.
+                let tie = pidfd.map_or(Tie::Probe, Tie::Pidfd);
+                let process = Self { identity: recorded, tie, leads_group, is_surely_ours: true };
+                return Adoption::Adopted(process.not_surely_ours());
+            }
+        };
         if recorded.start == 0 || found.start != recorded.start {
             return Adoption::NotOurs;
         }
-        if !found.is_alive() && found.parent != process::our_pid() {
+        let us = process::our_pid();
+        if !found.is_alive() && found.parent != us {
             return Adoption::Gone;
         }
-        let leads_group = found.group == recorded.pid;
-        if found.parent == process::our_pid() {
-            // We are the new image of the supervise that started it.
-            let (tie, is_surely_ours) = (Tie::Child, true);
-            return Adoption::Adopted(Self {
-                identity: recorded,
-                tie,
-                leads_group,
-                is_surely_ours,
-            });
-        }
-        if proc::is_named(found.parent, b"supervise") {
+        let is_others = found.parent != us && before != Some(found.parent);
+        if is_others && proc::is_named(found.parent, b"supervise") {
             return Adoption::NotOurs;
         }
-        Adoption::Adopted(Self {
-            identity: recorded,
-            tie: pidfd.map_or(Tie::Probe, Tie::Pidfd),
-            leads_group,
-            is_surely_ours: true,
-        })
+        // Our own child if we are the new image of the supervise that started it.
+        let tie = match pidfd {
+            _ if found.parent == us => Tie::Child,
+            Some(pidfd) => Tie::Pidfd(pidfd),
+            None => Tie::Probe,
+        };
+        let leads_group = leads_group && found.group == recorded.pid;
+        Adoption::Adopted(Self { identity: recorded, tie, leads_group, is_surely_ours: true })
     }
 
     /// The same process, to be waited for and never signalled.
@@ -118,15 +123,23 @@ impl Watched {
     /// Whether it has ended. A child stays a zombie until [`Self::reap`].
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        match self.tie {
+        match &self.tie {
             Tie::Child => process::has_ended(self.identity.pid),
-            Tie::Pidfd(_) | Tie::Probe => !self.is_there(),
+            Tie::Pidfd(pidfd) => {
+                let mut watched = [poll::readable(pidfd.as_fd())];
+                let _ = poll::wait(&mut watched, Some(Duration::ZERO));
+                watched.iter().any(poll::found)
+            }
+            Tie::Probe => !self.is_there(),
         }
     }
 
+    /// Whether /proc has it still. If we cannot look, it has: an end is not to be guessed.
     fn is_there(&self) -> bool {
-        Process::read(self.identity.pid)
-            .is_ok_and(|found| found.start == self.identity.start && found.is_alive())
+        match Process::read(self.identity.pid) {
+            Ok(found) => found.start == self.identity.start && found.is_alive(),
+            Err(error) => !proc::means_gone(error),
+        }
     }
 
     /// Sends it a signal. An end in between is no error: it will be seen.
@@ -134,12 +147,17 @@ impl Watched {
         if !self.is_surely_ours {
             return;
         }
-        let _ = match &self.tie {
-            Tie::Pidfd(pidfd) => process::kill_by_pidfd(pidfd.as_fd(), number),
-            // A window of microseconds remains here on kernels without pidfd: supervise(8).
-            Tie::Probe if !self.is_there() => Ok(()),
-            Tie::Child | Tie::Probe => process::kill(self.identity.pid, number),
-        };
+        if let Tie::Pidfd(pidfd) = &self.tie {
+            match process::kill_by_pidfd(pidfd.as_fd(), number) {
+                // A filter may know the one call and not the other.
+                Err(Errno::ENOSYS | Errno::EPERM) => {}
+                _ => return,
+            }
+        }
+        // A window of microseconds remains here for an adopted process: supervise(8).
+        if matches!(self.tie, Tie::Child) || self.is_there() {
+            let _ = process::kill(self.identity.pid, number);
+        }
     }
 
     /// Sends KILL to its process group if it has one of its own. To be called after its end and
@@ -149,15 +167,19 @@ impl Watched {
             (true, Tie::Child) => {
                 let _ = process::kill_group(self.identity.pid, SIGKILL);
             }
-            (true, Tie::Pidfd(_) | Tie::Probe) => end_orphaned_group(self.identity.pid),
+            (true, Tie::Pidfd(_) | Tie::Probe) => {
+                if let Some(left) = Leftover::of(self.identity.pid) {
+                    left.end();
+                }
+            }
             (false, _) => {}
         }
     }
 
-    /// The pid whose group may outlive it.
+    /// Whether it leads a process group of its own, which may outlive it.
     #[must_use]
-    pub fn group(&self) -> Option<Pid> {
-        self.leads_group.then_some(self.identity.pid)
+    pub fn leads_group(&self) -> bool {
+        self.leads_group
     }
 
     /// Notes its end: how it ended, if it was our child.
@@ -170,11 +192,26 @@ impl Watched {
     }
 }
 
-/// Sends KILL to what is left of a group whose leader has gone. While a group has members, its
-/// number is given to no new process: if a process has it, the group was empty once, and what is
-/// there now is not ours.
-pub fn end_orphaned_group(leader: Pid) {
-    if !Process::read(leader).is_ok_and(|process| process.is_alive()) {
-        let _ = process::kill_group(leader, SIGKILL);
+impl Leftover {
+    /// What process `leader`, which has just ended, left in its group; nothing if the group is
+    /// empty.
+    #[must_use]
+    pub fn of(leader: Pid) -> Option<Self> {
+        let left = Self { leader, since: proc::now_in_ticks()? };
+        left.is_there().then_some(left)
+    }
+
+    /// While a group has members its number is given to nobody else. So a member that was there
+    /// when the leader ended proves that the group is still the old one.
+    fn is_there(&self) -> bool {
+        process::kill_group(self.leader, 0).is_ok()
+            && proc::has_member_since(self.leader, self.since)
+    }
+
+    /// Sends KILL to the group, if it is still the same.
+    pub fn end(&self) {
+        if self.is_there() {
+            let _ = process::kill_group(self.leader, SIGKILL);
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Process {
     pub parent: Pid,
     /// The process group.
     pub group: Pid,
+    /// The session.
+    pub session: Pid,
     /// How many threads it has, a zombie leader included.
     pub threads: u32,
     /// When it started, in clock ticks since boot: with the pid, its identity.
@@ -130,19 +132,56 @@ pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
     Ok(names.collect())
 }
 
-/// Every process of this name that works in the directory of these facts. The directory is looked
+/// Whether an error of [`Process::read`] means that there is no such process; any other only says
+/// that we could not look (no descriptor left, no memory, a hidden /proc).
+#[must_use]
+pub fn means_gone(error: Errno) -> bool {
+    matches!(error, Errno::ENOENT | Errno::ESRCH)
+}
+
+/// This moment in the clock ticks since boot that start times are in.
+#[must_use]
+pub fn now_in_ticks() -> Option<u64> {
+    let mut text = [0; 64];
+    let length = read_file(b"/proc/uptime", &mut text).ok()?;
+    let first = text.get(..length)?.split(|&byte| byte == b' ').next()?;
+    let mut parts = first.split(|&byte| byte == b'.');
+    // Two digits behind the point: hundredths, which the ticks are.
+    Some(number(parts.next()?)? * 100 + number(parts.next()?)?)
+}
+
+/// Whether process group and session `leader` still has a member that was there at `moment`: then
+/// its number cannot have been given to anyone else since.
+#[must_use]
+pub fn has_member_since(leader: Pid, moment: u64) -> bool {
+    numbers(b"/proc").unwrap_or_default().into_iter().any(|pid| {
+        Process::read(pid).is_ok_and(|found| {
+            found.group == leader && found.session == leader && found.start <= moment
+        })
+    })
+}
+
+/// Whether a process is root's or our own: nobody else's name or descriptors mean anything.
+fn is_trusted(pid: Pid) -> bool {
+    let mut path = [0; 32];
+    path_of(pid, b"", &mut path)
+        .and_then(|path| file::facts(HERE, path))
+        .is_ok_and(|facts| facts.owner == 0 || facts.owner == file::our_user())
+}
+
+/// Every process of this name, root's or our own, that works in the directory of these facts. The directory is looked
 /// at first: that costs a third of what the name does.
 #[must_use]
 pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
-    pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name)).collect()
+    pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)).collect()
 }
 
-/// Every process of this name.
+/// Every process of this name, root's or our own.
 #[must_use]
 pub fn processes_named(name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
-    pids.filter(|&pid| is_named(pid, name)).collect()
+    pids.filter(|&pid| is_named(pid, name) && is_trusted(pid)).collect()
 }
 
 /// Whether process `pid` has the file of these facts open.
@@ -207,12 +246,14 @@ fn parse_stat(line: &[u8]) -> Option<Process> {
     let state = *field(0)?.first()?;
     let parent = number(field(0)?)?;
     let group = number(field(0)?)?;
-    let threads = number(field(14)?)?;
+    let session = number(field(0)?)?;
+    let threads = number(field(13)?)?;
     let start = number(field(1)?)?;
     Some(Process {
         state,
         parent: Pid::try_from(parent).ok()?,
         group: Pid::try_from(group).ok()?,
+        session: Pid::try_from(session).ok()?,
         threads: u32::try_from(threads).ok()?,
         start,
     })
@@ -229,7 +270,8 @@ mod tests {
     #[test]
     fn a_stat_line_is_read_past_any_name() {
         let line = b"42 (a) (b) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 987654 1 2\n";
-        let expected = Process { state: b'S', parent: 7, group: 42, threads: 3, start: 987_654 };
+        let expected =
+            Process { state: b'S', parent: 7, group: 42, session: 41, threads: 3, start: 987_654 };
         assert_eq!(parse_stat(line), Some(expected));
         assert_eq!(parse_stat(b"42 (a) S 7"), None);
         assert_eq!(parse_stat(b""), None);
@@ -245,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_zombie_lives_only_through_its_other_threads() {
-        let zombie = Process { state: b'Z', parent: 1, group: 1, threads: 1, start: 1 };
+        let zombie = Process { state: b'Z', parent: 1, group: 1, session: 1, threads: 1, start: 1 };
         assert!(!zombie.is_alive());
         assert!(Process { threads: 2, ..zombie }.is_alive());
     }

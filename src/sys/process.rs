@@ -128,6 +128,27 @@ pub fn wait_for(pid: Pid) -> Result<End, Errno> {
     }
 }
 
+/// Reaps every child that has ended but `spared`: a process may be given children that it did not
+/// start, by an exec or as process 1.
+pub fn reap_others(spared: &[Pid]) {
+    loop {
+        let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        // SAFETY: waitid writes at most one siginfo_t to the pointer.
+        let done = unsafe { libc::waitid(libc::P_ALL, 0, facts.as_mut_ptr(), flags) };
+        // SAFETY: zeroed above, and all-zero is a valid siginfo_t.
+        let facts = unsafe { facts.assume_init() };
+        if done != 0 || facts.si_signo == 0 {
+            return;
+        }
+        // SAFETY: waitid filled in the fields of a child's end.
+        let pid = unsafe { facts.si_pid() }.unsigned_abs();
+        if spared.contains(&pid) || reap(pid).is_none() {
+            return;
+        }
+    }
+}
+
 fn reap_raw(pid: libc::pid_t, flags: libc::c_int) -> Option<(Pid, End)> {
     let mut status: libc::c_int = 0;
     // SAFETY: waitpid writes one int to the pointer. nix's wrapper is not used: it refuses the
