@@ -25,8 +25,10 @@ const FGHACK: Program = Program::command("fghack");
 /// How many more copies of the write end the child gets: a daemon that closes a few descriptors
 /// still holds one.
 const COPIES: usize = 30;
-/// Between two looks for new holders while a TERM or QUIT is pending.
-const LOOK: Duration = Duration::from_millis(100);
+/// Between two looks for new holders while a TERM or QUIT is pending: twice as long each time, up
+/// to the longest.
+const LOOK: Duration = Duration::from_millis(50);
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
 const PASSED_ON: [Signal; 9] =
     [SIGTERM, SIGHUP, SIGALRM, SIGINT, SIGCONT, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH];
 
@@ -83,6 +85,7 @@ fn become_child(name: &CStr, words: &[&CStr], read: OwnedFd, write: OwnedFd) -> 
 struct Pending {
     signal: Signal,
     reached: BTreeSet<(u32, u64)>,
+    look: Duration,
 }
 
 struct Passing<'a> {
@@ -96,8 +99,13 @@ impl Passing<'_> {
     fn until_end_of_file(&mut self) {
         let mut buffer = [0; 1024];
         loop {
-            let look = self.pending.is_some();
-            let until = look.then(|| clock::monotonic().saturating_add(LOOK));
+            // New holders come soon after the signal or, most likely, not at all.
+            let look = self.pending.as_mut().map(|pending| {
+                let look = pending.look;
+                pending.look = (look * 2).min(LONGEST_LOOK);
+                look
+            });
+            let until = look.map(|look| clock::monotonic().saturating_add(look));
             let mut watched = [poll::readable(self.read), poll::readable(self.signals.as_fd())];
             if poll::wait(&mut watched, until).is_err() {
                 poll::pause(LOOK);
@@ -117,7 +125,7 @@ impl Passing<'_> {
     }
 
     fn pass_on(&mut self, signal: Signal) {
-        let mut pending = Pending { signal, reached: BTreeSet::new() };
+        let mut pending = Pending { signal, reached: BTreeSet::new(), look: LOOK };
         self.reach(&mut pending);
         if matches!(signal, SIGTERM | SIGQUIT) {
             self.pending = Some(pending);

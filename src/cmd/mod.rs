@@ -13,7 +13,7 @@ pub mod svstat;
 use crate::args::last_part;
 use crate::error::{Exit, Program};
 use crate::sys::descriptor;
-use crate::sys::start::Arguments;
+use crate::sys::start::{self, Arguments};
 
 /// A command: the name it is called by, its usage, what it is for, and where it starts.
 #[derive(Debug)]
@@ -85,7 +85,9 @@ const DAEMONTOOLS: Program = Program::command("daemontools");
 #[must_use]
 pub fn main(arguments: Arguments) -> i32 {
     let name = last_part(arguments.bytes(0).unwrap_or_default());
-    let exit = match find(name) {
+    // Another argv[0] than the command's name (`exec -a`) leaves the name of the file.
+    let file = start::program_path().map(|path| last_part(path.to_bytes()));
+    let exit = match find(name).or_else(|| file.and_then(find)) {
         Some(command) => (command.run)(arguments),
         None => by_first_argument(arguments.without_first()),
     };

@@ -4,7 +4,7 @@ use super::records::Records;
 use crate::sys::descriptor::{Purpose, open};
 use crate::sys::{Errno, clock, file, lock, poll};
 use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A child that a killed supervise had just forked holds the lock until its exec: worth a wait.
 const GRACE: Duration = Duration::from_millis(100);
@@ -20,6 +20,18 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
         // It is held already; taking it again makes sure of that.
         Some(old) => lock::take(old.as_fd()).map(|()| old),
         None => acquire(records),
+    }
+}
+
+/// Whether a supervise holds the lock of the service in `directory`, looked at from outside. The
+/// lock is had for a moment if nobody does: a supervise that starts just then waits that long.
+#[must_use]
+pub fn is_held(directory: BorrowedFd<'_>) -> bool {
+    match open(directory, b"supervise/lock", Purpose::WriteNoLink) {
+        Ok(file) => lock::take(file.as_fd()) == Err(Errno::EAGAIN),
+        // It cannot be told: what the presence says must do.
+        Err(Errno::ENOENT | Errno::ENOTDIR) => false,
+        Err(_) => true,
     }
 }
 

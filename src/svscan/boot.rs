@@ -10,7 +10,7 @@ use crate::exec;
 use crate::service::control::Sender;
 use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
-use crate::sys::process::{self, Environment, Pid, Side};
+use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
 use crate::sys::{Errno, clock, file, poll, proc};
 use crate::{args, env};
@@ -174,12 +174,21 @@ impl Boot<'_> {
         if !wait_for_term(&self.signals, &mut others, length) {
             return None;
         }
-        // TERM to any svscanboot stops the scan, whoever holds it.
-        if let Some(sender) = self.connect() {
-            let _ = sender.offer(STOP);
-            self.wait_for_end_of(&sender);
+        // TERM to any svscanboot stops the scan, whoever holds it. An svscan that is between two
+        // lives listens soon, as long as there is somebody to start it.
+        loop {
+            if let Some(sender) = self.connect()
+                && sender.offer(STOP).is_ok()
+            {
+                self.wait_for_end_of(&sender);
+                return Some(Exit::SUCCESS);
+            }
+            let leader = self.records.as_ref().and_then(|records| records.find_leader().ok());
+            if leader.is_none() || self.is_stopped() {
+                return Some(Exit::SUCCESS);
+            }
+            poll::pause(RETRY_STOP);
         }
-        Some(Exit::SUCCESS)
     }
 
     fn connect(&self) -> Option<Sender> {
@@ -204,6 +213,10 @@ impl Boot<'_> {
         loop {
             if matches!(&scan, Scan::Found(sender) if is_gone(sender)) {
                 scan = Scan::Ours(Child::default());
+                if stop == StopWish::Heard && self.is_stopped() {
+                    self.let_reader_finish(messages.take());
+                    return Exit::SUCCESS;
+                }
                 stop.is_unheard();
             }
             if self.is_stopped() && matches!(&scan, Scan::Ours(child) if child.pid().is_none()) {
@@ -242,15 +255,24 @@ impl Boot<'_> {
             if wait_for_term(&self.signals, &mut watched, look_after.unwrap_or(LONG)) {
                 stop = StopWish::Unheard;
             }
-            while let Some((pid, _)) = process::reap_any() {
+            while let Some((pid, end)) = process::reap_any() {
                 messages.iter_mut().for_each(|messages| messages.note_end(pid));
                 let Scan::Ours(child) = &mut scan else { continue };
-                if child.note_end(pid) {
-                    if stop != StopWish::None && self.records.is_none() {
-                        return Exit::SUCCESS;
-                    }
-                    stop.is_unheard();
+                if !child.note_end(pid) {
+                    continue;
                 }
+                let has_left = matches!(end, End::Code(_));
+                let is_over = stop == StopWish::Heard && has_left;
+                if is_over || stop != StopWish::None && self.records.is_none() {
+                    self.let_reader_finish(messages.take());
+                    return Exit::SUCCESS;
+                }
+                if !has_left && let Some(records) = &self.records {
+                    // Killed in the middle of a stop: the next one has to go on with it, and
+                    // whoever asked asks again.
+                    records.remove_mark();
+                }
+                stop.is_unheard();
             }
         }
     }

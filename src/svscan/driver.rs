@@ -60,6 +60,8 @@ struct Driver {
     filling: Filling,
     records: Option<ScanRecords>,
     pipes: PipeRecords,
+    /// Who supervises what, looked up once for a whole pass.
+    finder: Option<pipes::Finder>,
     control: Option<Listener>,
     lock: Option<ScanLock>,
     /// A read end of the pipe at our descriptor 2: should readproctitle and svscanboot both be
@@ -115,6 +117,7 @@ impl Driver {
             filling: Filling::default(),
             records,
             pipes,
+            finder: None,
             control,
             messages: old_messages
                 .or_else(|| lock.as_ref().filter(|lock| lock.was_handed_down).and_then(messages)),
@@ -198,6 +201,7 @@ impl Driver {
                 Action::Forget(identity) => drop(self.entries.remove(&identity)),
             }
         }
+        self.finder = None;
     }
 
     fn hold(&mut self, identity: Identity, name: Vec<u8>, is_tick: bool) {
@@ -217,7 +221,9 @@ impl Driver {
             let somebody_runs =
                 [Side::Main, Side::Log].into_iter().any(|side| entry.find_running(side).is_some());
             let key = (identity.device, identity.inode);
-            match pipes::obtain(&mut self.pipes, key, &entry.name, somebody_runs) {
+            let finder = somebody_runs
+                .then(|| self.finder.get_or_insert_with(pipes::Finder::look_around) as &_);
+            match pipes::obtain(&mut self.pipes, key, &entry.name, finder) {
                 Ok(pipe) => entry.pipe = Some(pipe),
                 Err(error) => {
                     return complain(&[b"unable to create pipe for ", &entry.name], error);
@@ -262,7 +268,7 @@ impl Driver {
                     Supervise::Idle(..) | Supervise::Adopted(_) => now,
                 };
                 *supervise = match running {
-                    Some(presence) => Supervise::Adopted(presence),
+                    Some(adopted) => Supervise::Adopted(adopted),
                     None => Supervise::Idle(next_start(ending, started, now, tick), Some(ending)),
                 };
             }
@@ -274,8 +280,8 @@ impl Driver {
         let tick = self.next_tick;
         for entry in self.entries.values_mut() {
             for side in [Side::Main, Side::Log] {
-                let Some(Supervise::Adopted(presence)) = entry.side(side) else { continue };
-                let mut watched = [poll::broken(presence.as_fd())];
+                let Some(Supervise::Adopted(adopted)) = entry.side(side) else { continue };
+                let mut watched = [poll::broken(adopted.presence.as_fd())];
                 let _ = poll::wait(&mut watched, Some(Duration::ZERO));
                 if !watched.iter().any(poll::found) {
                     continue;
@@ -325,7 +331,7 @@ impl Driver {
         let adopted =
             self.entries.values().flat_map(|entry| [Some(&entry.main), entry.log.as_ref()]);
         watched.extend(adopted.flatten().filter_map(|supervise| match supervise {
-            Supervise::Adopted(presence) => Some(poll::broken(presence.as_fd())),
+            Supervise::Adopted(adopted) => Some(poll::broken(adopted.presence.as_fd())),
             Supervise::Idle(..) | Supervise::Child(..) => None,
         }));
         if poll::wait(&mut watched, Some(until)).is_err() {
@@ -417,7 +423,13 @@ impl Driver {
     fn ask_to_stop(&mut self) {
         match &mut self.stop {
             Some(stop) => stop.hurry(),
-            None => self.stop = Some(Stop::default()),
+            None => {
+                // At its beginning: whoever asks for the scan again from here on is heard.
+                self.stop = Some(Stop::default());
+                if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
+                    SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
+                }
+            }
         }
     }
 
@@ -435,9 +447,6 @@ impl Driver {
             return None;
         }
         let survivors = stop.name_survivors(&self.entries);
-        if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
-            SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
-        }
         Some(if survivors { Exit::SYSTEM } else { Exit::SUCCESS })
     }
 }
@@ -451,9 +460,9 @@ fn start(
     entry: &mut Entry,
     side: Side,
 ) {
-    if let Some(presence) = entry.find_running(side) {
+    if let Some(adopted) = entry.find_running(side) {
         if let Some(supervise) = entry.side(side) {
-            *supervise = Supervise::Adopted(presence);
+            *supervise = Supervise::Adopted(adopted);
         }
         return;
     }

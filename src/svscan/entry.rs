@@ -6,7 +6,7 @@ use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::{self, Sender};
 use crate::service::journal::recorded_supervise;
-use crate::service::{presence, status};
+use crate::service::{lock, presence, status};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Environment, Pid};
@@ -32,8 +32,17 @@ pub enum Supervise {
     Idle(Duration, Option<Ending>),
     /// It is our child, started at this moment.
     Child(Pid, Duration),
-    /// It was there before us: its presence, which breaks when it ends.
-    Adopted(OwnedFd),
+    /// It was there before us.
+    Adopted(Adopted),
+}
+
+/// A supervise that is not our child.
+#[derive(Debug)]
+pub struct Adopted {
+    /// Its presence, which breaks when it ends.
+    pub presence: OwnedFd,
+    /// Its service directory, wherever the name has gone.
+    directory: OwnedFd,
 }
 
 impl Supervise {
@@ -99,21 +108,22 @@ impl Entry {
         }
     }
 
-    /// The supervise of `side` if one runs that is not our child: only a FIFO counts, held open
-    /// so that its end shows.
+    /// The supervise of `side` if one runs that is not our child: somebody reads its FIFO `ok`, and
+    /// somebody holds its lock (whoever merely reads every file does not).
     #[must_use]
-    pub fn find_running(&self, side: Side) -> Option<OwnedFd> {
+    pub fn find_running(&self, side: Side) -> Option<Adopted> {
         let directory = self.open_by_name(side).ok()?;
         let presence = presence::look(directory.as_fd()).ok()?;
         let facts = file::facts_of(presence.as_fd()).ok()?;
-        (facts.kind == file::Kind::Fifo).then_some(presence)
+        let is_one = facts.kind == file::Kind::Fifo && lock::is_held(directory.as_fd());
+        is_one.then_some(Adopted { presence, directory })
     }
 
     /// How an adopted supervise ended, as far as its last status tells: with the service down it
     /// left, with the service up it was killed.
     #[must_use]
     pub fn unseen_ending(&self, side: Side) -> Ending {
-        let status = self.open_by_name(side).ok().map(|place| status::read(place.as_fd()));
+        let status = self.open_where_it_is(side).ok().map(|place| status::read(place.as_fd()));
         match status {
             Some(Ok(status)) if status.pid == 0 => Ending::Left,
             _ => Ending::Killed,
@@ -131,6 +141,9 @@ impl Entry {
             Side::Main => Some(&self.main),
             Side::Log => self.log.as_ref(),
         };
+        if let Some(Supervise::Adopted(adopted)) = supervise {
+            return open(adopted.directory.as_fd(), b".", Purpose::Directory);
+        }
         if let Some(Supervise::Child(pid, _)) = supervise {
             let mut path = [0; 32];
             let path = proc::path_of(*pid, b"/cwd", &mut path)?;

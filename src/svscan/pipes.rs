@@ -23,11 +23,13 @@ pub fn obtain(
     records: &mut PipeRecords,
     service: Key,
     name: &[u8],
-    somebody_runs: bool,
+    running: Option<&Finder>,
 ) -> Result<LogPipe, Errno> {
     let recorded = records.get(service);
     // Without a record and with nobody there, there is nothing to look for.
-    let found = (recorded.is_some() || somebody_runs).then(|| find(recorded, name)).flatten();
+    let found = (recorded.is_some() || running.is_some())
+        .then(|| find(recorded, name, running.unwrap_or(&Finder::NOBODY)))
+        .flatten();
     let pipe = match found {
         Some(pipe) => pipe,
         None => {
@@ -41,10 +43,10 @@ pub fn obtain(
     Ok(pipe)
 }
 
-fn find(recorded: Option<u64>, name: &[u8]) -> Option<LogPipe> {
+fn find(recorded: Option<u64>, name: &[u8], running: &Finder) -> Option<LogPipe> {
     let main = open(HERE, name, Purpose::Directory).ok()?;
     let log = open(HERE, &[name, b"/log"].concat(), Purpose::Directory).ok()?;
-    let (main_supervise, log_supervise) = (supervise_of(&main), supervise_of(&log));
+    let (main_supervise, log_supervise) = (running.supervise_of(&main), running.supervise_of(&log));
     let is_pipe = |facts: &Facts| facts.kind == Kind::Fifo;
     let at = |pid: Option<Pid>, number| {
         proc::descriptor_facts(pid?, number).ok().filter(is_pipe).map(|facts| facts.inode)
@@ -76,9 +78,27 @@ fn find(recorded: Option<u64>, name: &[u8]) -> Option<LogPipe> {
     })
 }
 
-/// The supervise that works in this service directory and holds its lock.
-fn supervise_of(directory: &OwnedFd) -> Option<Pid> {
-    let here = file::facts_of(directory.as_fd()).ok()?;
-    let lock = file::facts(directory.as_fd(), b"supervise/lock").ok()?;
-    proc::workers_in(&here, b"supervise").into_iter().find(|&pid| proc::has_open(pid, &lock))
+/// The supervises that run, by the directory they work in.
+#[derive(Debug)]
+pub struct Finder {
+    supervises: Vec<(Pid, Facts)>,
+}
+
+impl Finder {
+    const NOBODY: Self = Self { supervises: Vec::new() };
+
+    /// Looks through /proc, once for many services.
+    #[must_use]
+    pub fn look_around() -> Self {
+        Self { supervises: proc::working_directories(b"supervise") }
+    }
+
+    /// The supervise that works in this service directory and has its lock open.
+    fn supervise_of(&self, directory: &OwnedFd) -> Option<Pid> {
+        let here = file::facts_of(directory.as_fd()).ok()?;
+        let lock = file::facts(directory.as_fd(), b"supervise/lock").ok()?;
+        let is_here = |cwd: &Facts| (cwd.device, cwd.inode) == (here.device, here.inode);
+        let mut candidates = self.supervises.iter().filter(|(_, cwd)| is_here(cwd));
+        candidates.find(|(pid, _)| proc::has_open(*pid, &lock)).map(|(pid, _)| *pid)
+    }
 }

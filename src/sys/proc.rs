@@ -177,6 +177,17 @@ pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)).collect()
 }
 
+/// Every process of this name, root's or our own, with the facts of the directory it works in.
+#[must_use]
+pub fn working_directories(name: &[u8]) -> Vec<(Pid, Facts)> {
+    let with_facts = |pid| {
+        let mut path = [0; 32];
+        let path = path_of(pid, b"/cwd", &mut path).ok()?;
+        Some((pid, file::facts(HERE, path).ok()?))
+    };
+    processes_named(name).into_iter().filter_map(with_facts).collect()
+}
+
 /// Every process of this name, root's or our own.
 #[must_use]
 pub fn processes_named(name: &[u8]) -> Vec<Pid> {
