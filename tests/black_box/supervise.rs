@@ -284,6 +284,175 @@ fn unknown_bytes_are_ignored() {
 }
 
 #[test]
+fn run_is_called_as_dot_run_from_its_directory_with_the_environment_of_supervise() {
+    let scratch = Scratch::new();
+    scratch.service("a", "echo \"$0 $# $(pwd -P) $MARK\" >../said\nexec sleep 1000");
+    let _supervise = scratch.command("supervise").arg("a").env("MARK", "mark").spawn().unwrap();
+    let directory = fs::canonicalize(scratch.path().join("a")).unwrap();
+    let expected = format!("./run 0 {} mark\n", directory.display());
+    wait_for("the service's word", || scratch.read("said") == expected);
+}
+
+#[test]
+fn the_status_is_replaced_for_the_letters_that_it_shows_and_for_no_other() {
+    let scratch = Scratch::new();
+    scratch.service(
+        "a",
+        "for s in HUP ALRM INT TERM; do trap \"echo $s >>../seen\" $s; done\n\
+         echo ready >>../seen\nwhile :; do sleep 0.05; done",
+    );
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the traps", || scratch.read("seen").contains("ready"));
+    // 0.76 writes once more when it enters its loop, a second after the start.
+    for (letter, expected) in [("-p", (true, 1, b'u')), ("-c", (true, 0, b'u'))] {
+        scratch.svc(letter, "a");
+        wait_for(letter, || status_tail(&scratch, "a") == expected);
+    }
+    let status = scratch.path().join("a/supervise/status");
+    let inode = || fs::metadata(&status).unwrap().ino();
+    // Kept under another name, so that no later status can have the same number.
+    let keep = |name: &str| fs::hard_link(&status, scratch.path().join(name)).unwrap();
+    keep("before");
+    let before = inode();
+    for (letter, name) in [("-h", "HUP"), ("-a", "ALRM"), ("-i", "INT"), ("-t", "TERM")] {
+        scratch.svc(letter, "a");
+        wait_for(name, || scratch.read("seen").lines().last() == Some(name));
+    }
+    let control = scratch.path().join("a/supervise/control");
+    fs::File::options().write(true).open(control).unwrap().write_all(b"\nz").unwrap();
+    scratch.svc("-h", "a");
+    wait_for("HUP behind them", || scratch.read("seen").lines().last() == Some("HUP"));
+    assert_eq!(inode(), before);
+    for letter in ["-u", "-o", "-c", "-p", "-d", "-x"] {
+        keep(letter);
+        let before = inode();
+        scratch.svc(letter, "a");
+        wait_for(letter, || inode() != before);
+    }
+}
+
+#[test]
+fn the_label_stands_in_the_middle_of_a_microsecond() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let _supervise = supervise(&scratch, "a");
+    scratch.pid("a");
+    let bytes = fs::read(scratch.path().join("a/supervise/status")).unwrap();
+    let nanoseconds = u32::from_be_bytes(bytes[8..12].try_into().unwrap());
+    assert!(nanoseconds < 1_000_000_000 && nanoseconds % 1000 == 500, "{nanoseconds}");
+}
+
+#[test]
+fn a_status_that_cannot_be_replaced_is_said_and_the_service_runs() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.directory_at("a/supervise/status");
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let line = "supervise: warning: unable to rename a/supervise/status.new to status: \
+                is a directory\n";
+    wait_for("the warning", || scratch.errors().starts_with(line));
+    assert_eq!(scratch.errors().replace(line, ""), "");
+}
+
+#[test]
+fn a_supervise_directory_that_cannot_be_made_is_named() {
+    let expected = "supervise: fatal: unable to acquire /proc/self/supervise/lock: \
+                    file does not exist";
+    assert_eq!(Scratch::new().run("supervise", &["/proc/self"]), Said::complaint(111, expected));
+}
+
+#[test]
+fn a_signal_reaches_the_process_and_not_its_children() {
+    let scratch = Scratch::new();
+    scratch.script(
+        "child",
+        "trap 'echo child >>seen' HUP\necho ready >>seen\n\
+                             while :; do sleep 0.05; done",
+    );
+    scratch.service(
+        "a",
+        "trap 'echo parent >>../seen' HUP\n(cd ..; exec ./child) &\nwhile :; do sleep 0.05; done",
+    );
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the child", || scratch.read("seen") == "ready\n");
+    scratch.svc("-h", "a");
+    wait_for("the parent's word", || scratch.read("seen").contains("parent"));
+    stays("the child's silence", SECOND / 2, || scratch.read("seen") == "ready\nparent\n");
+}
+
+#[test]
+fn down_is_asked_for_with_term_and_never_with_kill() {
+    let scratch = Scratch::new();
+    scratch.service("a", "trap '' TERM\necho $$ >>../starts\nwhile :; do sleep 0.1; done");
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let pid = scratch.pid("a");
+    scratch.svc("-d", "a");
+    wait_for_status(&scratch, "a", |line| line.ends_with(", want down\n"));
+    stays("the service", SECOND * 2, || is_alive(pid));
+    assert_eq!(status_tail(&scratch, "a"), (true, 0, b'd'));
+}
+
+#[test]
+fn signals_for_a_service_that_is_down_are_gone() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.write("a/down", b"");
+    let _supervise = supervise(&scratch, "a");
+    scratch.svc("-htk", "a");
+    scratch.svc("-u", "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let pid = scratch.pid("a");
+    stays("the service", SECOND * 3 / 2, || is_alive(pid));
+}
+
+#[test]
+fn exit_while_down_is_at_once_and_every_file_stays() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.write("a/down", b"");
+    let mut child = supervise(&scratch, "a");
+    scratch.svc("-x", "a");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    for name in ["lock", "control", "ok", "status"] {
+        assert!(scratch.path().join("a/supervise").join(name).exists(), "{name}");
+    }
+    assert!(!scratch.is_running("a"));
+    assert_eq!(scratch.svstat("a"), "a: supervise not running\n");
+    assert_eq!(status_tail(&scratch, "a"), (false, 0, b'd'));
+}
+
+#[test]
+fn a_stop_from_outside_is_no_pause() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    kill(scratch.pid("a"), "STOP");
+    scratch.svc("-o", "a");
+    wait_for("the letter behind it", || status_tail(&scratch, "a") == (true, 0, 0));
+    assert!(!scratch.svstat("a").contains("paused"));
+}
+
+#[test]
+fn a_down_file_made_later_counts_for_svstat_and_the_next_supervise_only() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let mut child = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    scratch.write("a/down", b"");
+    kill(scratch.pid("a"), "KILL");
+    wait_for("the restart", || scratch.lines("starts") == 2);
+    wait_for_status(&scratch, "a", |line| line.ends_with(", normally down\n"));
+    scratch.svc("-dx", "a");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    let _next = supervise(&scratch, "a");
+    assert_eq!(status_tail(&scratch, "a"), (false, 0, b'd'));
+    assert_eq!(scratch.lines("starts"), 2);
+}
+
+#[test]
 fn a_service_gets_nothing_of_ours() {
     let scratch = Scratch::new();
     scratch.service(
