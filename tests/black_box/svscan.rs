@@ -152,6 +152,155 @@ fn a_plain_file_named_log_fails_with_every_pass() {
 }
 
 #[test]
+fn without_a_directory_it_scans_where_it_stands_and_more_words_are_ignored() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    stayer(&scratch, "other/b");
+    let start = |place: &str, arguments: &[&str]| {
+        let place = scratch.path().join(place);
+        scratch.command("svscan").args(arguments).current_dir(place).spawn().unwrap()
+    };
+    let _here = start("scan", &[]);
+    let _there = start("scan", &["../other", "ignored"]);
+    wait_for("both", || starts(&scratch, "a") == 1 && starts(&scratch, "b") == 1);
+}
+
+#[test]
+fn a_log_that_cannot_be_looked_at_keeps_its_service_from_starting() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let log = scratch.path().join("scan/a/log");
+    symlink("log", &log).unwrap();
+    let _svscan = svscan(&scratch);
+    let line = "svscan: warning: unable to stat a/log: symbolic link loop\n";
+    wait_for("two passes", || scratch.errors() == line.repeat(2));
+    assert_eq!(starts(&scratch, "a"), 0);
+    fs::remove_file(log).unwrap();
+    up(&scratch, "a");
+}
+
+#[test]
+fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let log = scratch.path().join("scan/a/log");
+    symlink("none", &log).unwrap();
+    let _svscan = svscan(&scratch);
+    up(&scratch, "a");
+    fs::remove_file(&log).unwrap();
+    scratch.service("later", "exec cat");
+    fs::rename(scratch.path().join("later"), &log).unwrap();
+    // Over a pass of svscan.
+    stays("no logger", SECOND * 11 / 2, || !scratch.is_running("scan/a/log"));
+    assert_eq!(scratch.errors(), "");
+}
+
+#[test]
+fn another_directory_of_the_same_name_is_another_service() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    let first = scratch.pid("scan/a");
+    fs::rename(scratch.path().join("scan/a"), scratch.path().join("gone")).unwrap();
+    stayer(&scratch, "a");
+    fs::rename(scratch.path().join("a"), scratch.path().join("scan/a")).unwrap();
+    wait_for("the other", || starts(&scratch, "a") == 2);
+    assert!(is_alive(first) && scratch.is_running("gone"));
+    assert_eq!(supervises(child.id()).len(), 2);
+    assert_eq!(scratch.errors(), "");
+}
+
+#[test]
+fn a_dot_name_retires_a_service() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    fs::rename(scratch.path().join("scan/a"), scratch.path().join("scan/.a")).unwrap();
+    scratch.svc("-dx", "scan/.a");
+    wait_for("no supervise", || supervises(child.id()).is_empty());
+    stays("none", SECOND * 11 / 2, || supervises(child.id()).is_empty());
+    assert_eq!(starts(&scratch, "a"), 1);
+}
+
+/// `cd /service/S; rm /service/S; svc -dx . log`: the way that every manual names.
+#[test]
+fn a_service_and_its_logger_are_removed_for_good() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "real");
+    scratch.service("real/log", "exec cat >>../../log.txt");
+    scratch.directory_at("scan");
+    let link = scratch.path().join("scan/real");
+    symlink("../real", &link).unwrap();
+    let child = svscan(&scratch);
+    up(&scratch, "real");
+    wait_for("the logger", || scratch.is_running("scan/real/log"));
+    fs::remove_file(&link).unwrap();
+    let inside = scratch.path().join("real");
+    let said = scratch.command("svc").args(["-dx", ".", "log"]).current_dir(inside).output();
+    assert_eq!(Said::of(&said.unwrap()), Said::exit(0));
+    wait_for("no supervise", || supervises(child.id()).is_empty());
+    stays("none", SECOND * 11 / 2, || supervises(child.id()).is_empty());
+    assert_eq!((starts(&scratch, "real"), scratch.errors()), (1, String::new()));
+}
+
+#[test]
+fn services_share_svscan_s_session_and_group_and_get_no_descriptor_of_its() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    let group_and_session = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields = stat.rsplit(") ").next().unwrap().split(' ').skip(2).take(2);
+        fields.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // What the test itself was given it hands on.
+    let links = |pid: &str| -> Vec<_> {
+        let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let link = |number: u32| fs::read_link(format!("/proc/{pid}/fd/{number}")).ok();
+        numbers.filter(|&number| number > 2).filter_map(link).collect()
+    };
+    let given = links("self");
+    for name in ["scan/a", "scan/a/log"] {
+        let pid = scratch.pid(name);
+        assert_eq!(group_and_session(pid), group_and_session(child.id()), "{name}");
+        let is_ours = |link: &std::path::PathBuf| {
+            let text = link.to_string_lossy();
+            let kinds = ["/supervise/", "/.svscan", "pipe:", "anon_inode:", "/scan"];
+            kinds.iter().any(|kind| text.contains(kind)) && !given.contains(link)
+        };
+        let leaked: Vec<_> = links(&pid.to_string()).into_iter().filter(is_ours).collect();
+        assert!(leaked.is_empty(), "{name}: {leaked:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_said_and_nothing_is_dropped() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    stayer(&scratch, "real");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    let supervise = supervises(child.id());
+    let limit = |files: &str| {
+        let arguments = ["--pid", &child.id().to_string(), &format!("--nofile={files}:")];
+        assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
+    };
+    limit("3");
+    let line = "svscan: warning: unable to read directory: process cannot open more files\n";
+    wait_for("two passes", || scratch.errors() == line.repeat(2));
+    assert_eq!(supervises(child.id()), supervise);
+    limit("64");
+    symlink("../real", scratch.path().join("scan/real")).unwrap();
+    wait_for("the next", || starts(&scratch, "real") == 1);
+    assert_eq!(starts(&scratch, "a"), 1);
+}
+
+#[test]
 fn term_ends_svscan_and_nothing_else() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
