@@ -31,6 +31,21 @@ fn a_bad_option_is_named_and_then_all_options_are() {
 }
 
 #[test]
+fn a_dash_within_options_is_no_option() {
+    let said = Scratch::new().run("svc", &["-d-x"]);
+    let expected = format!("svc: illegal option -- -\n{USAGE}");
+    assert_eq!(said, Said { code: Some(100), out: String::new(), err: expected });
+}
+
+#[test]
+fn a_directory_in_the_fifo_s_place_is_trouble() {
+    let scratch = Scratch::new();
+    scratch.directory_at("a/supervise/control");
+    let expected = "svc: warning: unable to control a: is a directory";
+    assert_eq!(scratch.run("svc", &["-d", "a"]), Said::complaint(0, expected));
+}
+
+#[test]
 fn without_a_directory_it_does_nothing() {
     assert_eq!(Scratch::new().run("svc", &[]), Said::exit(0));
     assert_eq!(Scratch::new().run("svc", &["-u"]), Said::exit(0));

@@ -45,6 +45,14 @@ fn a_regular_file_counts_as_running() {
 }
 
 #[test]
+fn a_directory_in_the_fifo_s_place_is_trouble() {
+    let scratch = Scratch::new();
+    scratch.directory_at("a/supervise/ok");
+    let expected = "svok: fatal: unable to open a/supervise/ok: is a directory";
+    assert_eq!(scratch.run("svok", &["a"]), Said::complaint(111, expected));
+}
+
+#[test]
 fn anything_else_is_reported() {
     let scratch = Scratch::new();
     scratch.directory_at("a");

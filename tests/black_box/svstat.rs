@@ -66,6 +66,14 @@ fn every_trouble_has_its_line_on_stdout_and_exit_0() {
 }
 
 #[test]
+fn a_stdout_that_takes_nothing_changes_nothing() {
+    let scratch = Scratch::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = scratch.command("svstat").arg("none").stdout(full).output().unwrap();
+    assert_eq!(Said::of(&output), Said::exit(0));
+}
+
+#[test]
 fn a_status_that_is_missing_or_short_is_named() {
     let feigned = Feigned::new();
     assert_eq!(feigned.says(), "a: unable to open supervise/status: file does not exist\n");
