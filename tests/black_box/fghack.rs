@@ -20,6 +20,34 @@ fn it_waits_for_what_went_into_the_background() {
 }
 
 #[test]
+fn a_daemon_that_closes_a_few_descriptors_is_waited_for_all_the_same() {
+    let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\nsleep 1 &\nexit 7";
+    let begun = Instant::now();
+    assert_eq!(Scratch::new().run("fghack", &["sh", "-c", close]), Said::exit(7));
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+}
+
+#[test]
+fn a_child_that_closed_every_copy_is_waited_for_all_the_same() {
+    let close = "for f in /proc/$$/fd/*; do f=${f##*/}\n\
+                 if [ $f -gt 2 ]; then eval \"exec $f>&-\"; fi; done\nsleep 1\nexit 9";
+    let begun = Instant::now();
+    assert_eq!(Scratch::new().run("fghack", &["bash", "-c", close]), Said::exit(9));
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+}
+
+#[test]
+fn what_is_written_to_the_pipe_is_discarded() {
+    // The pipe is the one that is open most often.
+    let write = "pipe=$(ls -l /proc/$$/fd | sed -n 's/.*-> \\(pipe:.*\\)/\\1/p' | sort | uniq -c |\n\
+                 sort -n | awk 'END { print $2 }')\n\
+                 for f in 3 4 5 6 7 8 9; do\n\
+                 [ \"$(readlink /proc/$$/fd/$f)\" = \"$pipe\" ] || continue\n\
+                 head -c 200000 /dev/zero >&$f; exit 4; done; exit 5";
+    assert_eq!(Scratch::new().run("fghack", &["sh", "-c", write]), Said::exit(4));
+}
+
+#[test]
 fn a_crashed_child_is_said() {
     let expected = Said::complaint(111, "fghack: fatal: child crashed");
     assert_eq!(Scratch::new().run("fghack", &["sh", "-c", "kill -9 $$"]), expected);

@@ -13,6 +13,15 @@ fn too_little_to_write_on_is_wrong_use_without_a_word() {
 }
 
 #[test]
+fn the_dots_alone_are_enough_and_an_input_that_cannot_be_read_is_111() {
+    let scratch = Scratch::new();
+    assert_eq!(scratch.run("readproctitle", &["....."]), Said::exit(0));
+    let directory = fs::File::open(scratch.path()).unwrap();
+    let output = scratch.command("readproctitle").arg(".....").stdin(directory).output().unwrap();
+    assert_eq!(Said::of(&output), Said::exit(111));
+}
+
+#[test]
 fn ps_shows_the_last_bytes_behind_three_dots() {
     let scratch = Scratch::new();
     let mut child = scratch
