@@ -301,6 +301,20 @@ fn a_directory_that_cannot_be_read_is_said_and_nothing_is_dropped() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_read_while_another_is_being_filled_is_no_storm() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    let child = svscan(&scratch);
+    up(&scratch, "a");
+    let arguments = ["--pid", &child.id().to_string(), "--nofile=3:"];
+    assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
+    scratch.directory_at("scan/new");
+    let line = "svscan: warning: unable to read directory: process cannot open more files\n";
+    wait_for("the warning", || scratch.errors().contains(line));
+    stays("a few of them", SECOND * 2, || scratch.lines("errors") < 10);
+}
+
+#[test]
 fn term_ends_svscan_and_nothing_else() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
