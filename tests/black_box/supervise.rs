@@ -453,6 +453,39 @@ fn a_down_file_made_later_counts_for_svstat_and_the_next_supervise_only() {
 }
 
 #[test]
+fn once_and_exit_in_one_piece_runs_once_and_leaves() {
+    let scratch = Scratch::new();
+    scratch.service("a", "echo $$ >>../starts");
+    scratch.write("a/down", b"");
+    let mut child = supervise(&scratch, "a");
+    scratch.svc("-o", "a");
+    wait_for("the first run", || scratch.lines("starts") == 1);
+    wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
+    // Within the second after that start.
+    scratch.svc("-ox", "a");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert_eq!(scratch.lines("starts"), 2);
+}
+
+#[test]
+fn a_child_from_before_its_exec_is_reaped() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.script("start", "sleep 0.2 &\necho $! >stranger\nexec supervise a");
+    let path = scratch.path().join("start");
+    let environment = scratch.command("supervise");
+    let mut command = std::process::Command::new(path);
+    command.current_dir(scratch.path());
+    for (name, value) in environment.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let _supervise = command.spawn().unwrap();
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let stranger = scratch.read("stranger").trim().to_owned();
+    wait_for("the stranger to be reaped", || !fs::exists(format!("/proc/{stranger}")).unwrap());
+}
+
+#[test]
 fn a_service_gets_nothing_of_ours() {
     let scratch = Scratch::new();
     scratch.service(
@@ -686,6 +719,68 @@ mod adoption {
         assert!(died.elapsed() < SECOND * 2);
         assert_ne!(scratch.pid("a"), pid);
         assert_eq!(scratch.errors(), "");
+    }
+
+    #[test]
+    fn a_session_of_the_service_s_own_is_no_kill_group() {
+        if !only_ours("adoption") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.script("daemon", "sleep 1000 &\necho $! >>workers\nexec sleep 1001");
+        scratch.service("a", "cd ..; exec setsid ./daemon");
+        let mut first = supervise(&scratch, "a");
+        wait_for("the worker", || scratch.lines("workers") == 1);
+        murder(&mut first);
+        let _second = supervise(&scratch, "a");
+        kill(scratch.pid("a"), "KILL");
+        wait_for("the restart", || scratch.lines("workers") == 2);
+        let worker = scratch.read("workers").lines().next().unwrap().parse().unwrap();
+        assert!(is_alive(worker), "killed without kill-group");
+    }
+
+    #[test]
+    fn a_group_left_by_a_service_that_died_unseen_is_ended_before_the_next_start() {
+        if !only_ours("kill-group") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.service("a", "sleep 1000 &\necho $! >>../workers\nexec sleep 1001");
+        scratch.write("a/kill-group", b"");
+        let mut first = supervise(&scratch, "a");
+        wait_for("the worker", || scratch.lines("workers") == 1);
+        let service = scratch.pid("a");
+        murder(&mut first);
+        kill(service, "KILL");
+        let _second = supervise(&scratch, "a");
+        wait_for("the restart", || scratch.lines("workers") == 2);
+        let worker = scratch.read("workers").lines().next().unwrap().parse().unwrap();
+        assert!(!is_alive(worker), "left in spite of kill-group");
+    }
+
+    #[test]
+    fn want_of_descriptors_is_not_the_end_of_an_adopted_service() {
+        if !only_ours("adoption") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "a");
+        let mut first = supervise(&scratch, "a");
+        let pid = scratch.pid("a");
+        murder(&mut first);
+        let second = supervise(&scratch, "a");
+        let limit = |files: &str| {
+            let arguments = ["--pid", &second.id().to_string(), &format!("--nofile={files}:")];
+            let done = std::process::Command::new("prlimit").args(arguments).status().unwrap();
+            assert!(done.success());
+        };
+        limit("3");
+        kill(second.id(), "CHLD");
+        stays("no word of a start", SECOND, || !scratch.errors().contains("unable to fork"));
+        limit("64");
+        scratch.svc("-u", "a");
+        stays("one copy", SECOND, || scratch.lines("starts") == 1);
+        assert_eq!(scratch.pid("a"), pid);
     }
 
     #[test]

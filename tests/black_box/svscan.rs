@@ -315,6 +315,18 @@ fn a_directory_that_cannot_be_read_while_another_is_being_filled_is_no_storm() {
 }
 
 #[test]
+fn somebody_who_reads_ok_is_no_supervise() {
+    let scratch = Scratch::new();
+    stayer(&scratch, "scan/a");
+    scratch.directory_at("scan/a/supervise");
+    scratch.fifo("scan/a/supervise/ok");
+    let ok = scratch.path().join("scan/a/supervise/ok");
+    let _reader = fs::File::options().read(true).write(true).open(ok).unwrap();
+    let _svscan = svscan(&scratch);
+    wait_for("the start", || starts(&scratch, "a") == 1);
+}
+
+#[test]
 fn term_ends_svscan_and_nothing_else() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
@@ -517,7 +529,11 @@ mod log_pipes {
             for pid in supervises_of(&scratch) {
                 kill(pid, "KILL");
             }
-            wait_for("new supervises of the new svscan", || supervises(second.id()).len() == 2);
+            wait_for("new supervises of the new svscan", || {
+                supervises(second.id()).len() == 2
+                    && scratch.is_running("scan/a")
+                    && scratch.is_running("scan/a/log")
+            });
             scratch.restart_logger("scan/a");
             no_line_is_missing(&scratch);
             assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
@@ -593,6 +609,29 @@ mod orderly_stop {
         assert_eq!(end_of(&mut child).code(), Some(0));
         assert!(!is_alive(pid));
         assert_eq!(starts(&scratch, "a"), 1);
+    }
+
+    #[test]
+    fn an_adopted_service_whose_link_is_gone_is_stopped_too() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "real");
+        scratch.directory_at("scan");
+        let link = scratch.path().join("scan/real");
+        symlink("../real", &link).unwrap();
+        let mut first = stoppable(&scratch);
+        up(&scratch, "real");
+        kill(first.id(), "KILL");
+        end_of(&mut first);
+        let mut second = stoppable(&scratch);
+        stayer(&scratch, "scan/b");
+        up(&scratch, "b");
+        fs::remove_file(&link).unwrap();
+        kill(second.id(), "TERM");
+        assert_eq!(end_of(&mut second).code(), Some(0));
+        assert!(!scratch.is_running("real"));
     }
 
     #[test]

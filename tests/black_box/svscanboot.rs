@@ -68,6 +68,26 @@ fn it_keeps_svscan_and_readproctitle_and_shows_errors_in_ps() {
 }
 
 #[test]
+fn one_that_is_started_while_the_scan_is_being_stopped_starts_it_again() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service(
+        "scan/a",
+        "trap 'sleep 1; exit 0' TERM\necho $$ >>../../starts\nwhile :; do sleep 0.05; done",
+    );
+    let mut first = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    wait_for("its supervise", || scratch.is_running("scan/a"));
+    kill(first.id(), "TERM");
+    wait_for("the stop", || scratch.svstat("scan/a").contains(", want down"));
+    let _second = boot(&scratch, &[]);
+    assert_eq!(end_of(&mut first).code(), Some(0));
+    wait_for("the service again", || scratch.lines("starts") == 2);
+}
+
+#[test]
 fn svscan_and_readproctitle_are_replaced_when_they_die() {
     if !only_ours("svscanboot") {
         return;
