@@ -1,0 +1,199 @@
+//! Who is killed, and when.
+
+use crate::processes::{self, Process};
+use crate::random::Random;
+use crate::system::{Kind, Role};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::time::{Duration, Instant};
+
+/// How long a successor is waited for, to be killed as young as it can be.
+const CHASE: Duration = Duration::from_millis(1300);
+
+/// What happened, on the clock of /proc.
+pub struct Event {
+    pub at: u64,
+    pub text: String,
+}
+
+pub struct Killer {
+    kind: Kind,
+    pub random: Random,
+    pub events: Vec<Event>,
+    pub kills: u64,
+    mood: Mood,
+    mood_until: Instant,
+}
+
+/// What the killer has an eye on, for some seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Anything,
+    Supervises,
+    Tops,
+    /// Nothing: a moment for things to be as they were meant.
+    Peace,
+}
+
+fn is_top(role: Role) -> bool {
+    !matches!(role, Role::Supervise | Role::LogSupervise)
+}
+
+type Target = (Process, Role);
+
+impl Killer {
+    pub fn new(kind: Kind, seed: u64) -> Self {
+        Self {
+            kind,
+            random: Random::new(seed),
+            events: Vec::new(),
+            kills: 0,
+            mood: Mood::Anything,
+            mood_until: Instant::now(),
+        }
+    }
+
+    pub fn note(&mut self, text: String) {
+        self.events.push(Event { at: processes::now(), text });
+    }
+
+    /// Strikes once, and says how long to wait before the next time. `tend` is called while a
+    /// strike takes its time.
+    pub fn strike(&mut self, mut tend: impl FnMut()) -> Duration {
+        self.change_mood();
+        let targets = self.targets();
+        match self.random.within(0..=99) {
+            _ if self.mood == Mood::Peace => {}
+            // All at once; the loggers themselves live on, so no pipe is without a reader.
+            0 => self.kill_all(&targets),
+            1..=8 => {
+                let count = self.random.within(2..=8);
+                let some: Vec<Target> = (0..count).filter_map(|_| self.pick(&targets)).collect();
+                self.kill_all(&some);
+            }
+            9..=13 => {
+                // One service's both supervises, and all above them.
+                let place = self.pick(&targets).map(|(process, _)| service_of(process.pid));
+                let with = |(process, role): &&Target| {
+                    is_top(*role) || Some(service_of(process.pid)) == place
+                };
+                let some: Vec<Target> = targets.iter().filter(with).cloned().collect();
+                self.kill_all(&some);
+            }
+            14..=21 => self.chase(&targets, &mut tend),
+            _ => {
+                let one = self.pick(&targets);
+                self.kill_all(one.as_slice());
+            }
+        }
+        Duration::from_millis(self.random.within(5..=50))
+    }
+
+    fn change_mood(&mut self) {
+        if Instant::now() < self.mood_until {
+            return;
+        }
+        let (mood, length) = match self.random.within(0..=9) {
+            0..=3 => (Mood::Anything, 2000..=4000),
+            4..=6 => (Mood::Supervises, 1000..=3000),
+            7..=8 => (Mood::Tops, 1000..=3000),
+            _ => (Mood::Peace, 500..=3000),
+        };
+        self.mood = mood;
+        self.mood_until = Instant::now() + Duration::from_millis(self.random.within(length));
+        self.note(format!("mood: {mood:?}"));
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        let all = processes::all().into_iter().filter(|process| process.state != 'Z');
+        let targets = all.filter_map(|process| Some((process.clone(), self.kind.role(&process)?)));
+        let wanted = |(_, role): &Target| match self.mood {
+            Mood::Anything | Mood::Peace => true,
+            Mood::Supervises => !is_top(*role),
+            Mood::Tops => is_top(*role),
+        };
+        targets.filter(wanted).collect()
+    }
+
+    /// One of them: the few at the top as often as all the supervises together.
+    fn pick(&mut self, targets: &[Target]) -> Option<Target> {
+        let wants_top = self.random.one_in(3);
+        let (top, rest): (Vec<&Target>, _) = targets.iter().partition(|(_, role)| is_top(*role));
+        let some = if wants_top && !top.is_empty() || rest.is_empty() { top } else { rest };
+        self.random.pick(&some).map(|target| (*target).clone())
+    }
+
+    fn kill_all(&mut self, targets: &[Target]) {
+        let notes: Vec<String> = targets.iter().map(describe).collect();
+        for (process, _) in targets {
+            // It may be gone by now; its number is not another's yet.
+            let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+        }
+        self.kills += targets.len() as u64;
+        notes.into_iter().for_each(|note| self.note(note));
+    }
+
+    /// Kills one and, as young as can be, up to three of its successors.
+    fn chase(&mut self, targets: &[Target], tend: &mut impl FnMut()) {
+        let Some(first) = self.pick(targets) else { return };
+        let role = first.1;
+        self.kill_all(&[first]);
+        for _ in 0..self.random.within(1..=3) {
+            let old: Vec<i32> = processes::all().iter().map(|process| process.pid).collect();
+            let until = Instant::now() + CHASE;
+            let is_new = |process: &Process| !old.contains(&process.pid) && process.state != 'Z';
+            let found = loop {
+                tend();
+                let mut new = processes::all().into_iter().filter(is_new);
+                let found = new.find(|process| self.kind.role(process) == Some(role));
+                if found.is_some() || Instant::now() >= until {
+                    break found;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            };
+            let Some(found) = found else { return };
+            std::thread::sleep(Duration::from_micros(self.random.within(0..=3000)));
+            self.kill_all(&[(found, role)]);
+        }
+    }
+
+    /// What happened to a service, or above all of them, around a moment.
+    pub fn around(&self, at: u64, name: &str) -> String {
+        let concerns = |event: &&Event| {
+            let is_near = event.at + 150 >= at && event.at <= at + 10;
+            is_near && (event.text.contains(name) || event.text.contains(" top "))
+        };
+        let lines: Vec<String> = self.events.iter().filter(concerns).map(Event::line).collect();
+        lines.join("\n")
+    }
+}
+
+impl Event {
+    pub fn line(&self) -> String {
+        format!("{}.{:02} {}", self.at / 100, self.at % 100, self.text)
+    }
+}
+
+/// The service directory that a supervise of either side works in.
+fn service_of(pid: i32) -> Option<std::path::PathBuf> {
+    let place = processes::working_directory(pid)?;
+    Some(if place.ends_with("log") { place.parent()?.to_owned() } else { place })
+}
+
+fn describe((process, role): &Target) -> String {
+    let place = processes::working_directory(process.pid);
+    let place = place.as_deref().and_then(|place| {
+        let name = place.file_name()?.to_string_lossy().into_owned();
+        let parent = place.parent()?.file_name()?.to_string_lossy().into_owned();
+        Some(if name == "log" { format!("{parent}/log") } else { name })
+    });
+    let what = if is_top(*role) { " top " } else { " " };
+    format!(
+        "kill{what}{} {} (start {}, parent {}) of {}",
+        process.name,
+        process.pid,
+        process.start,
+        process.parent,
+        place.unwrap_or_default()
+    )
+}
