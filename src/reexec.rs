@@ -19,7 +19,7 @@ const VARIABLE: &CStr = c"DAEMONTOOLS_RS_HANDOVER";
 /// How long a trial may take.
 const TRIAL: Duration = Duration::from_secs(1);
 /// How many descriptors are handed over at most.
-const MOST: usize = 3;
+const MOST: usize = 4;
 
 /// What a trial has shown so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,9 @@ use std::os::fd::BorrowedFd;
 /// The program that is the service, as it is exec'd from its directory.
 pub const RUN: &std::ffi::CStr = c"./run";
 
+/// Where svscan hands a read end of the message pipe to supervise, if svscanboot keeps both.
+pub const MESSAGES_NUMBER: i32 = 3;
+
 /// Whether `directory` has a file named `down`, of any type: then the service starts down.
 ///
 /// # Errors

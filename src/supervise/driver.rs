@@ -4,7 +4,7 @@
 //! adoption, so that no status ever denies a process that lives.
 
 use super::machine::{Effect, Event, Request, Rest, Signal, State, Want, step};
-use super::memory::{log_pipe, open_journal, recall};
+use super::memory::{PipeEnds, open_journal, recall};
 use super::start::{self, Held};
 use super::watched::Watched;
 use crate::error::{Exit, Program};
@@ -54,9 +54,7 @@ struct Driver<'a> {
     lock: OwnedFd,
     presence: Option<OwnedFd>,
     trial: Option<Trial>,
-    /// A read end of the pipe to our logger: with svscan and the logger dead, the service waits
-    /// for another reader instead of dying of SIGPIPE.
-    _log_pipe: Option<OwnedFd>,
+    pipe_ends: PipeEnds,
 
     state: State,
     process: Option<Watched>,
@@ -88,7 +86,7 @@ impl<'a> Driver<'a> {
         let name = word.to_bytes();
         let handed_over = reexec::take_over();
         let is_new_image = handed_over.is_some();
-        let [old_lock, old_control, old_presence] = handed_over.unwrap_or_default();
+        let [old_lock, old_control, old_presence, old_messages] = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         signal::ignore_broken_pipes();
         let fatal = |text: &[&[u8]], error| SUPERVISE.fatal_because(text, error);
@@ -128,7 +126,7 @@ impl<'a> Driver<'a> {
             lock,
             presence: None,
             trial: None,
-            _log_pipe: log_pipe(),
+            pipe_ends: PipeEnds::take(name, old_messages),
             state: memory.state,
             process: memory.process,
             held: None,
@@ -240,7 +238,8 @@ impl<'a> Driver<'a> {
                 self.trial = None;
                 self.publish();
                 let presence = self.presence.as_ref().unwrap_or(&self.lock);
-                let handed = [self.lock.as_fd(), self.control.as_fd(), presence.as_fd()];
+                let mut handed = vec![self.lock.as_fd(), self.control.as_fd(), presence.as_fd()];
+                handed.extend(self.pipe_ends.messages.as_ref().map(AsFd::as_fd));
                 // Without a journal a new image would not know its own service.
                 let error = match &self.journal {
                     Some(_) => reexec::replace(&[OUR_NAME, self.word], &handed),
@@ -262,6 +261,9 @@ impl<'a> Driver<'a> {
         if state.want != Want::Down {
             self.kill_at = None;
             self.down_told = false;
+        }
+        if state.exit_requested {
+            self.pipe_ends.let_logger_end();
         }
         for effect in effects.iter() {
             self.perform(effect);

@@ -29,15 +29,49 @@ pub fn open_journal(name: &[u8], records: &Records) -> (Option<Journal>, Finding
     }
 }
 
-/// A read end of the pipe at our descriptor 1, if there is one and a logger to read it.
-pub fn log_pipe() -> Option<OwnedFd> {
-    let facts = |number| file::facts_of(descriptor::standard(number)).ok();
-    let pipe = facts(1).filter(|facts| facts.kind == Kind::Fifo)?;
-    let is_messages = facts(2).is_some_and(|facts| facts.inode == pipe.inode);
-    if is_messages || !service::has_logger(HERE, b".").unwrap_or(false) {
-        return None;
+/// The ends of pipes that a supervise holds so that no pipe is left with nobody at one end, should
+/// all the others who hold it be killed.
+#[derive(Debug)]
+pub struct PipeEnds {
+    /// Of a service with a logger: a read end, at its descriptor 1. With svscan and the logger dead
+    /// the service waits for another reader instead of dying of SIGPIPE.
+    _to_logger: Option<OwnedFd>,
+    /// Of a logger: a write end, at its descriptor 0. With svscan and the service dead the logger
+    /// waits for another writer instead of ending. Given up when it is told to leave.
+    from_service: Option<OwnedFd>,
+    /// A read end of the message pipe, if svscan handed one down.
+    pub messages: Option<OwnedFd>,
+}
+
+impl PipeEnds {
+    /// Takes what there is to hold for the service in directory `name`.
+    #[must_use]
+    pub fn take(name: &[u8], old_messages: Option<OwnedFd>) -> Self {
+        let pipe = |number| {
+            let facts = file::facts_of(descriptor::standard(number)).ok()?;
+            (facts.kind == Kind::Fifo).then_some(facts.inode)
+        };
+        let is_messages = |inode| pipe(2) == Some(inode);
+        let has_logger = service::has_logger(HERE, b".").unwrap_or(false);
+        let us = process::our_pid();
+        let to_logger = pipe(1).filter(|&inode| has_logger && !is_messages(inode));
+        let from_service = pipe(0).filter(|_| name == b"log");
+        let handed_down = || {
+            descriptor::inherited(service::MESSAGES_NUMBER, |other| {
+                file::facts_of(other).is_ok_and(|facts| pipe(2) == Some(facts.inode))
+            })
+        };
+        Self {
+            _to_logger: to_logger.and_then(|_| proc::reopen(us, 1, Purpose::Read).ok()),
+            from_service: from_service.and_then(|_| proc::reopen(us, 0, Purpose::Write).ok()),
+            messages: old_messages.or_else(handed_down),
+        }
     }
-    proc::reopen(process::our_pid(), 1, Purpose::Read).ok()
+
+    /// Lets the logger see the end of its input.
+    pub fn let_logger_end(&mut self) {
+        self.from_service = None;
+    }
 }
 
 /// What a new supervise knows of those before it.
@@ -128,8 +162,6 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
 /// Between a label and the start time that the kernel has in clock ticks, by a wall clock that may
 /// have been set a little: at most so many seconds.
 const LABEL_SLACK: u64 = 2;
-/// Clock ticks a second in /proc, on every x86-64.
-const TICKS: u64 = 100;
 
 /// A status without a journal: 0.76 was here. Its process is adopted if it started when the label
 /// says and works in this directory, or did when it started. If only one of the two holds, it is
@@ -142,7 +174,7 @@ fn recall_by_status(name: &[u8], records: &Records, memory: &mut Memory) {
     let (Ok(found), Ok(here)) = (Process::read(pid), here) else { return };
     let identity = Identity { pid, start: found.start };
     let Adoption::Adopted(process) = Watched::adopt(identity, false, None) else { return };
-    let started = proc::boot_time().map(|boot| boot.saturating_add(found.start / TICKS));
+    let started = proc::boot_time().map(|boot| boot.saturating_add(found.start / proc::TICKS));
     let label = status.label.unix_seconds();
     let fits_label = started.is_some_and(|started| started.abs_diff(label) <= LABEL_SLACK);
     let fits_place = proc::works_in(pid, &here) || proc::was_started_in(pid, &here);

@@ -53,7 +53,9 @@ pub fn run(options: Options<'_>) -> Exit {
 struct Driver {
     entries: BTreeMap<Identity, Entry>,
     children: BTreeMap<Pid, (Identity, Side)>,
-    given: Conditions,
+    /// The limit on open files that we were started with, and whether we stop in order.
+    found_limit: Option<OpenFiles>,
+    stops_in_order: bool,
     signals: Signals,
     watcher: Option<Watcher>,
     scan_watch: Option<Watch>,
@@ -80,7 +82,7 @@ impl Driver {
     fn begin(options: Options<'_>) -> Result<Self, Exit> {
         let handed_over = reexec::take_over();
         let is_new_image = handed_over.is_some();
-        let [lock, control, old_messages] = handed_over.unwrap_or_default();
+        let [lock, control, old_messages, _] = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         signal::ignore_broken_pipes();
         let directory = options.directory.map(CStr::to_bytes);
@@ -110,7 +112,8 @@ impl Driver {
         Ok(Self {
             entries: BTreeMap::new(),
             children: BTreeMap::new(),
-            given: Conditions { limit: raise_limit(), own_group: stops_in_order },
+            found_limit: raise_limit(),
+            stops_in_order,
             signals,
             watcher,
             scan_watch,
@@ -238,7 +241,12 @@ impl Driver {
     }
 
     fn start(&mut self, identity: Identity, entry: &mut Entry, side: Side) {
-        start(&mut self.children, self.given, self.next_tick, identity, entry, side);
+        let given = Conditions {
+            limit: self.found_limit,
+            own_group: self.stops_in_order,
+            messages: self.messages.as_ref().map(AsFd::as_fd),
+        };
+        start(&mut self.children, given, self.next_tick, identity, entry, side);
     }
 
     /// Takes note of every child that ended; as process 1 also of strangers.
@@ -410,7 +418,7 @@ impl Driver {
                 words.extend(options.stop_on_term.then_some(c"--stop-on-term"));
                 words.extend(options.directory);
                 // The new image finds the limit that we found.
-                let found = self.given.limit.map(OpenFiles::set);
+                let found = self.found_limit.map(OpenFiles::set);
                 warn_not_replaced(reexec::replace(&words, &handed));
                 if found.is_some() {
                     let _ = raise_limit();
@@ -438,7 +446,12 @@ impl Driver {
         if clock::monotonic() < self.stop_look {
             return None;
         }
-        let (children, given, tick) = (&mut self.children, self.given, self.next_tick);
+        let (children, tick) = (&mut self.children, self.next_tick);
+        let given = Conditions {
+            limit: self.found_limit,
+            own_group: self.stops_in_order,
+            messages: self.messages.as_ref().map(AsFd::as_fd),
+        };
         let is_over = stop.advance(&mut self.entries, |identity, entry, side| {
             start(children, given, tick, identity, entry, side);
         });
@@ -454,7 +467,7 @@ impl Driver {
 /// Starts one supervise, unless one is there that is not our child: that one is adopted.
 fn start(
     children: &mut BTreeMap<Pid, (Identity, Side)>,
-    given: Conditions,
+    given: Conditions<'_>,
     tick: Duration,
     identity: Identity,
     entry: &mut Entry,

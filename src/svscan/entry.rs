@@ -6,14 +6,14 @@ use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::{self, Sender};
 use crate::service::journal::recorded_supervise;
-use crate::service::{lock, presence, status};
+use crate::service::{MESSAGES_NUMBER, lock, presence, status};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Environment, Pid};
 use crate::sys::{Errno, directory, file, proc, signal};
 use core::time::Duration;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The pipe between a service and its logger, held as long as the entry: restarting either end
 /// loses nothing.
@@ -71,11 +71,13 @@ pub struct Entry {
 
 /// What every supervise is started with.
 #[derive(Clone, Copy, Debug)]
-pub struct Conditions {
+pub struct Conditions<'a> {
     /// The limit on open files that svscan itself was started with.
     pub limit: Option<OpenFiles>,
     /// Whether each gets a process group of its own, out of reach of the terminal's Ctrl-C.
     pub own_group: bool,
+    /// A read end of the message pipe, for each supervise to hold.
+    pub messages: Option<BorrowedFd<'a>>,
 }
 
 const SVSCAN: Program = Program::daemon("svscan");
@@ -180,7 +182,12 @@ impl Entry {
     ///
     /// # Errors
     /// Those of fork(2).
-    pub fn start(&mut self, side: Side, given: Conditions, now: Duration) -> Result<Pid, Errno> {
+    pub fn start(
+        &mut self,
+        side: Side,
+        given: Conditions<'_>,
+        now: Duration,
+    ) -> Result<Pid, Errno> {
         match process::fork()? {
             process::Side::Child => {
                 let exit = self.become_supervise(side, given);
@@ -196,7 +203,7 @@ impl Entry {
     }
 
     /// In the child: everything as svscan got it, the pipe's end in its place, and the exec.
-    fn become_supervise(&self, side: Side, given: Conditions) -> Exit {
+    fn become_supervise(&self, side: Side, given: Conditions<'_>) -> Exit {
         // supervise gets what svscan was given, as 0.76's does; it resets the rest for the service.
         signal::as_given();
         let told = |what: &[u8], error: Errno| {
@@ -211,6 +218,9 @@ impl Entry {
         if let Some(limit) = given.limit {
             // Only ever lowered: this cannot fail either.
             let _ = limit.set();
+        }
+        if let Some(messages) = given.messages {
+            let _ = descriptor::place_at(messages, MESSAGES_NUMBER);
         }
         let end = match (&self.pipe, side) {
             (Some(LogPipe { write: Some(write), .. }), Side::Main) => Some((write.as_fd(), 1)),

@@ -128,11 +128,13 @@ fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {
 }
 
 fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
-    HOLDERS.iter().find_map(|(name, number)| {
-        let pid =
-            proc::processes_named(name).into_iter().find(|&pid| is_pipe(pid, *number, inode))?;
+    let holders = HOLDERS.iter().flat_map(|(name, number)| {
+        proc::processes_named(name).into_iter().map(move |pid| (pid, *number))
+    });
+    // Each may be gone by the time it is asked: then the next.
+    holders.filter(|(pid, number)| is_pipe(*pid, *number, inode)).find_map(|(pid, number)| {
         let end = |purpose| {
-            let end = proc::reopen(pid, *number, purpose).ok()?;
+            let end = proc::reopen(pid, number, purpose).ok()?;
             file::facts_of(end.as_fd()).is_ok_and(|facts| facts.inode == inode).then_some(end)
         };
         Some((end(Purpose::Read)?, end(Purpose::Write)?))

@@ -8,6 +8,9 @@ use super::{Errno, descriptor};
 use descriptor::{HERE, Purpose};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// Clock ticks a second in /proc, on every x86-64.
+pub const TICKS: u64 = 100;
+
 /// What `/proc/PID/stat` says, proc(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -147,7 +150,7 @@ pub fn now_in_ticks() -> Option<u64> {
     let first = text.get(..length)?.split(|&byte| byte == b' ').next()?;
     let mut parts = first.split(|&byte| byte == b'.');
     // Two digits behind the point: hundredths, which the ticks are.
-    Some(number(parts.next()?)? * 100 + number(parts.next()?)?)
+    Some(number(parts.next()?)? * TICKS + number(parts.next()?)?)
 }
 
 /// Whether process group and session `leader` still has a member that was there at `moment`: then
