@@ -7,7 +7,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test oracle bench install clean
+.PHONY: build run test chaos bench install clean
 
 # The release binary, and one link per command in target/command.
 build:
@@ -28,6 +28,11 @@ test:
 # Ours against Debian's daemontools, runit and s6: one table. Static, as its service is too.
 bench: build
 	cargo bench --quiet --target $(TARGET) --bench bench
+
+# The kill test for SECONDS, and the same, shorter, on 0.76, runit and s6.
+SECONDS = 600
+chaos: build
+	cargo test --quiet --target $(TARGET) --features system --test chaos -- $(SECONDS) --peers
 
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools

@@ -119,24 +119,25 @@ impl Messages {
     }
 }
 
-/// The names under which the message pipe is held, and where.
-const HOLDERS: [(&[u8], u32); 3] = [(b"svscan", 2), (b"readproctitle", 0), (b"supervise", 2)];
-
 fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {
     proc::descriptor_facts(pid, number)
         .is_ok_and(|facts| facts.kind == Kind::Fifo && facts.inode == inode)
 }
 
+/// Both ends of the pipe of this inode, through whoever has it at descriptor 2, as svscan, the
+/// supervises and the services do: with all of ours killed at once the services still do.
 fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
-    let holders = HOLDERS.iter().flat_map(|(name, number)| {
-        proc::processes_named(name).into_iter().map(move |pid| (pid, *number))
-    });
+    // Every pipe is on one device; a FIFO that somebody made elsewhere is none.
+    let (sample, _) = descriptor::pipe().ok()?;
+    let device = file::facts_of(sample.as_fd()).ok()?.device;
+    let is_it = |end: &OwnedFd| {
+        file::facts_of(end.as_fd())
+            .is_ok_and(|facts| (facts.device, facts.inode) == (device, inode))
+    };
+    let pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
     // Each may be gone by the time it is asked: then the next.
-    holders.filter(|(pid, number)| is_pipe(*pid, *number, inode)).find_map(|(pid, number)| {
-        let end = |purpose| {
-            let end = proc::reopen(pid, number, purpose).ok()?;
-            file::facts_of(end.as_fd()).is_ok_and(|facts| facts.inode == inode).then_some(end)
-        };
+    pids.filter(|&pid| is_pipe(pid, 2, inode)).find_map(|pid| {
+        let end = |purpose| proc::reopen(pid, 2, purpose).ok().filter(is_it);
         Some((end(Purpose::Read)?, end(Purpose::Write)?))
     })
 }

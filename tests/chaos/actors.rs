@@ -85,7 +85,10 @@ pub fn log(records: &Path) -> ExitCode {
     let mut block = [0; 65536];
     loop {
         match io::stdin().read(&mut block) {
-            Ok(0) => return ExitCode::SUCCESS,
+            Ok(0) => {
+                append(records, "logger-ends", &processes::now().to_string());
+                return ExitCode::SUCCESS;
+            }
             Ok(length) => log.write_all(&block[..length]).unwrap(),
             Err(error) => {
                 append(records, "complaints", &format!("reading: {error}"));

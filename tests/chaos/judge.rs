@@ -52,7 +52,7 @@ impl Promise {
             Self::SameService => "who was never taken down is the same process to the end",
             Self::NoUnaskedStart => "nothing is started that was not asked for",
             Self::OneCopy => "never a second copy of a service or of a logger",
-            Self::SameLogger => "every logger is the same process to the end",
+            Self::SameLogger => "no logger meets an end of file, and so a restart",
             Self::EveryLine => "every line is there, once, whole and in order",
             Self::NoComplaint => "no service and no logger meets an error",
             Self::Up => "what is wanted up is up",

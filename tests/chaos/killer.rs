@@ -9,6 +9,18 @@ use std::time::{Duration, Instant};
 
 /// How long a successor is waited for, to be killed as young as it can be.
 const CHASE: Duration = Duration::from_millis(1300);
+/// How much of what happened is told beside a violation.
+const TOLD: usize = 12;
+
+/// From when to when, on the clock of /proc, a process that was killed had lived.
+#[derive(Clone)]
+pub struct Life {
+    pub role: Role,
+    /// The name of its service, where it has one.
+    pub of: String,
+    pub from: u64,
+    pub to: u64,
+}
 
 /// What happened, on the clock of /proc.
 pub struct Event {
@@ -20,6 +32,7 @@ pub struct Killer {
     kind: Kind,
     pub random: Random,
     pub events: Vec<Event>,
+    pub lives: Vec<Life>,
     pub kills: u64,
     mood: Mood,
     mood_until: Instant,
@@ -47,6 +60,7 @@ impl Killer {
             kind,
             random: Random::new(seed),
             events: Vec::new(),
+            lives: Vec::new(),
             kills: 0,
             mood: Mood::Anything,
             mood_until: Instant::now(),
@@ -125,6 +139,8 @@ impl Killer {
 
     fn kill_all(&mut self, targets: &[Target]) {
         let notes: Vec<String> = targets.iter().map(describe).collect();
+        let lives = targets.iter().map(|target| life(target, processes::now()));
+        self.lives.extend(lives.collect::<Vec<_>>());
         for (process, _) in targets {
             // It may be gone by now; its number is not another's yet.
             let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
@@ -164,7 +180,8 @@ impl Killer {
             is_near && (event.text.contains(name) || event.text.contains(" top "))
         };
         let lines: Vec<String> = self.events.iter().filter(concerns).map(Event::line).collect();
-        lines.join("\n")
+        // The last ones count.
+        lines[lines.len().saturating_sub(TOLD)..].join("\n")
     }
 }
 
@@ -178,6 +195,13 @@ impl Event {
 fn service_of(pid: i32) -> Option<std::path::PathBuf> {
     let place = processes::working_directory(pid)?;
     Some(if place.ends_with("log") { place.parent()?.to_owned() } else { place })
+}
+
+/// The life of a process up to now, killed or not.
+pub fn life((process, role): &Target, now: u64) -> Life {
+    let place = service_of(process.pid).filter(|_| !is_top(*role));
+    let name = place.as_deref().and_then(std::path::Path::file_name).unwrap_or_default();
+    Life { role: *role, of: name.to_string_lossy().into_owned(), from: process.start, to: now }
 }
 
 fn describe((process, role): &Target) -> String {

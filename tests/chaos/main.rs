@@ -26,6 +26,7 @@ mod random;
 mod run;
 mod service;
 mod system;
+mod verdict;
 
 use judge::{OF_ALL, Promise};
 use std::collections::BTreeMap;

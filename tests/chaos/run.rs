@@ -2,10 +2,10 @@
 //! settle, judged, and stopped.
 
 use crate::init::{Init, id};
-use crate::judge::{Judge, OF_ALL, OF_OURS, Promise};
+use crate::judge::{Judge, OF_ALL, OF_OURS};
 use crate::killer::Killer;
 use crate::processes::{self, Process};
-use crate::service::{Identity, Part, Service, flaws, is_alive, make_all};
+use crate::service::{Identity, Part, Service, is_alive, make_all};
 use crate::system::{Ask, Kind, Role, System};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,9 +16,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long everything may take to come up, to settle after the last kill, to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an effect of a control command may take.
-const EFFECT: Duration = Duration::from_secs(10);
+pub const EFFECT: Duration = Duration::from_secs(10);
 /// How long the others have to settle: nobody waits for what may never be.
 const SETTLE_OF_PEERS: Duration = Duration::from_secs(8);
 /// Between two looks at all processes.
@@ -27,20 +27,20 @@ const LOOK: Duration = Duration::from_millis(100);
 /// before it had read it.
 const AGAIN: Duration = Duration::from_secs(2);
 
-struct Run {
-    system: System,
-    services: Vec<Service>,
-    init: Init,
-    top: i32,
-    killer: Killer,
-    judge: Judge,
+pub struct Run {
+    pub system: System,
+    pub services: Vec<Service>,
+    pub init: Init,
+    pub top: i32,
+    pub killer: Killer,
+    pub judge: Judge,
     /// Second copies that a look found, by service.
-    copies: BTreeSet<(usize, Identity)>,
+    pub copies: BTreeSet<(usize, Identity)>,
     /// What each of ours had open before it began.
-    had_open: BTreeMap<(String, PathBuf), Vec<String>>,
-    respawns: u64,
-    asked: u64,
-    asked_again: u64,
+    pub had_open: BTreeMap<(String, PathBuf), Vec<String>>,
+    pub respawns: u64,
+    pub asked: u64,
+    pub asked_again: u64,
 }
 
 /// Runs it; 0 if every promise was kept, and for the others always.
@@ -74,6 +74,8 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
     run.chaos(length);
     run.settle();
     run.judge_processes();
+    run.judge_loggers();
+    run.judge_zombies();
     if kind == Kind::Ours {
         run.judge_commands();
         run.judge_descriptors();
@@ -86,7 +88,7 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
 }
 
 impl Run {
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.system.kind == Kind::Ours
     }
 
@@ -99,7 +101,7 @@ impl Run {
     }
 
     /// Waits for `what`, tending; whether it came.
-    fn within(&mut self, length: Duration, mut what: impl FnMut(&mut Self) -> bool) -> bool {
+    pub fn within(&mut self, length: Duration, mut what: impl FnMut(&mut Self) -> bool) -> bool {
         let until = Instant::now() + length;
         loop {
             self.tend();
@@ -114,7 +116,7 @@ impl Run {
     }
 
     /// Gives a control command, without waiting for it.
-    fn ask(&mut self, ask: Ask, index: usize) {
+    pub fn ask(&mut self, ask: Ask, index: usize) {
         let service = &mut self.services[index];
         if ask == Ask::Up {
             service.asked_starts += 1;
@@ -219,7 +221,7 @@ impl Run {
     }
 
     /// Repeats what was asked without effect.
-    fn ask_again(&mut self) {
+    pub fn ask_again(&mut self) {
         for index in 0..self.services.len() {
             let service = &self.services[index];
             let is_late = service.told.elapsed() >= AGAIN;
@@ -236,7 +238,7 @@ impl Run {
     }
 
     /// Looks for second copies among all processes, by their marks.
-    fn look(&mut self) {
+    pub fn look(&mut self) {
         self.ask_again();
         let own = processes::read(1).map(|process| process.name).unwrap_or_default();
         let mut found: BTreeMap<Vec<String>, Vec<Identity>> = BTreeMap::new();
@@ -298,256 +300,6 @@ impl Run {
         self.look();
     }
 
-    fn judge_processes(&mut self) {
-        for (index, service) in self.services.iter().enumerate() {
-            let name = &service.name;
-            let starts = service.book("service-starts");
-            let running = service.running();
-            let tell = |(pid, start): &Identity, why: &str| {
-                let around = self.killer.around(*start, name);
-                format!(
-                    "{name}: {why}: pid {pid}, started at {}.{:02}\n{around}",
-                    start / 100,
-                    start % 100
-                )
-            };
-            if service.part.stays_up() && running != service.service {
-                self.judge.breach(Promise::SameService, || {
-                    format!("{name}: was {:?}, is {running:?}", service.service)
-                });
-            }
-            for extra in starts.iter().skip(service.asked_starts) {
-                self.judge.breach(Promise::NoUnaskedStart, || tell(extra, "one start too many"));
-            }
-            if service.part.stays_down() && running.is_some() {
-                self.judge.breach(Promise::Down, || tell(&starts[starts.len() - 1], "it is up"));
-            }
-            if service.is_wanted_up && running.is_none() {
-                self.judge.breach(Promise::Up, || format!("{name}: it is down"));
-            } else if service.part == Part::Bounced && !service.is_wanted_up && running.is_some() {
-                self.judge.breach(Promise::Down, || tell(&starts[starts.len() - 1], "it is up"));
-            }
-            if let (Part::Paused, Some(running)) = (service.part, running)
-                && state(running.0) != 'T'
-            {
-                self.judge.breach(Promise::SameService, || format!("{name}: no longer paused"));
-            }
-            let running_logger = service.running_logger();
-            if running_logger.is_none() {
-                self.judge.breach(Promise::Up, || format!("{name}/log: it is down"));
-            }
-            if running_logger != service.logger {
-                self.judge.breach(Promise::SameLogger, || {
-                    format!("{name}/log: was {:?}, is {running_logger:?}", service.logger)
-                });
-            }
-            let booked =
-                ["service-copies", "logger-copies"].map(|book| service.book(book)).concat();
-            let looked = self.copies.iter().filter(|(of, _)| *of == index).map(|(_, copy)| *copy);
-            let copies: BTreeSet<Identity> = booked.into_iter().chain(looked).collect();
-            for copy in copies {
-                self.judge.breach(Promise::OneCopy, || tell(&copy, "a second copy"));
-            }
-            for line in service.text("complaints").lines() {
-                self.judge.breach(Promise::NoComplaint, || format!("{name}: {line}"));
-            }
-        }
-        let zombies = || {
-            let all = processes::all().into_iter();
-            all.filter(|it| it.state == 'Z').map(|it| (it.pid, it.start)).collect::<BTreeSet<_>>()
-        };
-        let first = zombies();
-        let until = Instant::now() + Duration::from_secs(1);
-        self.within(PATIENCE, |_| Instant::now() >= until);
-        for (pid, _) in first.intersection(&zombies()) {
-            self.judge.breach(Promise::NoZombie, || format!("{:?}", processes::read(*pid)));
-        }
-    }
-
-    /// What ours has to answer: svstat, svc, and the way of a message.
-    fn judge_commands(&mut self) {
-        for index in 0..self.services.len() {
-            self.judge_status(index);
-        }
-        for index in 0..self.services.len() {
-            for side in ["", "log"] {
-                self.judge_control(index, side);
-            }
-        }
-        let words = format!("{} heard", self.services[0].name);
-        self.ask(Ask::Hangup, 0);
-        let is_shown = |process: &Process| {
-            process.name == "readproctitle"
-                && processes::arguments(process.pid).iter().any(|it| it.contains(&words))
-        };
-        if !self.within(EFFECT, |_| processes::all().iter().any(is_shown)) {
-            self.judge.breach(Promise::Message, || {
-                let all = processes::all().into_iter();
-                let readers = all.filter(|process| process.name == "readproctitle");
-                let shown = readers.map(|it| format!("{it:?} {:?}", processes::arguments(it.pid)));
-                format!("not there: {words:?}\n{}", shown.collect::<Vec<_>>().join("\n"))
-            });
-        }
-        // Who works where, one of each.
-        let mut counts: BTreeMap<(String, PathBuf), Vec<Process>> = BTreeMap::new();
-        for process in processes::all() {
-            if self.system.kind.role(&process).is_some() {
-                counts.entry(key(&process)).or_default().push(process);
-            }
-        }
-        for wanted in self.had_open.keys() {
-            let found = counts.remove(wanted).unwrap_or_default();
-            if found.len() != 1 {
-                self.judge.breach(Promise::OneOfEach, || format!("{wanted:?}: {found:?}"));
-            }
-        }
-        for (key, others) in counts {
-            self.judge.breach(Promise::OneOfEach, || format!("{key:?}: {others:?}"));
-        }
-    }
-
-    fn svstat(&mut self, directory: &Path) -> String {
-        let mut command = self.system.status(directory);
-        self.init.run(&mut command).map_or("svstat hangs".to_owned(), |(_, said)| said)
-    }
-
-    fn judge_status(&mut self, index: usize) {
-        let service = &self.services[index];
-        let places = [
-            (service.directory.clone(), service.running()),
-            (service.directory.join("log"), service.running_logger()),
-        ];
-        for (place, running) in places {
-            let line = self.svstat(&place);
-            let said = line.split_once(": ").map_or("", |(_, said)| said).trim_end();
-            let words: Vec<&str> = said.split(' ').collect();
-            let is_right = match running {
-                None => said.starts_with("down ") && !said.contains("want up"),
-                Some((pid, start)) => {
-                    let age = (processes::now().saturating_sub(start)) / 100;
-                    let told = words.get(3).and_then(|word| word.parse::<u64>().ok());
-                    said.starts_with(&format!("up (pid {pid}) "))
-                        && told.is_some_and(|told| told.abs_diff(age) <= 3)
-                        && said.contains("paused") == (state(pid) == 'T')
-                }
-            };
-            if !is_right {
-                self.judge.breach(Promise::Status, || {
-                    let age = running.map(|(_, start)| (processes::now() - start) / 100);
-                    format!("{}: {running:?} of {age:?} s, svstat: {said}", place.display())
-                });
-            }
-        }
-    }
-
-    /// Pauses and continues what is up, and has what is down come and go.
-    fn judge_control(&mut self, index: usize, side: &str) {
-        let service = &self.services[index];
-        let place = service.directory.join(side);
-        let before = if side == "log" { service.running_logger() } else { service.running() };
-        let was_paused = before.is_some_and(|(pid, _)| state(pid) == 'T');
-        let asks: &[Ask] = match before {
-            Some(_) if was_paused => &[Ask::Continue],
-            Some(_) => &[Ask::Pause, Ask::Continue],
-            None => &[Ask::Up, Ask::Down],
-        };
-        for &ask in asks {
-            let mut command = self.system.control(ask, &place);
-            let end = self.init.run(&mut command).map(|(end, _)| end);
-            let has_effect = |run: &mut Self| {
-                let running = run.services[index].running();
-                match ask {
-                    Ask::Up => running.is_some(),
-                    Ask::Down => running.is_none(),
-                    _ => before.is_some_and(|(pid, _)| (state(pid) == 'T') == (ask == Ask::Pause)),
-                }
-            };
-            if end != Some(0) || !self.within(EFFECT, has_effect) {
-                self.judge.breach(Promise::Control, || {
-                    format!("{}: svc -{}: exit {end:?}, no effect", place.display(), ask.letter())
-                });
-            }
-        }
-    }
-
-    /// What is open beyond what was open at the beginning. A successor holds more: a pidfd for
-    /// the process it adopted (supervise for its service, svscanboot for readproctitle), the
-    /// presence of each supervise it adopted (svscan), the control FIFO of the svscan it found
-    /// (svscanboot).
-    fn judge_descriptors(&mut self) {
-        for process in processes::all() {
-            let Some(role) = self.system.kind.role(&process) else { continue };
-            let Some(had) = self.had_open.get(&key(&process)) else { continue };
-            let mut left = had.clone();
-            let mut extra = Vec::new();
-            for open in processes::descriptors(process.pid) {
-                match left.iter().position(|it| *it == open) {
-                    Some(at) => drop(left.remove(at)),
-                    None => extra.push(open),
-                }
-            }
-            let is_pidfd = |open: &str| open == "pidfd" || open == "anon_inode:[pidfd]";
-            let mut allowed = BTreeSet::new();
-            extra.retain(|open| {
-                let is_allowed = match role {
-                    Role::Supervise | Role::LogSupervise => is_pidfd(open),
-                    Role::Scan => open.ends_with("/supervise/ok"),
-                    Role::Boot => is_pidfd(open) || open.ends_with("/.svscan/control"),
-                    Role::ReadProcTitle => false,
-                };
-                // Each of them once.
-                !is_allowed || !allowed.insert(open.clone())
-            });
-            if !extra.is_empty() {
-                self.judge.breach(Promise::NoLeak, || {
-                    format!(
-                        "{} {}: beyond the first one's: {extra:?}, without: {left:?}",
-                        process.name, process.pid
-                    )
-                });
-            }
-        }
-        let open = |identity: Option<Identity>| {
-            identity.map_or(0, |(pid, _)| processes::descriptors(pid).len())
-        };
-        let first = self.services.iter().find(|it| it.part == Part::Steady);
-        let expected = first.map_or(0, |service| open(service.service));
-        for service in self.services.iter().filter(|it| it.running().is_some()) {
-            if open(service.running()) != expected {
-                self.judge.breach(Promise::NoLeak, || {
-                    let open = service.running().map(|it| processes::descriptors(it.0));
-                    format!("{} has {open:?}", service.name)
-                });
-            }
-        }
-    }
-
-    fn judge_stop(&mut self) {
-        let begun = Instant::now();
-        kill(Pid::from_raw(self.top), Signal::SIGTERM).unwrap();
-        let end = loop {
-            match self.init.end_of(self.top) {
-                None if begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                end => break end,
-            }
-        };
-        println!("the orderly stop took {} ms", begun.elapsed().as_millis());
-        let left = || processes::all().into_iter().filter(|it| it.pid != 1).collect::<Vec<_>>();
-        let until = Instant::now() + Duration::from_secs(2);
-        while !left().is_empty() && Instant::now() < until {
-            self.init.reap();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if end != Some(0) || !left().is_empty() {
-            self.judge.breach(Promise::OrderlyStop, || {
-                let left: Vec<String> = left().iter().map(|it| format!("{it:?}")).collect();
-                format!("svscanboot: exit {end:?}; left:\n{}", left.join("\n"))
-            });
-        }
-    }
-
     /// The others: nothing is to be promised of their end, so the supervisors go first, and what
     /// the services then still have to say is waited for.
     fn end_peer(&mut self) {
@@ -580,23 +332,6 @@ impl Run {
         }
     }
 
-    fn judge_logs(&mut self) {
-        let mut lines = 0;
-        for service in &self.services {
-            let last = service.text("counter").trim().parse().unwrap_or(0);
-            lines += last;
-            let log = service.text("log.txt");
-            let flaws = flaws(&log, last);
-            let stays_silent = service.part == Part::NeverUp && !self.is_ours();
-            if flaws.count() > 0 || last == 0 && !stays_silent {
-                self.judge.breaches(Promise::EveryLine, flaws.count().max(1), || {
-                    format!("{}: {last} lines written: {flaws:?}", service.name)
-                });
-            }
-        }
-        println!("{lines} lines written");
-    }
-
     /// Tells it all, and keeps what happened beside what is left.
     fn tell(&mut self, place: &Path) -> ExitCode {
         let killer = &self.killer;
@@ -606,8 +341,9 @@ impl Run {
         );
         let events: Vec<String> = killer.events.iter().map(|event| event.line()).collect();
         let _ = fs::write(place.join("events"), events.join("\n"));
-        let (mut passed, mut failed) = self.judge.tell(&OF_ALL);
+        let (mut passed, mut failed) = (0, 0);
         if self.is_ours() {
+            (passed, failed) = self.judge.tell(&OF_ALL);
             let (more_passed, more_failed) = self.judge.tell(&OF_OURS);
             passed += more_passed;
             failed += more_failed;
@@ -619,13 +355,13 @@ impl Run {
     }
 }
 
-fn state(pid: i32) -> char {
+pub fn state(pid: i32) -> char {
     processes::read(pid).map_or('-', |process| process.state)
 }
 
 /// What a process of a supervisor is known by: its name, and where it works. Those at the top
 /// work somewhere, and are known by name alone.
-fn key(process: &Process) -> (String, PathBuf) {
+pub fn key(process: &Process) -> (String, PathBuf) {
     let is_supervise = ["supervise", "s6-supervise", "runsv"].contains(&process.name.as_str());
     let place = processes::working_directory(process.pid).filter(|_| is_supervise);
     (process.name.clone(), place.unwrap_or_default())

@@ -1,0 +1,339 @@
+//! What is looked at when the last kill is done, and held against the promises.
+
+use crate::judge::Promise;
+use crate::killer::{Killer, Life, life};
+use crate::processes::{self, Process};
+use crate::run::{EFFECT, PATIENCE, Run, key, state};
+use crate::service::{Identity, Part, flaws, is_alive};
+use crate::system::{Ask, Kind, Role};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+impl Run {
+    pub fn judge_processes(&mut self) {
+        for (index, service) in self.services.iter().enumerate() {
+            let name = &service.name;
+            let starts = service.book("service-starts");
+            let running = service.running();
+            let tell = |(pid, start): &Identity, why: &str| {
+                let around = self.killer.around(*start, name);
+                format!("{name}: {why}: pid {pid}, started at {}\n{around}", clock(*start))
+            };
+            if service.part.stays_up() && !service.service.as_ref().is_some_and(is_alive) {
+                self.judge.breach(Promise::SameService, || {
+                    format!("{name}: was {:?}, is {running:?}", service.service)
+                });
+            }
+            for extra in starts.iter().skip(service.asked_starts) {
+                self.judge.breach(Promise::NoUnaskedStart, || tell(extra, "one start too many"));
+            }
+            if service.part.stays_down() && running.is_some() {
+                self.judge.breach(Promise::Down, || tell(&starts[starts.len() - 1], "it is up"));
+            }
+            if service.is_wanted_up && running.is_none() {
+                self.judge.breach(Promise::Up, || format!("{name}: it is down"));
+            } else if service.part == Part::Bounced && !service.is_wanted_up && running.is_some() {
+                self.judge.breach(Promise::Down, || tell(&starts[starts.len() - 1], "it is up"));
+            }
+            if let (Part::Paused, Some(running)) = (service.part, running)
+                && state(running.0) != 'T'
+            {
+                self.judge.breach(Promise::SameService, || format!("{name}: no longer paused"));
+            }
+            let booked =
+                ["service-copies", "logger-copies"].map(|book| service.book(book)).concat();
+            let looked = self.copies.iter().filter(|(of, _)| *of == index).map(|(_, copy)| *copy);
+            let copies: BTreeSet<Identity> = booked.into_iter().chain(looked).collect();
+            for copy in copies {
+                self.judge.breach(Promise::OneCopy, || tell(&copy, "a second copy"));
+            }
+            for line in service.text("complaints").lines() {
+                self.judge.breach(Promise::NoComplaint, || format!("{name}: {line}"));
+            }
+        }
+    }
+
+    /// A logger ends when nobody is left to write to it. While its service is up, the service
+    /// itself is; while it is down, svscan or one of its supervises has to be.
+    pub fn judge_loggers(&mut self) {
+        let held = Holders::of(&self.killer, self.system.kind);
+        let mut excused = 0;
+        for service in &self.services {
+            let name = &service.name;
+            if service.running_logger().is_none() {
+                self.judge.breach(Promise::Up, || format!("{name}/log: it is down"));
+            }
+            for end in service.text("logger-ends").lines().filter_map(|line| line.parse().ok()) {
+                if self.is_ours() && !service.part.stays_up() && held.is_none_at(end, name) {
+                    excused += 1;
+                    continue;
+                }
+                self.judge.breach(Promise::SameLogger, || {
+                    let around = self.killer.around(end, name);
+                    format!("{name}/log: it met an end of file at {}\n{around}", clock(end))
+                });
+            }
+            let has_ended = !service.text("logger-ends").is_empty();
+            if !has_ended && !service.logger.as_ref().is_some_and(is_alive) {
+                self.judge.breach(Promise::SameLogger, || {
+                    format!("{name}/log: {:?} is gone, without an end of file", service.logger)
+                });
+            }
+        }
+        if excused > 0 {
+            println!("{excused} times nobody was left to hold the pipe of a service that is down");
+        }
+    }
+
+    pub fn judge_zombies(&mut self) {
+        let zombies = || {
+            let all = processes::all().into_iter();
+            all.filter(|it| it.state == 'Z').map(|it| (it.pid, it.start)).collect::<BTreeSet<_>>()
+        };
+        let first = zombies();
+        // 0.76 and runit reap with their ticks.
+        let ticks = if self.is_ours() { 2 } else { 6 };
+        let until = Instant::now() + Duration::from_secs(ticks);
+        self.within(PATIENCE, |_| Instant::now() >= until);
+        for (pid, _) in first.intersection(&zombies()) {
+            self.judge.breach(Promise::NoZombie, || format!("{:?}", processes::read(*pid)));
+        }
+    }
+
+    /// What ours has to answer: svstat, svc, and the way of a message.
+    pub fn judge_commands(&mut self) {
+        for index in 0..self.services.len() {
+            self.judge_status(index);
+        }
+        for index in 0..self.services.len() {
+            for side in ["", "log"] {
+                self.judge_control(index, side);
+            }
+        }
+        let words = format!("{} heard", self.services[0].name);
+        self.ask(Ask::Hangup, 0);
+        let is_shown = |process: &Process| {
+            process.name == "readproctitle"
+                && processes::arguments(process.pid).iter().any(|it| it.contains(&words))
+        };
+        if !self.within(EFFECT, |_| processes::all().iter().any(is_shown)) {
+            self.judge.breach(Promise::Message, || {
+                let all = processes::all().into_iter();
+                let readers = all.filter(|process| process.name == "readproctitle");
+                let shown = readers.map(|it| format!("{it:?} {:?}", processes::arguments(it.pid)));
+                format!("not there: {words:?}\n{}", shown.collect::<Vec<_>>().join("\n"))
+            });
+        }
+        // Who works where, one of each.
+        let mut counts: BTreeMap<(String, PathBuf), Vec<Process>> = BTreeMap::new();
+        for process in processes::all() {
+            if self.system.kind.role(&process).is_some() {
+                counts.entry(key(&process)).or_default().push(process);
+            }
+        }
+        for wanted in self.had_open.keys() {
+            let found = counts.remove(wanted).unwrap_or_default();
+            if found.len() != 1 {
+                self.judge.breach(Promise::OneOfEach, || format!("{wanted:?}: {found:?}"));
+            }
+        }
+        for (key, others) in counts {
+            self.judge.breach(Promise::OneOfEach, || format!("{key:?}: {others:?}"));
+        }
+    }
+
+    fn svstat(&mut self, directory: &Path) -> String {
+        let mut command = self.system.status(directory);
+        self.init.run(&mut command).map_or("svstat hangs".to_owned(), |(_, said)| said)
+    }
+
+    fn judge_status(&mut self, index: usize) {
+        let service = &self.services[index];
+        let places = [
+            (service.directory.clone(), service.running()),
+            (service.directory.join("log"), service.running_logger()),
+        ];
+        for (place, running) in places {
+            let line = self.svstat(&place);
+            let said = line.split_once(": ").map_or("", |(_, said)| said).trim_end();
+            let words: Vec<&str> = said.split(' ').collect();
+            let is_right = match running {
+                None => said.starts_with("down ") && !said.contains("want up"),
+                Some((pid, start)) => {
+                    let age = (processes::now().saturating_sub(start)) / 100;
+                    let told = words.get(3).and_then(|word| word.parse::<u64>().ok());
+                    said.starts_with(&format!("up (pid {pid}) "))
+                        && told.is_some_and(|told| told.abs_diff(age) <= 3)
+                        && said.contains("paused") == (state(pid) == 'T')
+                }
+            };
+            if !is_right {
+                self.judge.breach(Promise::Status, || {
+                    let age = running.map(|(_, start)| (processes::now() - start) / 100);
+                    format!("{}: {running:?} of {age:?} s, svstat: {said}", place.display())
+                });
+            }
+        }
+    }
+
+    /// Pauses and continues what is up, and has what is down come and go.
+    fn judge_control(&mut self, index: usize, side: &str) {
+        let service = &self.services[index];
+        let place = service.directory.join(side);
+        let before = if side == "log" { service.running_logger() } else { service.running() };
+        let was_paused = before.is_some_and(|(pid, _)| state(pid) == 'T');
+        let asks: &[Ask] = match before {
+            Some(_) if was_paused => &[Ask::Continue],
+            Some(_) => &[Ask::Pause, Ask::Continue],
+            None => &[Ask::Up, Ask::Down],
+        };
+        for &ask in asks {
+            let mut command = self.system.control(ask, &place);
+            let end = self.init.run(&mut command).map(|(end, _)| end);
+            let has_effect = |run: &mut Self| {
+                let running = run.services[index].running();
+                match ask {
+                    Ask::Up => running.is_some(),
+                    Ask::Down => running.is_none(),
+                    _ => before.is_some_and(|(pid, _)| (state(pid) == 'T') == (ask == Ask::Pause)),
+                }
+            };
+            if end != Some(0) || !self.within(EFFECT, has_effect) {
+                self.judge.breach(Promise::Control, || {
+                    format!("{}: svc -{}: exit {end:?}, no effect", place.display(), ask.letter())
+                });
+            }
+        }
+    }
+
+    /// What is open beyond what was open at the beginning. A successor holds more: a pidfd for
+    /// the process it adopted (supervise for its service, svscanboot for readproctitle), the
+    /// presence of each supervise it adopted (svscan), the control FIFO of the svscan it found
+    /// (svscanboot).
+    pub fn judge_descriptors(&mut self) {
+        for process in processes::all() {
+            let Some(role) = self.system.kind.role(&process) else { continue };
+            let Some(had) = self.had_open.get(&key(&process)) else { continue };
+            let mut left = had.clone();
+            let mut extra = Vec::new();
+            for open in processes::descriptors(process.pid) {
+                match left.iter().position(|it| *it == open) {
+                    Some(at) => drop(left.remove(at)),
+                    None => extra.push(open),
+                }
+            }
+            let is_pidfd = |open: &str| open == "pidfd" || open == "anon_inode:[pidfd]";
+            let mut allowed = BTreeSet::new();
+            extra.retain(|open| {
+                let is_allowed = match role {
+                    Role::Supervise | Role::LogSupervise => is_pidfd(open),
+                    Role::Scan => open.ends_with("/supervise/ok"),
+                    Role::Boot => is_pidfd(open) || open.ends_with("/.svscan/control"),
+                    Role::ReadProcTitle => false,
+                };
+                // Each of them once.
+                !is_allowed || !allowed.insert(open.clone())
+            });
+            if !extra.is_empty() {
+                self.judge.breach(Promise::NoLeak, || {
+                    format!(
+                        "{} {}: beyond the first one's: {extra:?}, without: {left:?}",
+                        process.name, process.pid
+                    )
+                });
+            }
+        }
+        let open = |identity: Option<Identity>| {
+            identity.map_or(0, |(pid, _)| processes::descriptors(pid).len())
+        };
+        let first = self.services.iter().find(|it| it.part == Part::Steady);
+        let expected = first.map_or(0, |service| open(service.service));
+        for service in self.services.iter().filter(|it| it.running().is_some()) {
+            if open(service.running()) != expected {
+                self.judge.breach(Promise::NoLeak, || {
+                    let open = service.running().map(|it| processes::descriptors(it.0));
+                    format!("{} has {open:?}", service.name)
+                });
+            }
+        }
+    }
+
+    pub fn judge_stop(&mut self) {
+        let begun = Instant::now();
+        kill(Pid::from_raw(self.top), Signal::SIGTERM).unwrap();
+        let end = loop {
+            match self.init.end_of(self.top) {
+                None if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                end => break end,
+            }
+        };
+        println!("the orderly stop took {} ms", begun.elapsed().as_millis());
+        let left = || processes::all().into_iter().filter(|it| it.pid != 1).collect::<Vec<_>>();
+        let until = Instant::now() + Duration::from_secs(2);
+        while !left().is_empty() && Instant::now() < until {
+            self.init.reap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if end != Some(0) || !left().is_empty() {
+            self.judge.breach(Promise::OrderlyStop, || {
+                let left: Vec<String> = left().iter().map(|it| format!("{it:?}")).collect();
+                format!("svscanboot: exit {end:?}; left:\n{}", left.join("\n"))
+            });
+        }
+    }
+
+    pub fn judge_logs(&mut self) {
+        let mut lines = 0;
+        for service in &self.services {
+            let last = service.text("counter").trim().parse().unwrap_or(0);
+            lines += last;
+            let log = service.text("log.txt");
+            let flaws = flaws(&log, last);
+            let stays_silent = service.part == Part::NeverUp && !self.is_ours();
+            if flaws.count() > 0 || last == 0 && !stays_silent {
+                self.judge.breaches(Promise::EveryLine, flaws.count().max(1), || {
+                    format!("{}: {last} lines written: {flaws:?}", service.name)
+                });
+            }
+        }
+        println!("{lines} lines written");
+    }
+}
+
+/// Who holds a write end of a log pipe while the service itself is down: svscan and the two
+/// supervises, once they have had a moment to open it.
+struct Holders(Vec<Life>);
+
+/// How long a successor may take until it holds what it has to.
+const MOMENT: u64 = 50;
+
+impl Holders {
+    fn of(killer: &Killer, kind: Kind) -> Self {
+        let all = processes::all().into_iter();
+        let living = all.filter_map(|it| kind.role(&it).map(|role| (it, role)));
+        let living = living.map(|target| life(&target, u64::MAX));
+        let killed = killer.lives.iter().cloned();
+        Self(killed.chain(living).collect())
+    }
+
+    /// Whether all three were dead, or too young, at that moment.
+    fn is_none_at(&self, moment: u64, service: &str) -> bool {
+        !self.0.iter().any(|life| {
+            let is_holder = match life.role {
+                Role::Scan => true,
+                Role::Supervise | Role::LogSupervise => life.of == service,
+                Role::Boot | Role::ReadProcTitle => false,
+            };
+            is_holder && life.from + MOMENT <= moment && moment < life.to
+        })
+    }
+}
+
+fn clock(ticks: u64) -> String {
+    format!("{}.{:02}", ticks / 100, ticks % 100)
+}
