@@ -230,7 +230,10 @@ impl Run {
             extra.retain(|open| {
                 let is_allowed = match role {
                     Role::Supervise | Role::LogSupervise => is_pidfd(open),
-                    Role::Scan => open.ends_with("/supervise/ok"),
+                    // Of each supervise that it adopted: its presence and its directory.
+                    Role::Scan => {
+                        open.ends_with("/supervise/ok") || Path::new(open.as_str()).is_dir()
+                    }
                     Role::Boot => is_pidfd(open) || open.ends_with("/.svscan/control"),
                     Role::ReadProcTitle => false,
                 };
@@ -329,7 +332,7 @@ impl Holders {
                 Role::Supervise | Role::LogSupervise => life.of == service,
                 Role::Boot | Role::ReadProcTitle => false,
             };
-            is_holder && life.from + MOMENT <= moment && moment < life.to
+            is_holder && life.from + MOMENT <= moment && moment + MOMENT < life.to
         })
     }
 }
