@@ -1,9 +1,9 @@
 //! The environment we were started with.
 
-use std::os::unix::ffi::OsStringExt;
+use crate::sys::start;
 
 /// The value of `name`, if it is set.
 #[must_use]
-pub fn value(name: &str) -> Option<Vec<u8>> {
-    std::env::var_os(name).map(OsStringExt::into_vec)
+pub fn value(name: &[u8]) -> Option<&'static [u8]> {
+    start::environment().find_map(|string| string.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }

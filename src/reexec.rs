@@ -114,7 +114,7 @@ pub fn replace(words: &[&CStr], descriptors: &[BorrowedFd<'_>]) -> Errno {
     let Ok(variable) = CString::new(format!("{name}={version}:{}", numbers.join(":"))) else {
         return Errno::EINVAL;
     };
-    let mut environment = start::environment();
+    let mut environment: Vec<&CStr> = start::environment().map(|string| string as &CStr).collect();
     environment.push(&variable);
     for descriptor in descriptors {
         if let Err(error) = descriptor::keep_on_exec(*descriptor, true) {

@@ -95,6 +95,8 @@ pub struct Journal {
     file: OwnedFd,
     place: Place,
     sequence: u64,
+    /// Whether the file has its full size.
+    is_whole: bool,
 }
 
 /// Where and when a journal counts: this boot, these pids, this service directory.
@@ -124,7 +126,7 @@ impl Journal {
     /// the expected size, checksummed, of our version, of this boot, and of this directory.
     ///
     /// # Errors
-    /// Those of openat(2) and write(2) when no journal can be had at all.
+    /// Those of openat(2) when no journal can be had at all.
     pub fn open(records: &Records) -> Result<(Self, Finding), Errno> {
         let place = Place::of(HERE)?;
         let refused = match open(records.as_fd(), NAME, Purpose::UpdateNoLink) {
@@ -141,30 +143,25 @@ impl Journal {
             directory::remove(records.as_fd(), NAME)?;
         }
         let file = open(records.as_fd(), NAME, Purpose::New(0o600))?;
-        match descriptor::write_at(file.as_fd(), &[0; FILE], 0) {
-            Ok(FILE) => {}
-            other => {
-                // Not half a journal, which the next supervise would wonder at.
-                let _ = directory::remove(records.as_fd(), NAME);
-                return Err(other.err().unwrap_or(Errno::ENOSPC));
-            }
-        }
         let finding = refused.map_or(Finding::Nothing, Finding::Ignored);
-        Ok((Self { file, place, sequence: 0 }, finding))
+        Ok((Self { file, place, sequence: 0, is_whole: false }, finding))
     }
 
     fn read(file: OwnedFd, place: Place) -> Result<(Self, Finding), Errno> {
         let mut bytes = [0; FILE];
-        if descriptor::read_at(file.as_fd(), &mut bytes, 0)? != FILE {
-            return Err(Errno::EIO);
-        }
+        let is_whole = match descriptor::read_at(file.as_fd(), &mut bytes, 0)? {
+            FILE => true,
+            // Made by one that was killed before its first record.
+            0 => false,
+            _ => return Err(Errno::EIO),
+        };
         let newest = bytes.chunks(PITCH).filter_map(Slot::decode).max_by_key(|slot| slot.sequence);
         let (finding, sequence) = match newest {
             None if bytes.iter().all(|&byte| byte == 0) => (Finding::Nothing, 0),
             None => (Finding::Ignored("checksum does not match"), 0),
             Some(slot) => (slot.judge(place), slot.sequence),
         };
-        Ok((Self { file, place, sequence }, finding))
+        Ok((Self { file, place, sequence, is_whole }, finding))
     }
 
     /// Writes `record` over the older slot.
@@ -172,17 +169,39 @@ impl Journal {
     /// # Errors
     /// Those of pwrite(2); EIO when less than a slot was taken.
     pub fn write(&mut self, record: &Record) -> Result<(), Errno> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let slot = Slot {
-            version: VERSION,
-            sequence: self.sequence,
-            place: self.place,
-            record: Some(*record),
-        };
-        let offset = if self.sequence.is_multiple_of(2) { 0 } else { 512 };
-        match descriptor::write_at(self.file.as_fd(), &slot.encode(record), offset)? {
-            SLOT => Ok(()),
-            _ => Err(Errno::EIO),
+        // A failed record is tried again in its slot: the other one holds the last good record.
+        let sequence = self.sequence.wrapping_add(1);
+        let slot = Slot { version: VERSION, sequence, place: self.place, record: Some(*record) };
+        let bytes = slot.encode(record);
+        let is_even = sequence.is_multiple_of(2);
+        if self.is_whole {
+            let offset = if is_even { 0 } else { 512 };
+            if descriptor::write_at(self.file.as_fd(), &bytes, offset)? != SLOT {
+                return Err(Errno::EIO);
+            }
+        } else {
+            self.write_whole(&bytes, if is_even { 0 } else { PITCH })?;
+        }
+        self.sequence = sequence;
+        Ok(())
+    }
+
+    /// The first record brings the file to its size: no later one needs room on the disk.
+    fn write_whole(&mut self, slot: &[u8; SLOT], offset: usize) -> Result<(), Errno> {
+        let mut bytes = [0; FILE];
+        for (byte, part) in bytes.iter_mut().skip(offset).zip(slot) {
+            *byte = *part;
+        }
+        match descriptor::write_at(self.file.as_fd(), &bytes, 0) {
+            Ok(FILE) => {
+                self.is_whole = true;
+                Ok(())
+            }
+            other => {
+                // Not half a journal, which the next supervise would wonder at.
+                let _ = file::empty(self.file.as_fd());
+                Err(other.err().unwrap_or(Errno::ENOSPC))
+            }
         }
     }
 }
@@ -228,7 +247,7 @@ fn distrust(file: &OwnedFd) -> Result<Option<&'static str>, Errno> {
         Some("has another name")
     } else if facts.mode & 0o022 != 0 {
         Some("writable by others")
-    } else if facts.size != FILE as u64 {
+    } else if facts.size != FILE as u64 && facts.size != 0 {
         Some("unexpected size")
     } else {
         None

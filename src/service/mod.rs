@@ -50,6 +50,12 @@ pub fn has_logger(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno>
     exists(directory, &[name, b"/log"].concat())
 }
 
+/// Whether the service in `directory` itself has a logger; not known is none.
+#[must_use]
+pub fn has_log(directory: BorrowedFd<'_>) -> bool {
+    exists(directory, b"log").unwrap_or(false)
+}
+
 /// Whether the service in directory `name` looks complete: `run` may be executed, and that of
 /// `log` too if there is one.
 #[must_use]

@@ -52,6 +52,7 @@ struct Driver<'a> {
     journal: Option<Journal>,
     signals: Signals,
     lock: OwnedFd,
+    /// What an image before us handed over, until ours is announced.
     presence: Option<OwnedFd>,
     trial: Option<Trial>,
     pipe_ends: PipeEnds,
@@ -78,6 +79,8 @@ struct Driver<'a> {
     /// The status of an end that a start followed at once.
     kept_status: Option<Status>,
     has_left: bool,
+    /// Why we cannot go on: only ever before the first start.
+    failed: Option<Exit>,
     journal_failed: bool,
 }
 
@@ -115,7 +118,7 @@ impl<'a> Driver<'a> {
         })?;
         let pid = process::our_pid();
         let start = Process::read(pid).map_or(0, |process| process.start);
-        let mut driver = Self {
+        Ok(Self {
             word,
             name,
             records,
@@ -124,7 +127,7 @@ impl<'a> Driver<'a> {
             journal,
             signals,
             lock,
-            presence: None,
+            presence: old_presence,
             trial: None,
             pipe_ends: PipeEnds::take(name, old_messages),
             state: memory.state,
@@ -141,12 +144,8 @@ impl<'a> Driver<'a> {
             last_end: memory.last_end,
             kept_status: None,
             has_left: false,
-        };
-        driver.publish();
-        let presence = presence::resume_or_announce(&driver.records, old_presence)
-            .map_err(|error| fatal(&[b"unable to read ", name, b"/supervise/ok"], error))?;
-        driver.presence = Some(presence);
-        Ok(driver)
+            failed: None,
+        })
     }
 
     fn attend(&mut self) -> Exit {
@@ -155,6 +154,9 @@ impl<'a> Driver<'a> {
             self.set_kill_timer();
         }
         self.apply(Event::Begin);
+        if let Some(exit) = self.failed.take() {
+            return exit;
+        }
         // The process may have ended while an image before us was replaced.
         let mut signalled = true;
         while !self.has_left {
@@ -278,6 +280,7 @@ impl<'a> Driver<'a> {
                     held.release();
                 }
             }
+            Effect::Announce => self.announce(),
             Effect::Record => self.record(),
             Effect::Publish => self.publish(),
             Effect::PublishLater => self.kept_status = Some(self.status()),
@@ -305,6 +308,21 @@ impl<'a> Driver<'a> {
             Effect::Leave => {
                 self.has_left = true;
                 self.publish();
+            }
+        }
+    }
+
+    fn announce(&mut self) {
+        match presence::resume_or_announce(&self.records, self.presence.take()) {
+            Ok(presence) => self.presence = Some(presence),
+            Err(error) => {
+                let text: &[&[u8]] = &[b"unable to read ", self.name, b"/supervise/ok"];
+                self.failed = Some(SUPERVISE.fatal_because(text, error));
+                // A child that waits for its release leaves when we let go of it.
+                if self.held.take().is_some() {
+                    self.process = None;
+                    self.publish();
+                }
             }
         }
     }

@@ -54,6 +54,8 @@ pub struct State {
     /// Whether a supervise before us recorded that the process is wanted down, and was killed
     /// before it said so to the process. Only ever before [`Event::Begin`].
     pub down_untold: bool,
+    /// Whether anyone can know of us yet: a status is there, and after it the presence.
+    pub is_announced: bool,
     /// Whether a start may happen now.
     pub rest: Rest,
 }
@@ -99,6 +101,8 @@ pub enum Effect {
     Reap,
     /// Send KILL to what the last process left in its group, if the service has a group.
     EndGroup,
+    /// Let it be known that a supervise runs here.
+    Announce,
     /// Record that we left, and leave.
     Leave,
 }
@@ -135,6 +139,7 @@ impl State {
             is_paused: false,
             kill_asked: false,
             down_untold: false,
+            is_announced: false,
             rest: Rest::Rested,
         }
     }
@@ -156,6 +161,7 @@ impl State {
             is_paused: recorded.is_paused && lives,
             kill_asked: recorded.kill_asked && lives,
             down_untold: recorded.down_untold && lives && recorded.want == Want::Down,
+            is_announced: false,
             ..recorded
         }
     }
@@ -165,6 +171,10 @@ impl State {
     pub fn waits_for_rest(&self) -> bool {
         self.start_owed && self.rest != Rest::Rested
     }
+
+    fn starts_now(&self) -> bool {
+        self.service == Service::Down && self.start_owed && self.rest == Rest::Rested
+    }
 }
 
 /// One step.
@@ -173,6 +183,10 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
     let mut effects = Effects::default();
     match event {
         Event::Begin => {
+            // With a start at once nobody is told of the moment before it: one status for both.
+            if !state.starts_now() {
+                announce(&mut state, &mut effects);
+            }
             if state.down_untold {
                 send_down(&mut effects);
             }
@@ -183,14 +197,24 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             state.service = Service::Up;
             state.start_owed = false;
             state.rest = Rest::Second;
-            effects.push(Effect::Record);
-            effects.push(Effect::Release);
-            effects.push(Effect::Publish);
+            if state.is_announced {
+                effects.push(Effect::Record);
+                effects.push(Effect::Release);
+                effects.push(Effect::Publish);
+            } else {
+                // The service may look for us as soon as it runs.
+                announce(&mut state, &mut effects);
+                effects.push(Effect::Release);
+            }
         }
         Event::ForkFailed => {
             state.service = Service::Down;
             state.rest = Rest::Long;
-            effects.push(Effect::Publish);
+            if state.is_announced {
+                effects.push(Effect::Publish);
+            } else {
+                announce(&mut state, &mut effects);
+            }
         }
         Event::Ended => ended(&mut state, &mut effects),
         Event::Rested => state.rest = Rest::Rested,
@@ -259,6 +283,13 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
     }
 }
 
+/// The first status, then the presence: whoever finds us finds a status.
+fn announce(state: &mut State, effects: &mut Effects) {
+    state.is_announced = true;
+    effects.push(Effect::Publish);
+    effects.push(Effect::Announce);
+}
+
 /// The signals of `d`, and the record that they were sent.
 fn send_down(effects: &mut Effects) {
     effects.push(Effect::SendDown);
@@ -289,7 +320,7 @@ fn settle(state: &mut State, effects: &mut Effects) {
     let is_owed = state.start_owed && state.rest != Rest::Long;
     if state.exit_requested && !is_owed {
         effects.push(Effect::Leave);
-    } else if state.start_owed && state.rest == Rest::Rested {
+    } else if state.starts_now() {
         state.service = Service::Starting;
         effects.push(Effect::EndGroup);
         effects.push(Effect::Start);

@@ -35,6 +35,7 @@ fn beginnings() -> Vec<State> {
                 is_paused: is_paused && is_up,
                 kill_asked: false,
                 down_untold,
+                is_announced: false,
                 rest: if is_rested { Rest::Rested } else { Rest::Second },
             };
             states.push(State::taken_over(recorded, is_up));
@@ -111,9 +112,21 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )?;
     law(has(Effect::Reap) == (event == Event::Ended), "an end is noted once")?;
     law(
-        event != Event::Forked || list == [Effect::Record, Effect::Release, Effect::Publish],
+        event != Event::Forked
+            || !before.is_announced
+            || list == [Effect::Record, Effect::Release, Effect::Publish],
         "a child is released after it is recorded, and published at once after",
     )?;
+    law(
+        has(Effect::Announce) == (!before.is_announced && after.service != Service::Starting),
+        "whoever begins is announced: at once, or with the start that follows at once",
+    )?;
+    law(after.is_announced != (event == Event::Begin && has(Effect::Start)), "announced for good")?;
+    law(
+        !has(Effect::Announce) || list.starts_with(&[Effect::Publish, Effect::Announce]),
+        "a status, the presence, and then the rest",
+    )?;
+    law((event != Event::Forked) || has(Effect::Release), "a forked child is released")?;
     law(!has(Effect::Release) || event == Event::Forked, "only a forked child is released")?;
 
     let signals: Vec<Signal> = list
@@ -139,7 +152,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     law(signals == expected, "a control byte sends its signals, at once, and nothing else does")?;
 
     let published = match event {
-        Event::Begin => before.down_untold,
+        Event::Begin => !has(Effect::Start),
         Event::Asked(Request::Send(_)) | Event::Rested | Event::DownTimedOut => false,
         Event::Asked(_) | Event::Forked | Event::ForkFailed => true,
         // With a start at once, its status is kept for the one of that start.
@@ -315,6 +328,7 @@ fn no_history_runs_two_copies_or_starts_unasked() {
 #[test]
 fn a_control_byte_acts_within_the_second_after_a_start() {
     let up = State { service: Service::Up, rest: Rest::Second, ..State::first(false) };
+    let up = State { is_announced: true, ..up };
     let (after, effects) = step(State { start_owed: false, ..up }, Event::Asked(Request::Down));
     assert_eq!(effects.iter().nth(1), Some(Effect::SendDown));
     assert_eq!(after.rest, Rest::Second);
@@ -324,7 +338,23 @@ fn a_control_byte_acts_within_the_second_after_a_start() {
 type Fault = fn(State, Event, &mut State, &mut Vec<Effect>);
 
 /// Faults that someone might well make, each in its own words.
-const MUTANTS: [(&str, Fault); 28] = [
+const MUTANTS: [(&str, Fault); 31] = [
+    ("the first child is released before we are announced", |before, event, _, list| {
+        if event == Event::Forked && !before.is_announced {
+            list.retain(|e| *e != Effect::Release);
+            list.insert(0, Effect::Release);
+        }
+    }),
+    ("the presence comes before the first status", |_, _, _, list| {
+        if list.get(1) == Some(&Effect::Announce) {
+            list.swap(0, 1);
+        }
+    }),
+    ("a failed first fork leaves us unannounced", |_, event, _, list| {
+        if event == Event::ForkFailed {
+            list.retain(|e| *e != Effect::Announce);
+        }
+    }),
     ("d forgets TERM", |_, _, _, list| list.retain(|e| *e != Effect::SendDown)),
     ("d forgets CONT", |_, _, _, list| list.retain(|e| *e != Effect::Send(Signal::Continue))),
     ("d is told before it is recorded", |_, event, _, list| {

@@ -52,7 +52,7 @@ impl PipeEnds {
             (facts.kind == Kind::Fifo).then_some(facts.inode)
         };
         let is_messages = |inode| pipe(2) == Some(inode);
-        let has_logger = service::has_logger(HERE, b".").unwrap_or(false);
+        let has_logger = service::has_log(HERE);
         let us = process::our_pid();
         let to_logger = pipe(1).filter(|&inode| has_logger && !is_messages(inode));
         let from_service = pipe(0).filter(|_| name == b"log");
@@ -153,6 +153,7 @@ pub fn recall(name: &[u8], records: &Records, finding: Finding, marked_down: boo
         is_paused: record.is_paused,
         kill_asked: record.kill_asked,
         down_untold: !record.down_told,
+        is_announced: false,
         rest: if is_rested { Rest::Rested } else { Rest::Second },
     };
     memory.state = State::taken_over(recorded, memory.process.is_some());
@@ -198,6 +199,7 @@ fn recall_by_status(name: &[u8], records: &Records, memory: &mut Memory) {
         is_paused: status.is_paused,
         kill_asked: false,
         down_untold: false,
+        is_announced: false,
         rest: Rest::Rested,
     };
     memory.state = State::taken_over(recorded, true);

@@ -53,7 +53,7 @@ pub fn run(options: Options<'_>) -> Exit {
         Ok(signals) => signals,
         Err(error) => return SVSCANBOOT.fatal_because(&[b"unable to listen for signals"], error),
     };
-    let going_down = matches!(env::value("RUNLEVEL").as_deref(), Some(b"0" | b"6"));
+    let going_down = matches!(env::value(b"RUNLEVEL"), Some(b"0" | b"6"));
     if going_down && options.is_fallback {
         return Exit::SUCCESS;
     }

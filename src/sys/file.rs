@@ -108,3 +108,11 @@ impl From<&FileStat> for Facts {
         }
     }
 }
+
+/// ftruncate(2) to nothing.
+///
+/// # Errors
+/// Those of ftruncate(2).
+pub fn empty(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    nix::unistd::ftruncate(file, 0)
+}

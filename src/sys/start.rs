@@ -90,22 +90,22 @@ pub fn take_variable(name: &CStr) -> Option<&'static [u8]> {
 }
 
 /// Our environment, string by string.
-#[must_use]
-pub fn environment() -> Vec<&'static CStr> {
-    let mut strings = Vec::new();
+pub fn environment() -> impl Iterator<Item = &'static CStr> {
     // SAFETY: reads libc's pointer; there is one thread.
     let mut place = unsafe { environ };
-    while !place.is_null() {
+    std::iter::from_fn(move || {
+        if place.is_null() {
+            return None;
+        }
         // SAFETY: the array ends in a null pointer, which ends the walk.
         let string = unsafe { *place };
         if string.is_null() {
-            break;
+            return None;
         }
-        // SAFETY: each string is NUL-terminated and is not changed by us.
-        strings.push(unsafe { CStr::from_ptr(string) });
         place = place.wrapping_add(1);
-    }
-    strings
+        // SAFETY: each string is NUL-terminated and is not changed by us.
+        Some(unsafe { CStr::from_ptr(string) })
+    })
 }
 
 unsafe extern "C" {

@@ -67,6 +67,36 @@ fn what_keeps_it_from_starting_is_named() {
 }
 
 #[test]
+fn the_first_start_is_known_before_it_runs() {
+    if !only_ours("one status tells of the beginning and of the first start") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let look = "test -p supervise/ok && cat supervise/status >../seen";
+    scratch.service("a", &format!("{look}\necho $$ >>../starts\nexec sleep 1000"));
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let seen = fs::read(scratch.path().join("seen")).unwrap();
+    let pid: u32 =
+        fs::read_to_string(scratch.path().join("starts")).unwrap().trim().parse().unwrap();
+    assert_eq!(seen[12..16], pid.to_le_bytes());
+}
+
+#[test]
+fn nothing_is_started_that_nobody_could_find() {
+    if !only_ours("0.76 takes anything for a FIFO") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.directory_at("a/supervise/ok");
+    let expected = "supervise: fatal: unable to read a/supervise/ok: file already exists";
+    assert_eq!(scratch.run("supervise", &["a"]), Said::complaint(111, expected));
+    assert!(!status_tail(&scratch, "a").0, "a process is published");
+    assert_eq!(scratch.lines("starts"), 0);
+}
+
+#[test]
 fn a_second_supervise_finds_the_lock_taken() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");

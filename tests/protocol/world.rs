@@ -93,7 +93,7 @@ enum Place {
     Starting,
     /// Before `memory::recall`.
     Locked,
-    /// Before the first status and `presence::announce`.
+    /// Before [`Event::Begin`].
     Recalled,
     /// In the loop, with these effects still to perform.
     Listening(Vec<Effect>),
@@ -105,6 +105,8 @@ struct Supervise {
     state: State,
     process: Option<Identity>,
     down_told: bool,
+    /// Whether others can see that it runs.
+    is_present: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,7 +219,7 @@ impl World {
                     }
                 }
                 Place::Locked => ours("recall", self.after(|world| world.recall(slot))),
-                Place::Recalled => ours("announce", self.after(|world| world.announce(slot))),
+                Place::Recalled => ours("Begin", self.after(|world| world.begin(slot))),
                 Place::Listening(effects) if !effects.is_empty() => {
                     let name = format!("{:?}", effects[0]);
                     ours(&name, self.after(|world| world.perform(slot)));
@@ -248,7 +250,7 @@ impl World {
         };
         let listens = |slot: &usize| {
             let supervise = self.supervises[*slot].as_ref();
-            supervise.is_some_and(|supervise| matches!(supervise.place, Place::Listening(_)))
+            supervise.is_some_and(|supervise| supervise.is_present)
         };
         match self.svscan {
             // svscanboot starts another one.
@@ -271,6 +273,7 @@ impl World {
                             state: State::first(false),
                             process: None,
                             down_told: false,
+                            is_present: false,
                         });
                         world.scan(Svscan::Keeps(slot))
                     };
@@ -459,14 +462,17 @@ impl World {
             state = State::taken_over(recorded, process.is_some());
             down_told = record.down_told;
         }
-        self.supervises[slot] =
-            Some(Supervise { place: Place::Recalled, state, process, down_told });
+        self.supervises[slot] = Some(Supervise {
+            place: Place::Recalled,
+            state,
+            process,
+            down_told,
+            is_present: false,
+        });
         Ok(())
     }
 
-    /// The first status, then presence and control; then the loop begins.
-    fn announce(&mut self, slot: usize) -> Result<(), String> {
-        self.publish(slot);
+    fn begin(&mut self, slot: usize) -> Result<(), String> {
         self.put(slot, Place::Listening(Vec::new()))?;
         self.apply(slot, Event::Begin)
     }
@@ -483,13 +489,16 @@ impl World {
             self.was_told = false;
         }
         let mut list: Vec<Effect> = effects.iter().collect();
-        let swaps = match self.fault {
-            Fault::ReleaseBeforeRecord => event == Event::Forked,
-            Fault::DownToldBeforeRecorded => event == Event::Asked(Request::Down),
-            _ => false,
+        let hurried = match self.fault {
+            Fault::ReleaseBeforeRecord => list.iter().position(|e| *e == Effect::Release),
+            Fault::DownToldBeforeRecorded if event == Event::Asked(Request::Down) => {
+                list.iter().position(|e| *e == Effect::SendDown)
+            }
+            _ => None,
         };
-        if swaps && list.len() > 1 {
-            list.swap(0, 1);
+        if let Some(hurried) = hurried {
+            let effect = list.remove(hurried);
+            list.insert(0, effect);
         }
         if let Place::Listening(effects) = &mut supervise.place {
             list.append(effects);
@@ -553,6 +562,7 @@ impl World {
                 supervise.down_told = false;
             }
             Effect::EndGroup => {}
+            Effect::Announce => supervise.is_present = true,
             Effect::Leave => return self.remove(slot),
         }
         Ok(())
