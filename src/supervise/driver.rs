@@ -91,6 +91,8 @@ impl<'a> Driver<'a> {
         let is_new_image = handed_over.is_some();
         let [old_lock, old_control, old_presence, old_messages] = handed_over.unwrap_or_default();
         descriptor::fill_standard();
+        // Once for all, for what we start: a restart is spared the 64 calls.
+        signal::reset_dispositions();
         signal::ignore_broken_pipes();
         let fatal = |text: &[&[u8]], error| SUPERVISE.fatal_because(text, error);
         let signals = Signals::listen(&[signal::SIGCHLD, signal::SIGHUP])

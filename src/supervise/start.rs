@@ -38,10 +38,10 @@ impl Held {
     }
 }
 
-/// The child: dispositions first, the mask second (no signal may meet a disposition of our
-/// parent's), then the wait and the exec.
+/// The child: dispositions first (supervise has all the others at their defaults), the mask second
+/// (no signal may meet a disposition of our parent's), then the wait and the exec.
 fn become_service(program: Program, name: &[u8], own_session: bool, wait: OwnedFd) -> ! {
-    signal::all_default();
+    signal::as_given();
     if descriptor::read(wait.as_fd(), &mut [0]) != Ok(1) {
         process::leave(Exit::SYSTEM.number());
     }

@@ -78,11 +78,16 @@ pub fn restore(mask: &SigSet) {
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
 }
 
-/// Default disposition for every signal, then an empty mask: what a program we start gets.
-pub fn all_default() {
+/// Default disposition for every signal.
+pub fn reset_dispositions() {
     for number in 1..=LAST {
         set_disposition(number, Disposition::Default);
     }
+}
+
+/// Default disposition for every signal, then an empty mask: what a program we start gets.
+pub fn all_default() {
+    reset_dispositions();
     restore(&SigSet::empty());
 }
 
