@@ -12,7 +12,7 @@ use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Environment, Pid};
 use crate::sys::{Errno, directory, file, proc, signal};
 use core::time::Duration;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The pipe between a service and its logger, held as long as the entry: restarting either end
@@ -188,20 +188,24 @@ impl Entry {
         given: Conditions<'_>,
         now: Duration,
     ) -> Result<Pid, Errno> {
-        // Before the start: in the child nothing may be allocated that outlives it.
-        let name = match side {
-            Side::Main => CString::new(self.name.as_slice()).map_err(|_| Errno::ENOENT)?,
-            Side::Log => c"log".to_owned(),
-        };
-        let pid = process::start_sharing(|| self.become_supervise(side, &name, given).number())?;
-        if let Some(supervise) = self.side(side) {
-            *supervise = Supervise::Child(pid, now);
+        // Not by vfork(2): that is quicker on an idle machine, but on a busy one svscan would wait for
+        // each child's turn.
+        match process::fork()? {
+            process::Side::Child => {
+                let exit = self.become_supervise(side, given);
+                process::leave(exit.number())
+            }
+            process::Side::Parent(pid) => {
+                if let Some(supervise) = self.side(side) {
+                    *supervise = Supervise::Child(pid, now);
+                }
+                Ok(pid)
+            }
         }
-        Ok(pid)
     }
 
     /// In the child: everything as svscan got it, the pipe's end in its place, and the exec.
-    fn become_supervise(&self, side: Side, name: &CStr, given: Conditions<'_>) -> Exit {
+    fn become_supervise(&self, side: Side, given: Conditions<'_>) -> Exit {
         // supervise gets what svscan was given, as 0.76's does; it resets the rest for the service.
         signal::as_given();
         let told = |what: &[u8], error: Errno| {
@@ -237,8 +241,12 @@ impl Entry {
             SVSCAN.warning_because(text, error);
             return Exit::SYSTEM;
         }
+        let name = match side {
+            Side::Main => CString::new(self.name.as_slice()).unwrap_or_default(),
+            Side::Log => c"log".to_owned(),
+        };
         let supervise = c"supervise";
-        let error = exec::run(supervise, &[supervise, name], &Environment::Inherited);
+        let error = exec::run(supervise, &[supervise, &name], &Environment::Inherited);
         told(b"start supervise ", error)
     }
 }

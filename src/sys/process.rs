@@ -1,8 +1,7 @@
 //! Processes: fork, exec, wait, kill, and pidfds where the kernel has them.
 
-use super::Errno;
-use super::signal::{self, SIGCHLD};
 use super::start::environ;
+use super::{Errno, signal};
 use nix::unistd::ForkResult;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -54,34 +53,6 @@ pub fn fork() -> Result<Side, Errno> {
 pub fn leave(code: u8) -> ! {
     // SAFETY: _exit takes no pointer and does not return.
     unsafe { libc::_exit(i32::from(code)) }
-}
-
-/// A child's stack while it shares our memory: it prepares and execs, no more.
-const STACK: usize = 64 * 1024;
-
-/// Starts a child that runs `child` in our own memory while we wait, until it execs or ends with
-/// the code that `child` gives back: a fork without the copy, vfork(2) made safe by a stack of its
-/// own. Every signal is blocked meanwhile, in the child until it empties its mask. What `child`
-/// allocates and does not free before an exec stays allocated here.
-///
-/// # Errors
-/// Those of clone(2): EAGAIN or ENOMEM when the machine has no room.
-pub fn start_sharing<F: FnMut() -> u8>(mut child: F) -> Result<Pid, Errno> {
-    extern "C" fn begin<F: FnMut() -> u8>(child: *mut libc::c_void) -> libc::c_int {
-        // SAFETY: points to the closure on our parent's stack, which waits for us.
-        let child = unsafe { &mut *child.cast::<F>() };
-        libc::c_int::from(child())
-    }
-    // From the heap: it touches no more pages than it needs, and goes again.
-    let mut stack = Box::<[u128; STACK / 16]>::new_uninit();
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | SIGCHLD;
-    let mask = signal::block_all();
-    let top = stack.as_mut_ptr().wrapping_add(1).cast();
-    // SAFETY: the stack is aligned, grows down from its end, and outlives the child's use of it:
-    // CLONE_VFORK returns only after the child's exec or end.
-    let pid = unsafe { libc::clone(begin::<F>, top, flags, (&raw mut child).cast()) };
-    signal::restore(&mask);
-    Errno::result(pid).map(libc::pid_t::unsigned_abs)
 }
 
 /// What a program gets as its environment.
