@@ -29,5 +29,13 @@ pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<Own
 /// # Errors
 /// ENXIO when nobody listens and ENOENT when nobody ever did; those of openat(2).
 pub fn look(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    open(directory, b"supervise/ok", Purpose::Write)
+    look_below(directory, b".")
+}
+
+/// As [`look`], for the service in `name` below `directory`.
+///
+/// # Errors
+/// As [`look`].
+pub fn look_below(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+    open(directory, &[name, b"/supervise/ok"].concat(), Purpose::Write)
 }
