@@ -220,6 +220,13 @@ pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<Identity> {
     alive(believed(directory)?.service?)
 }
 
+/// Whether the last supervise of the service in `directory` has left after `x`, as seen from
+/// outside: believed under the same marks. Nothing where no journal says.
+#[must_use]
+pub fn has_left(directory: BorrowedFd<'_>) -> Option<bool> {
+    believed(directory).map(|record| record.left_cleanly)
+}
+
 fn believed(directory: BorrowedFd<'_>) -> Option<Record> {
     let file = open(directory, b"supervise/journal", Purpose::ReadNoLink).ok()?;
     if distrust(&file).ok()?.is_some() {

@@ -5,7 +5,7 @@ use super::plan::{Ending, Held, Identity, Side, Standing};
 use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::{self, Sender};
-use crate::service::journal::recorded_supervise;
+use crate::service::journal::{has_left, recorded_supervise};
 use crate::service::{MESSAGES_NUMBER, lock, presence, status};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::limit::OpenFiles;
@@ -124,13 +124,14 @@ impl Entry {
         is_one.then_some(Adopted { presence, directory })
     }
 
-    /// How an adopted supervise ended, as far as its last status tells: with the service down it
-    /// left, with the service up it was killed.
+    /// How an adopted supervise ended, as far as it wrote that down. 0.76's keeps no journal: with
+    /// the service down it left, with the service up it was killed.
     #[must_use]
     pub fn unseen_ending(&self, side: Side) -> Ending {
-        let status = self.open_where_it_is(side).ok().map(|place| status::read(place.as_fd()));
-        match status {
-            Some(Ok(status)) if status.pid == 0 => Ending::Left,
+        let Ok(place) = self.open_where_it_is(side) else { return Ending::Killed };
+        match (has_left(place.as_fd()), status::read(place.as_fd())) {
+            (Some(true), _) => Ending::Left,
+            (None, Ok(status)) if status.pid == 0 => Ending::Left,
             _ => Ending::Killed,
         }
     }

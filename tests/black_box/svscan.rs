@@ -466,6 +466,29 @@ mod discovery {
         wait_for("a new supervise for a", || starts(&scratch, "a") == 2);
         assert_eq!(scratch.errors(), "");
     }
+
+    #[test]
+    fn a_killed_supervise_that_was_adopted_is_replaced_at_once_though_its_service_is_down() {
+        if !only_ours("0.76 waits for its next pass") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        scratch.write("scan/a/down", b"");
+        let mut first = svscan(&scratch);
+        wait_for("its supervise", || scratch.is_running("scan/a"));
+        let supervise = supervises(first.id())[0];
+        kill(first.id(), "KILL");
+        end_of(&mut first);
+        let second = svscan(&scratch);
+        stayer(&scratch, "scan/b");
+        up(&scratch, "b");
+        kill(supervise, "KILL");
+        let begun = Instant::now();
+        wait_for("another", || supervises(second.id()).len() == 2 && scratch.is_running("scan/a"));
+        assert!(begun.elapsed() < SECOND * 3 / 2, "after {:?}", begun.elapsed());
+        assert_eq!((starts(&scratch, "a"), scratch.errors()), (0, String::new()));
+    }
 }
 
 mod log_pipes {
