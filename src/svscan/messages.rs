@@ -142,10 +142,44 @@ fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
     })
 }
 
+/// Whoever reads the pipe of this inode at descriptor 0, whatever its name: the child that a killed
+/// svscanboot forked is not called readproctitle before its exec is over.
 fn find_reader(inode: u64) -> Option<Reader> {
-    let mut found = proc::processes_named(b"readproctitle").into_iter();
-    let pid = found.find(|&pid| is_pipe(pid, 0, inode))?;
+    let mut pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
+    let pid = pids.find(|&pid| {
+        is_pipe(pid, 0, inode) && proc::is_open_for_reading(pid, 0) && proc::is_trusted(pid)
+    })?;
     let pidfd = process::open_pidfd(pid).ok();
     let start = Process::read(pid).ok()?.start;
     Some(Reader::Found(pid, start, pidfd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn found(inode: u64) -> Option<Pid> {
+        match find_reader(inode) {
+            Some(Reader::Found(pid, ..)) => Some(pid),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn who_reads_the_pipe_is_the_reader_whatever_its_name_and_who_writes_to_it_is_not() {
+        let (read, write) = descriptor::pipe().unwrap();
+        let inode = file::facts_of(read.as_fd()).unwrap().inode;
+        let sleep = |input| Command::new("sleep").arg("1000").stdin(Stdio::from(input)).spawn();
+        let mut writer = sleep(write).unwrap();
+        let before = found(inode);
+        let mut reader = sleep(read).unwrap();
+        let after = found(inode);
+        for child in [&mut writer, &mut reader] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!((before, after), (None, Some(reader.id())));
+        assert_eq!(found(inode), None);
+    }
 }

@@ -165,7 +165,8 @@ pub fn has_member_since(leader: Pid, moment: u64) -> bool {
 }
 
 /// Whether a process is root's or our own: nobody else's name or descriptors mean anything.
-fn is_trusted(pid: Pid) -> bool {
+#[must_use]
+pub fn is_trusted(pid: Pid) -> bool {
     let mut path = [0; 32];
     path_of(pid, b"", &mut path)
         .and_then(|path| file::facts(HERE, path))
@@ -215,6 +216,13 @@ pub fn has_open(pid: Pid, facts: &Facts) -> bool {
 /// Those of stat(2).
 pub fn descriptor_facts(pid: Pid, number: u32) -> Result<Facts, Errno> {
     file::facts(HERE, &descriptor_path(pid, number))
+}
+
+/// Whether a descriptor of another process is open for reading: the mode of its link says so.
+#[must_use]
+pub fn is_open_for_reading(pid: Pid, number: u32) -> bool {
+    file::facts_no_link(HERE, &descriptor_path(pid, number))
+        .is_ok_and(|facts| facts.mode & 0o400 != 0)
 }
 
 /// Opens a pipe end of its own on the pipe behind a descriptor of another process, blocking as
