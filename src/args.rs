@@ -1,10 +1,10 @@
-//! Options as 0.76 parses them (reference, section 0.1): bundled, `--` ends them, a lone `-` is
-//! an operand, the first operand ends them. Pure: the message for a bad option goes back as data.
+//! Options as 0.76 parses them (reference, section 0.1): bundled, an argument attached or the next
+//! word, `--` ends them, a lone `-` is an operand, the first operand ends them.
 
 use crate::error::Exit;
 use crate::sys::start::Arguments;
 
-/// Walks the options of a command line that take no argument.
+/// Walks the options of a command line.
 #[derive(Debug)]
 pub struct Options<'a> {
     arguments: &'a Arguments,
@@ -39,6 +39,15 @@ impl<'a> Options<'a> {
         letter
     }
 
+    /// The argument of the letter that was just read: the rest of its word, or the next word.
+    pub fn value(&mut self) -> Option<&'a [u8]> {
+        let word = self.arguments.bytes(self.word)?;
+        self.word += 1;
+        let rest = word.get(self.place..).filter(|_| self.place > 1);
+        self.place = 1;
+        rest.or(Some(word))
+    }
+
     /// The index of the first operand, once [`Self::next_letter`] has answered nothing.
     #[must_use]
     pub fn operands(&self) -> usize {
@@ -49,8 +58,18 @@ impl<'a> Options<'a> {
 /// Says `NAME: illegal option -- c`, where NAME is the last part of `argv[0]`, and then `usage`.
 #[must_use]
 pub fn illegal_option(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
+    bad_option(arguments, b": illegal option -- ", letter, usage)
+}
+
+/// Says `NAME: option requires an argument -- c`, and then `usage`.
+#[must_use]
+pub fn missing_value(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
+    bad_option(arguments, b": option requires an argument -- ", letter, usage)
+}
+
+fn bad_option(arguments: &Arguments, text: &[u8], letter: u8, usage: &str) -> Exit {
     let name = last_part(arguments.bytes(0).unwrap_or_default());
-    crate::error::write_raw(&[name, b": illegal option -- ", &[letter], b"\n"]);
+    crate::error::write_raw(&[name, text, &[letter], b"\n"]);
     crate::error::write_raw(&[usage.as_bytes(), b"\n"]);
     Exit::USAGE
 }

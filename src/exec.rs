@@ -1,6 +1,7 @@
 //! Running a program by its name, as every wrapper of 0.76 does (reference, section 0.4).
 
 use crate::env;
+use crate::error::{Exit, Program};
 use crate::sys::Errno;
 use crate::sys::process::{Environment, exec};
 use std::ffi::CStr;
@@ -18,6 +19,15 @@ const LONGEST: usize = 4096;
 pub fn run(name: &CStr, arguments: &[&CStr], environment: &Environment<'_>) -> Errno {
     let path = env::value(b"PATH").unwrap_or(DEFAULT_PATH);
     run_on(path, name, arguments, environment)
+}
+
+/// Becomes the program that the words name, as every wrapper ends: returns only with the exit code
+/// that goes with the message `unable to run`.
+#[must_use]
+pub fn become_child(wrapper: Program, words: &[&CStr], environment: &Environment<'_>) -> Exit {
+    let name = words.first().copied().unwrap_or_default();
+    let error = run(name, words, environment);
+    wrapper.fatal_because(&[b"unable to run ", name.to_bytes()], error)
 }
 
 /// As [`run`], looked up on `path`.

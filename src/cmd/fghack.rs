@@ -36,7 +36,9 @@ const PASSED_ON: [Signal; 9] =
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     let words: Vec<&CStr> = arguments.from(1).collect();
-    let Some(name) = words.first() else { return FGHACK.usage("fghack child") };
+    if words.is_empty() {
+        return FGHACK.usage("fghack child");
+    }
     let (read, write) = match descriptor::pipe() {
         Ok(pipe) => pipe,
         Err(error) => return FGHACK.fatal_because(&[b"unable to create pipe"], error),
@@ -48,7 +50,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let child = match process::fork() {
         Ok(Side::Child) => {
             signal::restore(&mask);
-            return become_child(name, &words, read, write);
+            return become_child(&words, read, write);
         }
         Ok(Side::Parent(pid)) => pid,
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
@@ -68,7 +70,7 @@ pub fn run(arguments: Arguments) -> Exit {
     }
 }
 
-fn become_child(name: &CStr, words: &[&CStr], read: OwnedFd, write: OwnedFd) -> Exit {
+fn become_child(words: &[&CStr], read: OwnedFd, write: OwnedFd) -> Exit {
     drop(read);
     for _ in 0..=COPIES {
         // As many as there are descriptors for.
@@ -77,8 +79,7 @@ fn become_child(name: &CStr, words: &[&CStr], read: OwnedFd, write: OwnedFd) -> 
         }
     }
     drop(write);
-    let error = exec::run(name, words, &Environment::Inherited);
-    FGHACK.fatal_because(&[b"unable to run ", name.to_bytes()], error)
+    exec::become_child(FGHACK, words, &Environment::Inherited)
 }
 
 /// A TERM or QUIT on its way, and who has had it.

@@ -1,8 +1,14 @@
 //! The commands: each file knows its usage, reads its arguments and makes one call into a room
 //! below; small commands live here whole.
 
+pub mod envdir;
+pub mod envuidgid;
 pub mod fghack;
+pub mod pgrphack;
 pub mod readproctitle;
+pub mod setlock;
+pub mod setuidgid;
+pub mod softlimit;
 pub mod supervise;
 pub mod svc;
 pub mod svok;
@@ -28,7 +34,7 @@ pub struct Command {
 }
 
 /// Every command there is: the one list that the listing, the links and the tests go by.
-pub const COMMANDS: [Command; 8] = [
+pub const COMMANDS: [Command; 14] = [
     Command {
         name: "svscanboot",
         usage: "svscanboot [--fallback] [dir]",
@@ -76,6 +82,44 @@ pub const COMMANDS: [Command; 8] = [
         usage: "readproctitle arg ... dots",
         purpose: "show the last bytes of its input in the process list",
         run: readproctitle::run,
+    },
+    Command {
+        name: "pgrphack",
+        usage: "pgrphack child",
+        purpose: "run a program in a process group of its own",
+        run: pgrphack::run,
+    },
+    Command {
+        name: "setuidgid",
+        usage: "setuidgid [-s] account child",
+        purpose: "run a program under the ids of an account",
+        run: setuidgid::run,
+    },
+    Command {
+        name: "envuidgid",
+        usage: "envuidgid account child",
+        purpose: "run a program with an account's ids in its environment",
+        run: envuidgid::run,
+    },
+    Command {
+        name: "envdir",
+        usage: "envdir dir child",
+        purpose: "run a program with the environment that a directory describes",
+        run: envdir::run,
+    },
+    Command {
+        name: "softlimit",
+        usage: "softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] \
+            [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] \
+            [-t cpusecs] child",
+        purpose: "run a program with other soft limits",
+        run: softlimit::run,
+    },
+    Command {
+        name: "setlock",
+        usage: "setlock [-nNxX] file program [arg ...]",
+        purpose: "run a program while a file is locked",
+        run: setlock::run,
     },
 ];
 

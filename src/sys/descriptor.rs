@@ -25,6 +25,8 @@ pub enum Purpose {
     UpdateNoLink,
     /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask, O_NOFOLLOW
     AppendNoLink,
+    /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask
+    Append,
     /// O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW with this mode less the umask
     New(u32),
     /// O_RDONLY and O_DIRECTORY
@@ -47,6 +49,7 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
         Purpose::AppendNoLink => {
             (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
         }
+        Purpose::Append => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600),
         Purpose::New(mode) => {
             (OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)
         }

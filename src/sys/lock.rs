@@ -12,6 +12,22 @@ pub fn take(file: BorrowedFd<'_>) -> Result<(), Errno> {
     let done = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
     Errno::result(done).map(drop)
 }
+
+/// Takes the exclusive lock on `file`, waiting until it is free.
+///
+/// # Errors
+/// Those of flock(2), EINTR excepted.
+pub fn wait_for(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    loop {
+        // SAFETY: as above.
+        let done = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
+        match Errno::result(done) {
+            Err(Errno::EINTR) => {}
+            other => return other.map(drop),
+        }
+    }
+}
+
 /// Gives the lock on `file` back, for every copy of the open file.
 pub fn release(file: BorrowedFd<'_>) {
     // SAFETY: as above.

@@ -11,6 +11,7 @@
 //! Newer system calls than Linux 2.6.32 has: `pidfd_open` and `pidfd_send_signal`, in
 //! [`process`], each with its fallback.
 
+pub mod account;
 pub mod clock;
 pub mod descriptor;
 pub mod directory;

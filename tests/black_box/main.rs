@@ -11,11 +11,18 @@
     clippy::zombie_processes
 )]
 
+mod chain;
+mod envdir;
+mod envuidgid;
 mod fghack;
 mod multicall;
+mod pgrphack;
 mod readproctitle;
 mod reexec;
 mod scratch;
+mod setlock;
+mod setuidgid;
+mod softlimit;
 mod supervise;
 mod svc;
 mod svok;

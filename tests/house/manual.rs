@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// Pages of others that ours may name: they are on any system, or the reader knows them.
-const WELL_KNOWN: [&str; 12] = [
+const WELL_KNOWN: [&str; 13] = [
     "cp(1)",
     "csh(1)",
     "kill(1)",
@@ -22,8 +22,12 @@ const WELL_KNOWN: [&str; 12] = [
     "signal(7)",
     "flock(2)",
     "setsid(2)",
+    "getrlimit(2)",
     "proc(5)",
 ];
+
+/// Options of ours that the message of 0.76 does not name.
+const ADDED: [(&str, &str); 1] = [("setuidgid", "[-s] ")];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -208,7 +212,13 @@ fn a_printed_usage_is_that_of_the_page() {
         assert_eq!(promised, printed.as_ref(), "{name}");
         let prefix = format!("{name}: usage: ");
         if let Some(line) = printed.as_deref().and_then(|line| line.strip_prefix(&prefix)) {
-            assert_eq!(line, command.usage);
+            // setlock's has spaces inside its brackets.
+            let line = line.replace("[ ", "[").replace(" ]", "]");
+            let added = ADDED.iter().find(|(command, _)| *command == name);
+            let usage = added.map_or(command.usage.to_owned(), |(_, option)| {
+                command.usage.replacen(option, "", 1)
+            });
+            assert_eq!(line, usage);
         }
         printing += usize::from(printed.is_some());
     }

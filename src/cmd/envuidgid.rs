@@ -1,0 +1,30 @@
+//! envuidgid: runs a program with the ids of an account in its environment. Contract:
+//! envuidgid(8), reference section 14.
+
+use crate::env::Changes;
+use crate::error::{Exit, Program};
+use crate::exec;
+use crate::sys::account;
+use crate::sys::process::Environment;
+use crate::sys::start::{self, Arguments};
+use std::ffi::CStr;
+
+const ENVUIDGID: Program = Program::command("envuidgid");
+
+/// Runs envuidgid.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let words: Vec<&CStr> = arguments.from(1).collect();
+    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
+    else {
+        return ENVUIDGID.usage("envuidgid account child");
+    };
+    let Some(account) = account::find(name) else {
+        return ENVUIDGID.fatal(&[b"unknown account ", name.to_bytes()]);
+    };
+    let mut changes = Changes::default();
+    changes.set(b"GID", account.group.to_string().as_bytes());
+    changes.set(b"UID", account.user.to_string().as_bytes());
+    let environment = changes.apply(start::environment());
+    exec::become_child(ENVUIDGID, child, &Environment::Exactly(&environment))
+}

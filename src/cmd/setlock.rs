@@ -1,0 +1,50 @@
+//! setlock: runs a program while a file is locked. Contract: setlock(8), reference section 17.
+
+use crate::args::{Options, illegal_option};
+use crate::error::{Exit, Program};
+use crate::exec;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::lock;
+use crate::sys::process::Environment;
+use crate::sys::start::Arguments;
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+const SETLOCK: Program = Program::command("setlock");
+const USAGE: &str = "setlock: usage: setlock [ -nNxX ] file program [ arg ... ]";
+
+/// Runs setlock.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    let (mut waits, mut complains) = (true, true);
+    let mut options = Options::new(&arguments);
+    while let Some(letter) = options.next_letter() {
+        match letter {
+            b'n' => waits = false,
+            b'N' => waits = true,
+            b'x' => complains = false,
+            b'X' => complains = true,
+            _ => return illegal_option(&arguments, letter, USAGE),
+        }
+    }
+    let words: Vec<&CStr> = arguments.from(options.operands()).collect();
+    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
+    else {
+        crate::error::write_raw(&[USAGE.as_bytes(), b"\n"]);
+        return Exit::USAGE;
+    };
+    let name = name.to_bytes();
+    let refused = |text: &[u8], error| {
+        if complains { SETLOCK.fatal_because(&[text, name], error) } else { Exit::SUCCESS }
+    };
+    let file = match descriptor::open(HERE, name, Purpose::Append) {
+        Ok(file) => file,
+        Err(error) => return refused(b"unable to open ", error),
+    };
+    let locked = if waits { lock::wait_for(file.as_fd()) } else { lock::take(file.as_fd()) };
+    // The program, and all that it leaves behind, is to hold the lock.
+    match locked.and_then(|()| descriptor::keep_on_exec(file.as_fd(), true)) {
+        Ok(()) => exec::become_child(SETLOCK, child, &Environment::Inherited),
+        Err(error) => refused(b"unable to lock ", error),
+    }
+}
