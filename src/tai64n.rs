@@ -7,6 +7,9 @@ use core::time::Duration;
 /// There is no leap-second table.
 const EPOCH: u64 = (1 << 62) + 10;
 
+/// The length of a label as text.
+pub const TEXT: usize = 25;
+
 /// A moment, to the nanosecond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label {
@@ -24,6 +27,18 @@ impl Label {
             seconds: EPOCH.wrapping_add(time.as_secs()),
             nanoseconds: time.subsec_micros() * 1000 + 500,
         }
+    }
+
+    /// `@` and 24 hexadecimal digits: what tai64n and multilog put before a line.
+    #[must_use]
+    pub fn text(self) -> [u8; TEXT] {
+        let mut text = [b'@'; TEXT];
+        let bytes = self.to_bytes().into_iter();
+        let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(digit);
+        for (place, digit) in text.iter_mut().skip(1).zip(digits) {
+            *place = digit;
+        }
+        text
     }
 
     /// Big-endian seconds, then big-endian nanoseconds.
@@ -59,6 +74,11 @@ impl Label {
     }
 }
 
+/// The lower-case hexadecimal digit of a number below 16.
+const fn digit(number: u8) -> u8 {
+    if number < 10 { b'0' + number } else { b'a' + number - 10 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +88,7 @@ mod tests {
         let label = Label::of_unix(Duration::new(935_467_455, 787_492_999));
         assert_eq!(label.to_bytes(), *b"\x40\0\0\0\x37\xc2\x19\xc9\x2e\xf0\x2e\x94");
         assert_eq!(Label::from_bytes(label.to_bytes()), label);
+        assert_eq!(&label.text(), b"@4000000037c219c92ef02e94");
     }
 
     #[test]
