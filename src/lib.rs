@@ -3,15 +3,15 @@
 //! # The layers
 //!
 //! ```text
-//! main -> cmd -> { supervise::driver, svscan::driver, exec, reexec } -> service -> sys -> kernel
-//!                      \ machine          \ plan                (pure: they call nothing below)
+//! main -> cmd -> { supervise::driver, svscan::driver, multilog::driver, exec, reexec } -> service -> sys
+//!                      \ machine          \ plan            \ script, pattern, lines   (pure)
 //! anyone may use: error, tai64n, env; args: cmd only
 //! ```
 //!
 //! Calls go to the right only. [`service`] is the one room that knows a file name of the on-disk
 //! contract; supervise, svscan, svc and svstat meet there and never import each other. [`sys`]
 //! holds all `unsafe` code and the only uses of nix, libc and signal-hook. The pure files
-//! (`supervise/machine.rs`, `svscan/plan.rs`) have no clock, no system and no files: what they
+//! (`supervise/machine.rs`, `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system and no files: what they
 //! decide, they return as data. Only [`cmd`] and `main` end the process, with the numbers that
 //! [`error`] names. `tests/house` reads the sources and fails on a breach of these rules.
 
@@ -20,6 +20,7 @@ pub mod cmd;
 pub mod env;
 pub mod error;
 pub mod exec;
+pub mod multilog;
 pub mod reexec;
 pub mod service;
 pub mod supervise;

@@ -4,6 +4,7 @@
 pub mod envdir;
 pub mod envuidgid;
 pub mod fghack;
+pub mod multilog;
 pub mod pgrphack;
 pub mod readproctitle;
 pub mod setlock;
@@ -34,7 +35,7 @@ pub struct Command {
 }
 
 /// Every command there is: the one list that the listing, the links and the tests go by.
-pub const COMMANDS: [Command; 14] = [
+pub const COMMANDS: [Command; 15] = [
     Command {
         name: "svscanboot",
         usage: "svscanboot [--fallback] [dir]",
@@ -88,6 +89,12 @@ pub const COMMANDS: [Command; 14] = [
         usage: "pgrphack child",
         purpose: "run a program in a process group of its own",
         run: pgrphack::run,
+    },
+    Command {
+        name: "multilog",
+        usage: "multilog action ...",
+        purpose: "write what is read to logs that rotate themselves",
+        run: multilog::run,
     },
     Command {
         name: "setuidgid",

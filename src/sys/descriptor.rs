@@ -27,6 +27,8 @@ pub enum Purpose {
     AppendNoLink,
     /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask
     Append,
+    /// O_WRONLY, O_TRUNC, O_CREAT with mode 0644 less the umask
+    Truncate,
     /// O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW with this mode less the umask
     New(u32),
     /// O_RDONLY and O_DIRECTORY
@@ -50,6 +52,7 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
             (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
         }
         Purpose::Append => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600),
+        Purpose::Truncate => (OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, 0o644),
         Purpose::New(mode) => {
             (OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)
         }
@@ -132,6 +135,16 @@ pub fn place_at(descriptor: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     // Left open on purpose: the exec'd program owns it.
     let _ = placed.into_raw_fd();
     Ok(())
+}
+
+/// A copy of `descriptor` with the lowest free number from `least` on, close-on-exec.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn copy_from(descriptor: BorrowedFd<'_>, least: i32) -> Result<OwnedFd, Errno> {
+    let number = fcntl(descriptor, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: the kernel just made it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// A further copy of `descriptor`, not close-on-exec and never closed: fghack's extra holders.

@@ -33,7 +33,16 @@ pub fn current() -> Result<OwnedFd, Errno> {
 /// # Errors
 /// Those of open(2) and getdents(2); a listing that could not be read to its end is no listing.
 pub fn names() -> Result<Vec<Vec<u8>>, Errno> {
-    let mut directory = nix::dir::Dir::from_fd(current()?)?;
+    names_in(descriptor::HERE)
+}
+
+/// As [`names`], of `directory`.
+///
+/// # Errors
+/// As [`names`].
+pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
+    let own = descriptor::open(directory, b".", descriptor::Purpose::Directory)?;
+    let mut directory = nix::dir::Dir::from_fd(own)?;
     let mut names = Vec::new();
     for entry in directory.iter() {
         let name = entry?.file_name().to_bytes().to_vec();
@@ -74,4 +83,13 @@ pub fn remove(directory: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
 /// Those of renameat(2).
 pub fn rename(directory: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
     nix::fcntl::renameat(directory, from, directory, to)
+}
+
+/// linkat(2) within one directory.
+///
+/// # Errors
+/// Those of linkat(2).
+pub fn link(directory: BorrowedFd<'_>, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+    let flags = nix::fcntl::AtFlags::empty();
+    nix::unistd::linkat(directory, from, directory, to, flags)
 }

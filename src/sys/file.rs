@@ -2,7 +2,7 @@
 
 use super::Errno;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use std::os::fd::BorrowedFd;
 
 /// What a file is.
@@ -115,4 +115,25 @@ impl From<&FileStat> for Facts {
 /// Those of ftruncate(2).
 pub fn empty(file: BorrowedFd<'_>) -> Result<(), Errno> {
     nix::unistd::ftruncate(file, 0)
+}
+
+/// fchmod(2)
+///
+/// # Errors
+/// Those of fchmod(2).
+pub fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
+    nix::sys::stat::fchmod(file, Mode::from_bits_truncate(mode))
+}
+
+/// fsync(2)
+///
+/// # Errors
+/// Those of fsync(2).
+pub fn sync(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    nix::unistd::fsync(file)
+}
+
+/// umask(2): the mode bits that new files do not get.
+pub fn set_mask(mode: u32) {
+    let _ = nix::sys::stat::umask(Mode::from_bits_truncate(mode));
 }

@@ -16,6 +16,7 @@ mod envdir;
 mod envuidgid;
 mod fghack;
 mod multicall;
+mod multilog;
 mod pgrphack;
 mod readproctitle;
 mod reexec;

@@ -1,0 +1,12 @@
+//! multilog: logs what it reads, by a script. Contract: multilog(8), reference section 10.
+
+use crate::error::Exit;
+use crate::multilog::driver;
+use crate::multilog::script::Script;
+use crate::sys::start::Arguments;
+
+/// Runs multilog.
+#[must_use]
+pub fn run(arguments: Arguments) -> Exit {
+    driver::run(Script::parse(arguments.from(1).map(std::ffi::CStr::to_bytes)))
+}
