@@ -26,8 +26,9 @@ test:
 	tests/run
 
 # Ours against Debian's daemontools, runit and s6: one table. Static, as its service is too.
+# ROWS leaves some out (`make bench ROWS=tai64n`).
 bench: build
-	cargo bench --quiet --target $(TARGET) --bench bench
+	cargo bench --quiet --target $(TARGET) --bench bench -- $(ROWS)
 
 # The kill test for SECONDS, and the same, shorter, on 0.76, runit and s6.
 SECONDS = 600

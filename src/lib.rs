@@ -5,7 +5,7 @@
 //! ```text
 //! main -> cmd -> { supervise::driver, svscan::driver, multilog::driver, exec, reexec } -> service -> sys
 //!                      \ machine          \ plan            \ script, pattern, lines   (pure)
-//! anyone may use: error, tai64n, env; args: cmd only
+//! anyone may use: error, tai64n, env, newlines, calendar; args, filter, zone: cmd only
 //! ```
 //!
 //! Calls go to the right only. [`service`] is the one room that knows a file name of the on-disk
@@ -16,14 +16,18 @@
 //! [`error`] names. `tests/house` reads the sources and fails on a breach of these rules.
 
 pub mod args;
+pub mod calendar;
 pub mod cmd;
 pub mod env;
 pub mod error;
 pub mod exec;
+pub mod filter;
 pub mod multilog;
+pub mod newlines;
 pub mod reexec;
 pub mod service;
 pub mod supervise;
 pub mod svscan;
 pub mod sys;
 pub mod tai64n;
+pub mod zone;

@@ -41,6 +41,18 @@ impl Label {
         text
     }
 
+    /// The label that `text` is: `@` and 24 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn of_text(text: &[u8; TEXT]) -> Option<Self> {
+        let [b'@', digits @ ..] = text else { return None };
+        let mut bytes = [0; 12];
+        let (pairs, _) = digits.as_chunks();
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = number(*high)? << 4 | number(*low)?;
+        }
+        Some(Self::from_bytes(bytes))
+    }
+
     /// Big-endian seconds, then big-endian nanoseconds.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 12] {
@@ -67,6 +79,19 @@ impl Label {
         self.seconds.saturating_sub(EPOCH)
     }
 
+    /// The seconds since 1970 that this label stands for, as 0.76 computes them for any label:
+    /// negative before 1970.
+    #[must_use]
+    pub const fn unix_time(self) -> i64 {
+        self.seconds.wrapping_sub(EPOCH).cast_signed()
+    }
+
+    /// The nanoseconds as the label has them, which may be more than a second's.
+    #[must_use]
+    pub const fn nanoseconds(self) -> u32 {
+        self.nanoseconds
+    }
+
     /// Whole seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
     #[must_use]
     pub fn seconds_until(self, now: Self) -> u64 {
@@ -79,6 +104,21 @@ const fn digit(number: u8) -> u8 {
     if number < 10 { b'0' + number } else { b'a' + number - 10 }
 }
 
+/// The number that a lower-case hexadecimal digit stands for.
+const fn number(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Whether a byte is a digit as labels have them: hexadecimal, lower-case.
+#[must_use]
+pub const fn is_digit(byte: u8) -> bool {
+    number(byte).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +129,19 @@ mod tests {
         assert_eq!(label.to_bytes(), *b"\x40\0\0\0\x37\xc2\x19\xc9\x2e\xf0\x2e\x94");
         assert_eq!(Label::from_bytes(label.to_bytes()), label);
         assert_eq!(&label.text(), b"@4000000037c219c92ef02e94");
+    }
+
+    #[test]
+    fn a_text_is_a_label_or_none() {
+        let label = Label::of_unix(Duration::new(935_467_455, 787_492_999));
+        assert_eq!(Label::of_text(&label.text()), Some(label));
+        assert_eq!(label.unix_time(), 935_467_455);
+        assert_eq!(label.nanoseconds(), 787_492_500);
+        let before = Label::of_text(b"@4000000000000009ffffffff").unwrap();
+        assert_eq!((before.unix_time(), before.nanoseconds()), (-1, u32::MAX));
+        for wrong in [b"@4000000037C219c92ef02e94", b"04000000037c219c92ef02e94"] {
+            assert_eq!(Label::of_text(wrong), None);
+        }
     }
 
     #[test]

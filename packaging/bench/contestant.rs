@@ -107,7 +107,7 @@ impl Contestant {
     }
 
     /// A command of the contestant, in an environment that is the same for all.
-    fn command(&self, name: &str) -> Command {
+    pub fn command(&self, name: &str) -> Command {
         let mut path = OsString::from(&self.commands);
         path.push(":/usr/bin:/bin");
         let mut command = Command::new(self.commands.join(name));

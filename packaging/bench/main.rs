@@ -4,10 +4,14 @@
 //! so that a noisy moment hits all alike, and every contestant runs the same `./run`: this very
 //! program, static, which writes the monotonic clock into a FIFO and pauses. A target missed is
 //! said in the table, not by the exit code: a benchmark is not a timed test.
+//!
+//! Words of the command line (`make bench ROWS=tai64n`) leave only the rows of these groups:
+//! services, crowd, tai64n, tai64nlocal.
 #![allow(clippy::indexing_slicing, clippy::print_stdout)]
 
 mod arena;
 mod contestant;
+mod logging;
 mod machine;
 mod measure;
 mod process;
@@ -16,6 +20,7 @@ mod table;
 
 use arena::Arena;
 use contestant::{Contestant, Kind};
+use logging::Before;
 use service::Watch;
 use std::error::Error;
 use std::path::Path;
@@ -23,6 +28,9 @@ use std::process::ExitCode;
 use table::{Row, Table, Target};
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// What can be measured alone.
+const GROUPS: [&str; 4] = ["services", "crowd", "tai64n", "tai64nlocal"];
 
 /// The services that stand up, idle, while one supervise of each contestant is weighed.
 const STANDING: usize = 24;
@@ -36,11 +44,18 @@ fn main() -> ExitCode {
         return service::run();
     }
     // `cargo bench` says --bench; `cargo test --all-targets` does not, and wants no benchmark.
-    if !arguments.any(|argument| argument == "--bench") {
+    let (options, groups): (Vec<_>, Vec<_>) = arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .partition(|argument| argument.starts_with('-'));
+    if !options.iter().any(|option| option == "--bench") {
         println!("to run the benchmark: make bench");
         return ExitCode::SUCCESS;
     }
-    match bench() {
+    if let Some(unknown) = groups.iter().find(|group| !GROUPS.contains(&group.as_str())) {
+        println!("bench: fatal: no rows {unknown}; there are {}", GROUPS.join(", "));
+        return ExitCode::FAILURE;
+    }
+    match bench(&groups) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("bench: fatal: {error}");
@@ -49,22 +64,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench() -> Fallible<()> {
+fn bench(groups: &[String]) -> Fallible<()> {
+    let is_wanted = |group: &str| groups.is_empty() || groups.iter().any(|word| word == group);
     let root = arena::prepare()?;
     let root = root.path();
     contestant::install_missing();
     let contestants = Contestant::present();
     machine::describe(&contestants, root)?;
     let mut table = Table::new(&contestants);
-    with_standing_services(&contestants, root, &mut table)?;
-    let crowd = measure::crowd(&contestants, root, CROWD)?;
-    table.add(Row::of_times(
-        &format!("{CROWD} services: svscan's start to the last ./run"),
-        &crowd,
-        Target::ShareOfOriginal(0.8),
-    ));
+    if is_wanted("services") {
+        with_standing_services(&contestants, root, &mut table)?;
+    }
+    if is_wanted("crowd") {
+        println!("measuring the start of {CROWD} services ...");
+        let crowd = measure::crowd(&contestants, root, CROWD)?;
+        table.add(Row::of_times(
+            &format!("{CROWD} services: svscan's start to the last ./run"),
+            &crowd,
+            Target::ShareOfOriginal(0.8),
+        ));
+    }
+    for (name, before) in [("tai64n", Before::Nothing), ("tai64nlocal", Before::Label)] {
+        if is_wanted(name) {
+            table.add(of_filter(&contestants, name, before)?);
+        }
+    }
     table.print();
     Ok(())
+}
+
+/// Log lines through a filter that adds or reads labels.
+fn of_filter(contestants: &[Contestant], name: &str, before: Before) -> Fallible<Row> {
+    println!("measuring {name} ...");
+    let input = logging::lines(logging::SIZE, before);
+    let times = logging::through(contestants, &input, |contestant| match contestant.kind {
+        Kind::Ours | Kind::Original => Some(contestant.command(name)),
+        Kind::S6 => Some(contestant.command(&format!("s6-{name}"))),
+        Kind::Runit => None,
+    })?;
+    let title = format!("{} MB of log lines through {name}, CPU time", logging::SIZE >> 20);
+    Ok(Row::of_times(&title, &times, Target::ShareOfOriginal(0.2)))
 }
 
 /// All that is measured on services that are up already: one scan directory per contestant, all of
@@ -90,7 +129,6 @@ fn with_standing_services(
     let restart = measure::restart(&mut arenas)?;
     println!("measuring new links ...");
     let link = measure::new_link(&mut arenas)?;
-    println!("measuring the start of {CROWD} services ...");
 
     table.add(Row::of_times(
         &format!("svc -d {} ms after a start to the death", measure::AFTER_START.as_millis()),

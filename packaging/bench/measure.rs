@@ -34,7 +34,7 @@ const CROWD_ROUNDS: usize = 9;
 pub type Times = Vec<Vec<f64>>;
 
 /// The contestants' numbers in the order of this turn.
-fn turn(count: usize, round: usize) -> impl Iterator<Item = usize> {
+pub fn turn(count: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |place| (place + round) % count)
 }
 

@@ -131,7 +131,8 @@ impl Table {
 
     fn of(&self, kind: Kind, figures: &[f64]) -> Option<f64> {
         let place = self.kinds.iter().position(|present| *present == kind)?;
-        figures.get(place).copied()
+        // A contestant that has no such command has no samples.
+        figures.get(place).copied().filter(|figure| !figure.is_nan())
     }
 }
 

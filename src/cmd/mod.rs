@@ -16,6 +16,8 @@ pub mod svok;
 pub mod svscan;
 pub mod svscanboot;
 pub mod svstat;
+pub mod tai64n;
+pub mod tai64nlocal;
 
 use crate::args::last_part;
 use crate::error::{Exit, Program};
@@ -35,7 +37,7 @@ pub struct Command {
 }
 
 /// Every command there is: the one list that the listing, the links and the tests go by.
-pub const COMMANDS: [Command; 15] = [
+pub const COMMANDS: [Command; 17] = [
     Command {
         name: "svscanboot",
         usage: "svscanboot [--fallback] [dir]",
@@ -127,6 +129,18 @@ pub const COMMANDS: [Command; 15] = [
         usage: "setlock [-nNxX] file program [arg ...]",
         purpose: "run a program while a file is locked",
         run: setlock::run,
+    },
+    Command {
+        name: "tai64n",
+        usage: "tai64n",
+        purpose: "put a precise time stamp before each line",
+        run: tai64n::run,
+    },
+    Command {
+        name: "tai64nlocal",
+        usage: "tai64nlocal",
+        purpose: "turn the time stamps before lines into local time",
+        run: tai64nlocal::run,
     },
 ];
 

@@ -26,5 +26,6 @@ pub mod process;
 pub mod signal;
 pub mod start;
 pub mod title;
+pub mod vector;
 
 pub use nix::errno::Errno;

@@ -30,3 +30,5 @@ mod svok;
 mod svscan;
 mod svscanboot;
 mod svstat;
+mod tai64n;
+mod tai64nlocal;

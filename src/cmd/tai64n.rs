@@ -1,0 +1,63 @@
+//! tai64n: puts a TAI64N label before each line. Contract: tai64n(8), reference section 11.
+
+use crate::error::Exit;
+use crate::filter::{self, Filter};
+use crate::newlines::Newlines;
+use crate::sys::clock;
+use crate::sys::start::Arguments;
+use crate::tai64n::{Label, TEXT};
+
+/// Runs tai64n. Arguments are ignored.
+#[must_use]
+pub fn run(_: Arguments) -> Exit {
+    filter::run(&mut Stamper::new(|| Label::of_unix(clock::wall())))
+}
+
+/// Labels the lines of its input. A line begins with its first byte: what follows the last
+/// newline is none until there is a byte of it.
+#[derive(Debug)]
+pub struct Stamper<Clock> {
+    clock: Clock,
+    /// The label of the block at hand, and a space.
+    stamp: [u8; TEXT + 1],
+    at_start: bool,
+}
+
+impl<Clock: FnMut() -> Label> Stamper<Clock> {
+    /// Labels with what `clock` says when a block has been read.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, stamp: [b' '; TEXT + 1], at_start: true }
+    }
+}
+
+impl<Clock: FnMut() -> Label> Filter for Stamper<Clock> {
+    /// One label for all lines that begin in a block: this is when they were read.
+    fn begin_block(&mut self) {
+        let text = (self.clock)().text();
+        for (place, byte) in self.stamp.iter_mut().zip(text) {
+            *place = byte;
+        }
+    }
+
+    fn take(&mut self, piece: &[u8], output: &mut Vec<u8>) {
+        let mut start = 0;
+        for newline in Newlines::of(piece) {
+            if self.at_start {
+                output.extend_from_slice(&self.stamp);
+            }
+            output.extend_from_slice(piece.get(start..=newline).unwrap_or_default());
+            start = newline + 1;
+            self.at_start = true;
+        }
+        let rest = piece.get(start..).unwrap_or_default();
+        if !rest.is_empty() {
+            if self.at_start {
+                output.extend_from_slice(&self.stamp);
+            }
+            output.extend_from_slice(rest);
+            self.at_start = false;
+        }
+    }
+
+    fn finish(&mut self, _: &mut Vec<u8>) {}
+}

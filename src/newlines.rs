@@ -1,0 +1,78 @@
+//! Where the newlines of a block are, 64 bytes at a time.
+
+use crate::sys::vector::{WORD, equal_bytes};
+
+/// Walks the places of the newlines in a block.
+#[derive(Debug)]
+pub struct Newlines<'a> {
+    /// What comes after the word at hand, and where in the block.
+    rest: &'a [u8],
+    next: usize,
+    /// Where the word at hand is.
+    place: usize,
+    /// A bit for each byte of the word at hand that is a newline and was not told of yet.
+    found: u64,
+}
+
+impl<'a> Newlines<'a> {
+    /// Those of `block`.
+    #[inline]
+    #[must_use]
+    pub fn of(block: &'a [u8]) -> Self {
+        Self { rest: block, next: 0, place: 0, found: 0 }
+    }
+
+    /// Takes the next word; false where there is none.
+    #[inline]
+    fn look_on(&mut self) -> bool {
+        self.place = self.next;
+        self.next += WORD;
+        if let Some((word, rest)) = self.rest.split_first_chunk() {
+            self.found = equal_bytes(word, b'\n');
+            self.rest = rest;
+            return true;
+        }
+        // The last few bytes, filled up with what is no newline.
+        let mut word = [0; WORD];
+        for (place, byte) in word.iter_mut().zip(self.rest) {
+            *place = *byte;
+        }
+        self.found = equal_bytes(&word, b'\n');
+        !std::mem::take(&mut self.rest).is_empty()
+    }
+}
+
+impl Iterator for Newlines<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            if !self.look_on() {
+                return None;
+            }
+        }
+        let bit = usize::try_from(self.found.trailing_zeros()).ok()?;
+        self.found &= self.found - 1;
+        Some(self.place + bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_newline_is_found_and_nothing_else() {
+        let others = [b'\n', 0, 0x0b, 0x09, 0x8a, 0xff];
+        for length in 0..=150 {
+            for seed in 0..6_usize.pow(3) {
+                let other = |at: usize| others[(seed + at * at) / [1, 6, 36][at % 3] % 6];
+                let block: Vec<u8> = (0..length).map(other).collect();
+                let naive = block.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+                let naive: Vec<usize> = naive.map(|(at, _)| at).collect();
+                assert_eq!(Newlines::of(&block).collect::<Vec<_>>(), naive, "{block:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Time zones: how far local clocks are from UTC at a moment. Owns the reading of `TZ`, and of
+//! the zone's file once, at the start; what the contents mean is for [`file`] and [`rule`], which
+//! are pure. Contract: tai64nlocal(8).
+//!
+//! Not the C library's: musl's passes over leap seconds, and takes `EST5EDT` for a zone whose
+//! summer never ends.
+
+pub mod file;
+pub mod rule;
+
+use crate::env;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use file::File;
+use rule::Rule;
+
+/// Where the zones are that have a name.
+const DIRECTORY: &[u8] = b"/usr/share/zoneinfo";
+/// The zone of the system.
+const SYSTEM: &[u8] = b"/etc/localtime";
+/// No zone's file is nearly as long; another file may have no end.
+const LONGEST: usize = 1 << 20;
+
+/// What a local clock shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// By how many seconds it is ahead of UTC, leap seconds taken off.
+    pub ahead: i64,
+    /// Whether it stands at second 60 or beyond: how many leap seconds come on top.
+    pub leap: i64,
+}
+
+/// A time zone.
+#[derive(Debug)]
+pub enum Zone {
+    /// As a file has it.
+    File(File),
+    /// As the words of `TZ` have it.
+    Rule(Rule),
+    /// Neither could be read.
+    Utc,
+}
+
+impl Zone {
+    /// The zone that `TZ` names, or else that of the system; UTC where that makes no sense.
+    #[must_use]
+    pub fn of_environment() -> Self {
+        let Some(value) = env::value(b"TZ") else { return Self::read(SYSTEM).unwrap_or(Self::Utc) };
+        let name = value.strip_prefix(b":").unwrap_or(value);
+        if name.is_empty() {
+            return Self::Utc;
+        }
+        let path = if name.starts_with(b"/") {
+            name.to_vec()
+        } else {
+            let directory = env::value(b"TZDIR").filter(|directory| !directory.is_empty());
+            [directory.unwrap_or(DIRECTORY), b"/", name].concat()
+        };
+        // A file of that name comes first: `EST5EDT` is both.
+        let found = Self::read(&path).or_else(|| Rule::parse(name).map(Self::Rule));
+        found.unwrap_or(Self::Utc)
+    }
+
+    fn read(path: &[u8]) -> Option<Self> {
+        File::parse(&contents(path)?).map(Self::File)
+    }
+
+    /// What the local clock shows at `moment`, in seconds since 1970.
+    #[must_use]
+    pub fn at(&self, moment: i64) -> Local {
+        match self {
+            Self::File(file) => file.at(moment),
+            Self::Rule(rule) => Local { ahead: rule.ahead(moment), leap: 0 },
+            Self::Utc => Local::default(),
+        }
+    }
+}
+
+fn contents(path: &[u8]) -> Option<Vec<u8>> {
+    let file = descriptor::open(HERE, path, Purpose::Read).ok()?;
+    let mut bytes = Vec::new();
+    let mut block = [0; 4096];
+    while bytes.len() <= LONGEST {
+        let count = descriptor::read(std::os::fd::AsFd::as_fd(&file), &mut block).ok()?;
+        if count == 0 {
+            return Some(bytes);
+        }
+        bytes.extend_from_slice(block.get(..count)?);
+    }
+    None
+}
