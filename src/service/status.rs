@@ -116,7 +116,17 @@ pub fn read(directory: BorrowedFd<'_>) -> Result<Status, ReadError> {
 /// regular, has one name, is root's or our own, and nobody else can write it.
 #[must_use]
 pub fn left_behind(records: &Records) -> Option<Status> {
-    let file = open(records.as_fd(), b"status", Purpose::ReadNoLink).ok()?;
+    trusted(records.as_fd(), b"status")
+}
+
+/// The same as seen from outside, from the service directory.
+#[must_use]
+pub fn left_in(directory: BorrowedFd<'_>) -> Option<Status> {
+    trusted(directory, b"supervise/status")
+}
+
+fn trusted(place: BorrowedFd<'_>, name: &[u8]) -> Option<Status> {
+    let file = open(place, name, Purpose::ReadNoLink).ok()?;
     let facts = file::facts_of(file.as_fd()).ok()?;
     let is_trusted = facts.kind == Kind::Regular
         && facts.links == 1

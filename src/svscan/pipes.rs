@@ -1,13 +1,14 @@
 //! The log pipes: made once per entry; found again by a successor, through those who hold them.
 //!
 //! A pipe is taken over only if it is the one that was recorded for the service; or, where
-//! nothing was recorded (0.76 was here), if it is the same at the main supervise's descriptor 1
-//! and at the logger's supervise's descriptor 0. Never the pipe of a descriptor 2: that one leads
-//! to readproctitle.
+//! nothing was recorded (0.76 was here), if it is the same at descriptor 1 of the main supervise or
+//! its service and at descriptor 0 of the logger's supervise or its logger. Never the pipe of a
+//! supervise's descriptor 2: that one leads to readproctitle.
 
 use super::entry::LogPipe;
 use crate::service::journal::recorded_service;
 use crate::service::scan_pipes::{Key, PipeRecords};
+use crate::service::status;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::process::Pid;
@@ -25,11 +26,7 @@ pub fn obtain(
     name: &[u8],
     running: Option<&Finder>,
 ) -> Result<LogPipe, Errno> {
-    let recorded = records.get(service);
-    // Without a record and with nobody there, there is nothing to look for.
-    let found = (recorded.is_some() || running.is_some())
-        .then(|| find(recorded, name, running.unwrap_or(&Finder::NOBODY)))
-        .flatten();
+    let found = find(records.get(service), name, running.unwrap_or(&Finder::NOBODY));
     let pipe = match found {
         Some(pipe) => pipe,
         None => {
@@ -51,21 +48,23 @@ fn find(recorded: Option<u64>, name: &[u8], running: &Finder) -> Option<LogPipe>
     let at = |pid: Option<Pid>, number| {
         proc::descriptor_facts(pid?, number).ok().filter(is_pipe).map(|facts| facts.inode)
     };
+    let (main_service, log_service) = (service_of(&main), service_of(&log));
+    let leads_elsewhere = |inode| {
+        at(main_supervise, 2) == Some(inode)
+            || file::facts_of(descriptor::standard(2)).is_ok_and(|own| own.inode == inode)
+    };
     let wanted = match recorded {
         Some(inode) => inode,
         None => {
-            let inode = at(main_supervise, 1)?;
-            let leads_elsewhere = at(main_supervise, 2) == Some(inode)
-                || file::facts_of(descriptor::standard(2)).is_ok_and(|own| own.inode == inode);
-            if leads_elsewhere || at(log_supervise, 0) != Some(inode) {
+            let inode = at(main_supervise, 1).or_else(|| at(main_service, 1))?;
+            let is_read = [log_supervise, log_service].iter().any(|&pid| at(pid, 0) == Some(inode));
+            if leads_elsewhere(inode) || !is_read {
                 return None;
             }
             inode
         }
     };
-    let service = |directory: &OwnedFd| recorded_service(directory.as_fd()).map(|found| found.pid);
-    let candidates =
-        [(main_supervise, 1), (log_supervise, 0), (service(&main), 1), (service(&log), 0)];
+    let candidates = [(main_supervise, 1), (log_supervise, 0), (main_service, 1), (log_service, 0)];
     candidates.into_iter().find_map(|(pid, number)| {
         let pid = pid.filter(|_| at(pid, number) == Some(wanted))?;
         let ends = |purpose| {
@@ -76,6 +75,17 @@ fn find(recorded: Option<u64>, name: &[u8], running: &Finder) -> Option<LogPipe>
         };
         Some(LogPipe { read: ends(Purpose::Read)?, write: Some(ends(Purpose::Write)?) })
     })
+}
+
+/// The running service of a directory, by its journal; or, where 0.76 left 18 bytes and no journal,
+/// by those if the process works there.
+fn service_of(directory: &OwnedFd) -> Option<Pid> {
+    if let Some(found) = recorded_service(directory.as_fd()) {
+        return Some(found.pid);
+    }
+    let status = status::left_in(directory.as_fd()).filter(|status| status.pid != 0)?;
+    let here = file::facts_of(directory.as_fd()).ok()?;
+    proc::works_in(status.pid, &here).then_some(status.pid)
 }
 
 /// The supervises that run, by the directory they work in.

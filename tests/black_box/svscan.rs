@@ -491,6 +491,71 @@ mod discovery {
     }
 }
 
+mod a_foreign_svscan {
+    use super::*;
+    use std::process::Stdio;
+
+    /// Somebody called svscan who works in `place` until its input ends, as 0.76's would.
+    fn stand_in(scratch: &Scratch, place: &str) -> Child {
+        scratch.script("svscan", "read line");
+        let mut command = std::process::Command::new(scratch.path().join("svscan"));
+        let child = command.current_dir(scratch.path().join(place)).stdin(Stdio::piped()).spawn();
+        let child = child.unwrap();
+        let name = format!("/proc/{}/comm", child.id());
+        wait_for("its name", || fs::read_to_string(&name).is_ok_and(|name| name == "svscan\n"));
+        child
+    }
+
+    #[test]
+    fn is_waited_for_with_one_word_and_starts_begin_when_it_is_gone() {
+        if !only_ours("0.76 looks for nobody") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let mut other = stand_in(&scratch, "scan");
+        let mut ours = svscan(&scratch);
+        let line = format!(
+            "svscan: warning: another svscan (pid {}) scans scan, waiting until it is gone\n",
+            other.id()
+        );
+        wait_for("the word", || scratch.errors() == line);
+        stays("waiting", SECOND * 5 / 2, || {
+            !scratch.is_running("scan/a") && ours.try_wait().unwrap().is_none()
+        });
+        drop(other.stdin.take());
+        end_of(&mut other);
+        up(&scratch, "a");
+        assert_eq!(scratch.errors(), line);
+    }
+
+    #[test]
+    fn is_waited_for_no_longer_when_term_asks_for_the_orderly_stop() {
+        if !only_ours("0.76 looks for nobody") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let other = stand_in(&scratch, "scan");
+        let mut ours = scratch.start("svscan", &["--stop-on-term", "scan"]);
+        wait_for("the word", || scratch.errors().contains("waiting until it is gone\n"));
+        kill(ours.id(), "TERM");
+        assert_eq!(end_of(&mut ours).code(), Some(0));
+        assert!(is_alive(other.id()) && !scratch.is_running("scan/a"));
+    }
+
+    #[test]
+    fn of_another_directory_is_none_of_ours() {
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        scratch.directory_at("other");
+        let _other = stand_in(&scratch, "other");
+        let _svscan = svscan(&scratch);
+        up(&scratch, "a");
+        assert_eq!(scratch.errors(), "");
+    }
+}
+
 mod log_pipes {
     use super::*;
 
