@@ -7,7 +7,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench install clean
+.PHONY: build run test chaos bench install install-package rpm clean
 
 # The release binary, and one link per command in target/command.
 build:
@@ -45,6 +45,23 @@ install: build
 	if [ -n "$(ROOTLINKS)" ]; then install -d $(DESTDIR)/command $(DESTDIR)/service; \
 	  for name in $$(ls target/command); do \
 	    ln -sf $(PREFIX)/libexec/daemontools-rs/daemontools $(DESTDIR)/command/$$name; done; fi
+
+# What a package holds: all that, the files for the inits, the licences and two sample services.
+DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
+install-package: install
+	install -D -m 644 initscripts/daemontools-rs.conf $(DESTDIR)/etc/init/daemontools-rs.conf
+	install -D -m 644 initscripts/daemontools-rs.service \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service
+	install -D -m 644 initscripts/sysconfig $(DESTDIR)/etc/sysconfig/daemontools-rs
+	install -d $(DOCUMENTS)
+	install -m 644 README.md packaging/CHANGELOG.md packaging/LICENSE-* $(DOCUMENTS)
+	cd packaging/services && find . -type f | while read -r file; do \
+	  mode=644; [ ! -x $$file ] || mode=755; \
+	  install -D -m $$mode $$file $(DOCUMENTS)/services/$$file; done
+
+# The RPM, into target/rpm.
+rpm: build
+	packaging/build-rpm spec
 
 clean:
 	cargo clean

@@ -1,0 +1,18 @@
+# Before the files of a first install: keeps a copy of what stands where our links go, such as the
+# links of a 0.76 that was installed from source. %postun puts it back.
+#include rpm/say.sh
+#include rpm/state.sh
+#include rpm/links.sh
+[ ! -e "$state/set-up" ] || exit 0
+for directory in /command /usr/bin; do
+  for name in @COMMANDS@; do
+    file=$directory/$name saved=$state/replaced$directory/$name
+    if exists "$file" && ! is_our_link "$file" && ! exists "$saved"; then
+      if ! reason=$({ mkdir -p "${saved%/*}" && cp -a "$file" "$saved.new" && mv "$saved.new" "$saved"; } 2>&1); then
+        say "not installed: unable to keep a copy of $file: ${reason##*: }"
+        exit 1
+      fi
+    fi
+  done
+done
+exit 0

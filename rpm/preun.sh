@@ -1,0 +1,65 @@
+# Before the files go, at erase only: the lines that start us, the starter, services, loggers.
+#include rpm/say.sh
+#include rpm/lines.sh
+#include rpm/remove-lines.sh
+#include rpm/processes.sh
+#include rpm/init.sh
+[ "$1" = 0 ] || exit 0
+
+none() { [ -z "$("$@")" ]; }
+supervised() { # supervised DIRECTORY...: those that have a supervise
+  for directory in "$@"; do
+    ! /command/svok "$directory" 2>/dev/null || echo "$directory"
+  done
+}
+take_down() { # take_down DIRECTORY...: waits for their supervises to go, five seconds
+  up=$(supervised "$@")
+  [ -n "$up" ] || return 0
+  for directory in "$@"; do
+    ! /command/svok "$directory" 2>/dev/null || /command/svc -dx "$directory"
+  done
+  within 50 none supervised "$@"
+}
+
+our_svscans() { for pid in $(svscans); do ! is_ours "$pid" || echo "$pid"; done; }
+ours_at_work() { svscanboots; our_svscans; }
+tell_svscanboots() {
+  boots=$(svscanboots)
+  # shellcheck disable=SC2086 # a list of numbers
+  [ -z "$boots" ] || kill -TERM $boots 2>/dev/null
+}
+tell_starter() { # whether it had one to stop; we do the waiting
+  case $(running_init) in
+    systemd) systemctl is-active daemontools-rs.service && systemctl --no-block stop daemontools-rs.service ;;
+    upstart) initctl --no-wait stop daemontools-rs ;;
+    sysv) telinit q && [ -n "$had_line" ] ;;
+    *) false ;;
+  esac >/dev/null 2>&1
+}
+
+had_line=$(grep -as '^# BEGIN daemontools-rs' /etc/inittab)
+remove_lines /etc/inittab
+remove_lines /etc/rc.local
+remove_lines /etc/rc.d/rc.local
+# The starter first, or it would start again what we stop. Its TERM makes svscanboot stop all in
+# order, ours does the same, and a second one hurries.
+tell_starter || tell_svscanboots
+within 100 none ours_at_work || { tell_svscanboots; within 50 none ours_at_work; }
+! command -v systemctl >/dev/null || systemctl disable daemontools-rs.service >/dev/null 2>&1
+
+if [ "$(svscans)" != "$(our_svscans)" ]; then
+  # It was there before us, or came from elsewhere: its services are not ours to stop.
+  say "left alone with its services: an svscan that is not ours"
+else
+  # An svscan without svscanboot leaves its services be.
+  for pid in $(our_svscans); do kill -TERM "$pid"; done
+  within 20 none our_svscans || say "still running: svscan"
+  take_down /service/*
+  take_down /service/*/log
+  for directory in $(supervised /service/* /service/*/log); do
+    say "still running: $(/command/svstat "$directory")"
+  done
+fi
+if none svscans; then rm -rf /service/.svscan; fi
+! grep -aq '^[^#]*svscanboot' /etc/inittab 2>/dev/null || say "/etc/inittab still has a line with svscanboot that is not ours"
+exit 0
