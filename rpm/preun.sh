@@ -22,7 +22,6 @@ take_down() { # take_down DIRECTORY...: waits for their supervises to go, five s
 }
 
 our_svscans() { for pid in $(svscans); do ! is_ours "$pid" || echo "$pid"; done; }
-ours_at_work() { svscanboots; our_svscans; }
 tell_svscanboots() {
   boots=$(svscanboots)
   # shellcheck disable=SC2086 # a list of numbers
@@ -41,19 +40,22 @@ had_line=$(grep -as '^# BEGIN daemontools-rs' /etc/inittab)
 remove_lines /etc/inittab
 remove_lines /etc/rc.local
 remove_lines /etc/rc.d/rc.local
-# The starter first, or it would start again what we stop. Its TERM makes svscanboot stop all in
-# order, ours does the same, and a second one hurries.
+# The starter first, or it would start again what we stop. TERM to svscanboot, the starter's or
+# ours, stops all in order. A second one would hurry it, and kill what takes its time: that is not
+# for a package to do.
 tell_starter || tell_svscanboots
-within 100 none ours_at_work || { tell_svscanboots; within 50 none ours_at_work; }
+if within 200 none our_svscans; then
+  tell_svscanboots # those that stood by
+  within 20 none svscanboots
+fi
 ! command -v systemctl >/dev/null || systemctl disable daemontools-rs.service >/dev/null 2>&1
 
 if [ "$(svscans)" != "$(our_svscans)" ]; then
   # It was there before us, or came from elsewhere: its services are not ours to stop.
   say "left alone with its services: an svscan that is not ours"
 else
-  # An svscan without svscanboot leaves its services be.
-  for pid in $(our_svscans); do kill -TERM "$pid"; done
-  within 20 none our_svscans || say "still running: svscan"
+  # One that runs without svscanboot leaves its services be.
+  [ -n "$(svscanboots)" ] || for pid in $(our_svscans); do kill -TERM "$pid"; done
   take_down /service/*
   take_down /service/*/log
   for directory in $(supervised /service/* /service/*/log); do
