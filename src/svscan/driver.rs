@@ -101,7 +101,7 @@ impl Driver {
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
         let (records, control, lock) = take_place(directory, lock, control)?;
-        wait_for_foreign(directory, &signals)?;
+        wait_for_foreign(directory, &signals, records.as_ref(), control.as_ref())?;
         let pipes = records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
         let pipes = pipes.unwrap_or_else(|error| {
             SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
@@ -517,8 +517,14 @@ fn messages(_: &ScanLock) -> Option<OwnedFd> {
 }
 
 /// Waits while a foreign svscan (0.76's, which knows no lock) works in the scan directory, saying
-/// so once. A TERM that we would stop in order for ends us: there is nothing to stop.
-fn wait_for_foreign(name: Option<&[u8]>, signals: &Signals) -> Result<(), Exit> {
+/// so once. A request to stop in order ends us, by TERM or by svscanboot: what the other one
+/// supervises is not ours to stop.
+fn wait_for_foreign(
+    name: Option<&[u8]>,
+    signals: &Signals,
+    records: Option<&ScanRecords>,
+    control: Option<&Listener>,
+) -> Result<(), Exit> {
     let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
     let us = process::our_pid();
     let mut has_warned = false;
@@ -531,11 +537,21 @@ fn wait_for_foreign(name: Option<&[u8]>, signals: &Signals) -> Result<(), Exit> 
             SVSCAN.warning(&[text, &[b", waiting until it is gone"]].concat());
         }
         let until = clock::monotonic().saturating_add(FOREIGN);
-        let _ = poll::wait(&mut [poll::readable(signals.as_fd())], Some(until));
+        let mut watched = vec![poll::readable(signals.as_fd())];
+        watched.extend(control.map(|control| poll::readable(control.as_fd())));
+        let _ = poll::wait(&mut watched, Some(until));
+        let mut is_asked = false;
         while let Some(signal) = signals.next() {
-            if matches!(signal, SIGTERM | SIGINT) {
-                return Err(Exit::SUCCESS);
+            is_asked |= matches!(signal, SIGTERM | SIGINT);
+        }
+        while let Some(byte) = control.and_then(Listener::next) {
+            is_asked |= STOP == [byte];
+        }
+        if is_asked {
+            if let Some(Err(error)) = records.map(ScanRecords::mark_stopped) {
+                SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
             }
+            return Err(Exit::SUCCESS);
         }
     }
     Ok(())

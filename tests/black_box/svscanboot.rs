@@ -1,9 +1,9 @@
 //! svscanboot, reference section 2 and svscanboot(8). 0.76's is a script bound to one directory,
 //! so these cases are ours alone.
 
-use crate::scratch::{Scratch, end_of, kill, only_ours, stays, wait_for};
+use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 fn boot(scratch: &Scratch, arguments: &[&str]) -> Child {
@@ -151,4 +151,39 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     // A newly started one means that the scan is wanted again.
     let _fourth = boot(&scratch, &[]);
     wait_for("the service", || scratch.lines("starts") == 2);
+}
+
+#[test]
+fn term_ends_one_that_waits_for_a_foreign_svscan_and_leaves_that_one_alone() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    // What tells an svscan of 0.76: its name, and the directory it works in.
+    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    let mut foreign = Command::new("../svscan");
+    let foreign = foreign.arg("1000").current_dir(scratch.path().join("scan")).spawn().unwrap();
+    let foreign = Ended(foreign);
+    let mut child = boot(&scratch, &[]);
+    wait_for("the waiting svscan", || {
+        child_named(child.id(), "readproctitle ").is_some_and(|_| {
+            children(child.id()).iter().any(|(_, line)| line.contains("waiting until it is gone"))
+        })
+    });
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(is_alive(foreign.0.id()));
+    assert!(scratch.path().join("scan/.svscan/stopped").exists());
+    assert!(!scratch.is_running("scan/a"));
+}
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
