@@ -1,5 +1,6 @@
 # Before the files go, at erase only: the lines that start us, the starter, services, loggers.
 #include rpm/say.sh
+#include rpm/state.sh
 #include rpm/lines.sh
 #include rpm/remove-lines.sh
 #include rpm/processes.sh
@@ -62,6 +63,10 @@ else
     say "still running: $(/command/svstat "$directory")"
   done
 fi
-if none svscans; then rm -rf /service/.svscan; fi
+if none our_svscans; then rm -rf /service/.svscan; fi
+# rpm takes a link of the admin's to a directory for the directory: %postun puts it back.
+for directory in /service /command; do
+  [ ! -L "$directory" ] || { mkdir -p "$state/links" && cp -a "$directory" "$state/links/"; }
+done
 ! grep -aq '^[^#]*svscanboot' /etc/inittab 2>/dev/null || say "/etc/inittab still has a line with svscanboot that is not ours"
 exit 0
