@@ -7,7 +7,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench install install-package rpm clean
+.PHONY: build run test chaos bench install install-package rpm cargo-rpm repo clean
 
 # The release binary, and one link per command in target/command.
 build:
@@ -62,6 +62,16 @@ install-package: install
 # The RPM, into target/rpm.
 rpm: build
 	packaging/build-rpm spec
+
+# The same by cargo-generate-rpm, from Cargo.toml, into target/rpm/cargo.
+cargo-rpm: build
+	packaging/build-rpm cargo
+
+# A yum repository in target/repo, signed with the RSA key KEY, to be served as BASEURL.
+KEY =
+BASEURL =
+repo: rpm
+	packaging/make-repository "$(KEY)" "$(BASEURL)"
 
 clean:
 	cargo clean
