@@ -4,6 +4,7 @@
 #include rpm/say.sh
 #include rpm/state.sh
 #include rpm/links.sh
+#include rpm/make-links.sh
 #include rpm/lines.sh
 #include rpm/add-lines.sh
 #include rpm/processes.sh
@@ -65,6 +66,7 @@ re_execute() {
   done
 }
 
+make_links
 if [ -e "$state/set-up" ]; then
   label
   re_execute

@@ -31,7 +31,7 @@ tell_svscanboots() {
 tell_starter() { # whether it had one to stop; we do the waiting
   case $(running_init) in
     systemd) systemctl is-active daemontools-rs.service && systemctl --no-block stop daemontools-rs.service ;;
-    upstart) initctl --no-wait stop daemontools-rs ;;
+    upstart) initctl stop --no-wait daemontools-rs ;;
     sysv) telinit q && [ -n "$had_line" ] ;;
     *) false ;;
   esac >/dev/null 2>&1
