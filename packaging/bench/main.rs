@@ -10,10 +10,12 @@
 #![allow(clippy::indexing_slicing, clippy::print_stdout)]
 
 mod arena;
+mod chain;
 mod contestant;
 mod logging;
 mod machine;
 mod measure;
+mod multilog;
 mod process;
 mod service;
 mod table;
@@ -30,7 +32,7 @@ use table::{Row, Table, Target};
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// What can be measured alone.
-const GROUPS: [&str; 4] = ["services", "crowd", "tai64n", "tai64nlocal"];
+const GROUPS: [&str; 6] = ["services", "crowd", "chain", "tai64n", "tai64nlocal", "multilog"];
 
 /// The services that stand up, idle, while one supervise of each contestant is weighed.
 const STANDING: usize = 24;
@@ -42,6 +44,9 @@ fn main() -> ExitCode {
     // First, and with nothing before it: this is what every contestant's start is timed by.
     if arguments.next().is_some_and(|name| name.as_encoded_bytes().ends_with(b"run")) {
         return service::run();
+    }
+    if std::env::args_os().nth(1).is_some_and(|word| word == chain::NOTHING) {
+        return ExitCode::SUCCESS;
     }
     // `cargo bench` says --bench; `cargo test --all-targets` does not, and wants no benchmark.
     let (options, groups): (Vec<_>, Vec<_>) = arguments
@@ -84,9 +89,25 @@ fn bench(groups: &[String]) -> Fallible<()> {
             Target::ShareOfOriginal(0.8),
         ));
     }
+    if is_wanted("chain") {
+        if nix::unistd::geteuid().is_root() {
+            println!("measuring the chain ...");
+            let title =
+                "envdir setuidgid softlimit setlock pgrphack, start to the end of a program";
+            let times = chain::times(&contestants, root)?;
+            table.add(Row::of_times(title, &times, Target::ShareOfOriginal(0.7)));
+        } else {
+            println!("left out: the chain: setuidgid has to be started by root");
+        }
+    }
     for (name, before) in [("tai64n", Before::Nothing), ("tai64nlocal", Before::Label)] {
         if is_wanted(name) {
             table.add(of_filter(&contestants, name, before)?);
+        }
+    }
+    if is_wanted("multilog") {
+        for row in multilog::rows(&contestants, root)? {
+            table.add(row);
         }
     }
     table.print();
