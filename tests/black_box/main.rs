@@ -15,6 +15,7 @@ mod chain;
 mod envdir;
 mod envuidgid;
 mod fghack;
+mod journal;
 mod multicall;
 mod multilog;
 mod pgrphack;

@@ -886,75 +886,6 @@ mod adoption {
         assert_eq!(scratch.lines("starts"), 1);
     }
 
-    /// Leaves a service running under no supervise, spoils its journal, and sees that the next
-    /// supervise says `reason` once and starts a process of its own without touching the other.
-    fn is_ignored(spoil: impl Fn(&std::path::Path), reason: &str) {
-        if !only_ours("the journal") {
-            return;
-        }
-        let scratch = Scratch::new();
-        stayer(&scratch, "a");
-        let mut first = supervise(&scratch, "a");
-        let pid = scratch.pid("a");
-        murder(&mut first);
-        spoil(&scratch.path().join("a/supervise/journal"));
-        let _second = supervise(&scratch, "a");
-        wait_for("a start of its own", || scratch.lines("starts") == 2);
-        assert_ne!(scratch.pid("a"), pid);
-        let expected = if reason.is_empty() {
-            String::new()
-        } else {
-            format!("supervise: warning: unable to believe a/supervise/journal: {reason}\n")
-        };
-        assert_eq!(scratch.errors(), expected);
-        assert!(is_alive(pid), "the other process was touched");
-    }
-
-    fn rewrite(journal: &std::path::Path, change: impl Fn(&mut [u8])) {
-        let mut bytes = fs::read(journal).unwrap();
-        change(&mut bytes);
-        fs::write(journal, bytes).unwrap();
-    }
-
-    #[test]
-    fn a_corrupt_journal_is_not_believed() {
-        is_ignored(
-            |journal| rewrite(journal, |bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x55)),
-            "checksum does not match",
-        );
-    }
-
-    #[test]
-    fn a_short_journal_is_not_believed() {
-        is_ignored(|journal| fs::write(journal, "x").unwrap(), "unexpected size");
-    }
-
-    #[test]
-    fn a_journal_that_others_can_write_is_not_believed() {
-        let open = |journal: &std::path::Path| {
-            fs::set_permissions(journal, fs::Permissions::from_mode(0o620)).unwrap();
-        };
-        is_ignored(open, "writable by others");
-    }
-
-    #[test]
-    fn a_journal_with_another_name_is_not_believed() {
-        let link = |journal: &std::path::Path| {
-            fs::hard_link(journal, journal.with_extension("other")).unwrap();
-        };
-        is_ignored(link, "has another name");
-    }
-
-    #[test]
-    fn a_journal_that_is_a_link_is_not_believed() {
-        let link = |journal: &std::path::Path| {
-            let other = journal.with_extension("other");
-            fs::rename(journal, &other).unwrap();
-            symlink(other, journal).unwrap();
-        };
-        is_ignored(link, "not a regular file");
-    }
-
     /// As 0.76 leaves a service behind when it is killed: 18 bytes and no journal.
     fn left_by_0_76(scratch: &Scratch, run: &str) -> u32 {
         scratch.service("a", run);
@@ -1015,30 +946,6 @@ mod adoption {
         let _second = supervise(&scratch, "a");
         wait_for("a start", || scratch.lines("starts") == 2);
         assert!(is_alive(pid));
-    }
-
-    #[test]
-    fn a_copied_directory_does_not_adopt_the_original_s_process() {
-        if !only_ours("the journal") {
-            return;
-        }
-        let scratch = Scratch::new();
-        stayer(&scratch, "a");
-        let _first = supervise(&scratch, "a");
-        let pid = scratch.pid("a");
-        scratch.directory_at("b/supervise");
-        for name in ["run", "supervise/journal"] {
-            let copy = |to: &str| scratch.path().join(to).join(name);
-            fs::copy(copy("a"), copy("b")).unwrap();
-        }
-        let _second = supervise(&scratch, "b");
-        assert_ne!(scratch.pid("b"), pid);
-        let expected =
-            "supervise: warning: unable to believe b/supervise/journal: of another directory\n";
-        assert_eq!(scratch.errors(), expected);
-        scratch.svc("-dx", "b");
-        wait_for("b to be gone", || !scratch.is_running("b"));
-        assert_eq!(scratch.pid("a"), pid);
     }
 }
 
