@@ -32,8 +32,11 @@ pub fn rows(contestants: &[Contestant], root: &Path) -> Fallible<Vec<Row>> {
         println!("measuring {words} ...");
         let count = Cell::new(0);
         let times = logging::through(contestants, &input, |contestant| {
+            let place = |number: u32| root.join(format!("{}-{number}", words.len()));
+            // What the one before has left makes room: new memory would cost whoever is next.
+            let _ = fs::remove_dir_all(place(count.get()));
             count.set(count.get() + 1);
-            let place = root.join(format!("{}-{}", words.len(), count.get()));
+            let place = place(count.get());
             command(contestant, script, &place).ok()
         })?;
         let title = format!("{} MB of log lines: {words}, CPU time", logging::SIZE >> 20);

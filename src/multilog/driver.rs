@@ -1,6 +1,7 @@
 //! The loop of multilog: reads blocks, has them cut into lines, walks the script, and hands all that
 //! was read on before the next read.
 
+use super::input::Input;
 use super::lines::{Lines, Take, WINDOW};
 use super::logdir::{LogDirectory, MULTILOG};
 use super::orders::Orders;
@@ -9,12 +10,12 @@ use crate::error::{self, Exit};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::{Errno, clock, file, poll, signal};
 use crate::tai64n::Label;
+use crate::zone::date::Dates;
+use crate::zone::{Local, Zone};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
 
 const PAUSE: Duration = Duration::from_secs(5);
-/// As much as a pipe holds.
-const BLOCK: usize = 1 << 16;
 /// The most of a line that `e` shows.
 const ALERT: usize = 200;
 /// The bytes of a status file: the window and a newline.
@@ -33,7 +34,11 @@ struct Log<'a> {
     script: &'a Script,
     outputs: Outputs<'a>,
     lines: Lines,
+    input: Input,
+    dates: Option<Dates<LocalClock>>,
 }
+
+type LocalClock = Box<dyn FnMut(i64) -> Local>;
 
 struct Outputs<'a> {
     script: &'a Script,
@@ -63,12 +68,16 @@ impl<'a> Log<'a> {
         for settings in &script.directories {
             directories.push((LogDirectory::open(settings.clone())?, true));
         }
+        let input = Input::open();
+        let dates = (script.stamp == Stamp::Local).then(|| {
+            let zone = Zone::of_environment();
+            Dates::new(Box::new(move |moment| zone.at(moment)) as LocalClock)
+        });
         let outputs = Outputs { script, orders, statuses, directories };
-        Ok(Self { script, outputs, lines: Lines::new(script.takes_all()) })
+        Ok(Self { script, outputs, lines: Lines::new(script.takes_all()), input, dates })
     }
 
     fn attend(&mut self) -> Exit {
-        let mut block = vec![0; BLOCK];
         loop {
             let has_input = self.outputs.orders.wait_for_input();
             if self.outputs.orders.take_rotate() {
@@ -78,7 +87,7 @@ impl<'a> Log<'a> {
                 self.finish_line();
                 break;
             }
-            if has_input && !self.take(&mut block) {
+            if has_input && !self.take(usize::MAX) {
                 break;
             }
         }
@@ -89,33 +98,36 @@ impl<'a> Log<'a> {
         Exit::SUCCESS
     }
 
-    /// Reads once and hands all of it on; whether there was anything. A failed read is as the end.
-    fn take(&mut self, block: &mut [u8]) -> bool {
-        let length = match descriptor::read(descriptor::standard(0), block) {
+    /// Looks once, at `most` bytes at most, hands all of it on, and only then takes it out of the pipe; whether there was
+    /// anything. A failed read is as the end.
+    fn take(&mut self, most: usize) -> bool {
+        let length = match self.input.look(most) {
             // Somebody else was quicker, or the input does not wait: poll does.
             Err(Errno::EAGAIN) => return true,
             Ok(0) | Err(_) => return false,
             Ok(length) => length,
         };
-        let bytes = block.get(..length).unwrap_or_default();
-        match self.script.stamp {
-            Stamp::None => self.lines.feed(bytes, b"", &mut self.outputs),
-            Stamp::Tai64n => {
-                let label = Label::of_unix(clock::wall()).text();
-                let mut stamp = [b' '; 26];
-                for (place, byte) in stamp.iter_mut().zip(label) {
-                    *place = byte;
-                }
-                self.lines.feed(bytes, &stamp, &mut self.outputs);
+        let bytes = self.input.bytes(length);
+        let label = || Label::of_unix(clock::wall());
+        let mut stamp = Vec::new();
+        if self.script.stamp != Stamp::None {
+            let has_date =
+                self.dates.as_mut().is_some_and(|dates| dates.write(label(), &mut stamp));
+            if !has_date {
+                // A moment without a date still has a label.
+                stamp.extend_from_slice(&label().text());
             }
+            stamp.push(b' ');
         }
+        self.lines.feed(bytes, &stamp, &mut self.outputs);
         self.outputs.flush();
+        self.input.take_out(length);
         true
     }
 
     /// After TERM: to the end of the line, byte by byte; the rest is for whoever reads next.
     fn finish_line(&mut self) {
-        while self.lines.is_mid_line() && self.take(&mut [0]) {}
+        while self.lines.is_mid_line() && self.take(1) {}
     }
 }
 

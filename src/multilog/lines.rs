@@ -3,10 +3,13 @@
 //! The first [`WINDOW`] bytes of a line, its stamp included, decide what becomes of it: a line is
 //! held until it ends or is longer, and the rest of a longer one goes straight on.
 
+use crate::newlines::Newlines;
 use memchr::{memchr, memrchr};
 
 /// How many bytes of a line are looked at.
 pub const WINDOW: usize = 1000;
+/// How many bytes of stamped lines are appended at once; a longer line goes alone.
+const PORTION: usize = 1 << 16;
 
 /// What becomes of lines.
 pub trait Take {
@@ -26,6 +29,8 @@ pub struct Lines {
     is_streaming: bool,
     /// Whether no line needs a look.
     takes_all: bool,
+    /// Room for lines with their stamps.
+    stamped: Vec<u8>,
 }
 
 impl Lines {
@@ -44,11 +49,13 @@ impl Lines {
     /// Takes what was read; a line that begins in it gets `stamp` before it.
     pub fn feed(&mut self, mut bytes: &[u8], stamp: &[u8], sink: &mut impl Take) {
         while !bytes.is_empty() {
-            if self.takes_all && stamp.is_empty() && !self.is_mid_line() {
+            if self.takes_all && !self.is_mid_line() {
                 let whole = memrchr(b'\n', bytes).map_or(0, |last| last + 1);
                 let (lines, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, b""));
-                if !lines.is_empty() {
+                if stamp.is_empty() && !lines.is_empty() {
                     sink.append(lines);
+                } else {
+                    self.stamp(lines, stamp, sink);
                 }
                 self.hold(rest, stamp, sink);
                 return;
@@ -85,6 +92,25 @@ impl Lines {
             sink.append(b"\n");
         }
         self.is_streaming = false;
+    }
+
+    /// Appends whole lines, each with `stamp` before it, in portions.
+    fn stamp(&mut self, lines: &[u8], stamp: &[u8], sink: &mut impl Take) {
+        let mut start = 0;
+        for end in Newlines::of(lines) {
+            let line = lines.get(start..=end).unwrap_or_default();
+            start = end + 1;
+            if self.stamped.len() + stamp.len() + line.len() > PORTION {
+                sink.append(&self.stamped);
+                self.stamped.clear();
+            }
+            self.stamped.extend_from_slice(stamp);
+            self.stamped.extend_from_slice(line);
+        }
+        if !self.stamped.is_empty() {
+            sink.append(&self.stamped);
+            self.stamped.clear();
+        }
     }
 
     /// Holds a piece of one line, or, if that makes it too long to hold, begins it.
@@ -193,14 +219,17 @@ mod tests {
 
     #[test]
     fn where_no_line_needs_a_look_the_bytes_are_the_same() {
-        let bytes = [&b"a\n\nb\n"[..], &vec![b'x'; 3000], b"\nlast"].concat();
-        let expected = naive(&bytes, b"").bytes;
-        for cut in 0..bytes.len() {
+        let bytes = [&b"a\n\nb\n"[..], &vec![b'x'; 3000], b"\nc\nlast"].concat();
+        for (stamp, cut) in [&b""[..], b"@stamp "]
+            .into_iter()
+            .flat_map(|stamp| (0..bytes.len()).map(move |cut| (stamp, cut)))
+        {
+            let expected = naive(&bytes, stamp).bytes;
             let (mut lines, mut seen) = (Lines::new(true), Seen::default());
             let (one, two) = bytes.split_at(cut);
-            lines.feed(one, b"", &mut seen);
+            lines.feed(one, stamp, &mut seen);
             assert_eq!(lines.is_mid_line(), !one.is_empty() && !one.ends_with(b"\n"));
-            lines.feed(two, b"", &mut seen);
+            lines.feed(two, stamp, &mut seen);
             lines.end(&mut seen);
             assert_eq!(seen.bytes, expected, "at {cut}");
         }

@@ -10,6 +10,8 @@ pub enum Stamp {
     None,
     /// A TAI64N label and a space.
     Tai64n,
+    /// The local time, as tai64nlocal has it, and a space.
+    Local,
 }
 
 /// One step of the script, for each line in its turn.
@@ -77,6 +79,7 @@ impl Script {
             let Some((&first, rest)) = word.split_first() else { continue };
             match first {
                 b't' if place == 0 => script.stamp = Stamp::Tai64n,
+                b'T' if place == 0 => script.stamp = Stamp::Local,
                 b'-' => script.steps.push(Step::Deselect(rest.to_vec())),
                 b'+' => script.steps.push(Step::Select(rest.to_vec())),
                 b'e' => script.steps.push(Step::Alert),
@@ -172,7 +175,9 @@ mod tests {
     #[test]
     fn a_stamp_is_the_first_word_or_none() {
         assert_eq!(parse(&["tai", "."]).stamp, Stamp::Tai64n);
+        assert_eq!(parse(&["T", "."]).stamp, Stamp::Local);
         assert_eq!(parse(&["", "t", "."]).stamp, Stamp::None);
+        assert_eq!(parse(&[".", "T"]).stamp, Stamp::None);
         assert_eq!(parse(&["e", "t"]).stamp, Stamp::None);
     }
 

@@ -21,3 +21,9 @@ fn read(clock: ClockId) -> Duration {
         Duration::new(seconds, u32::try_from(time.tv_nsec()).unwrap_or(0))
     })
 }
+
+/// Sleeps so long: for moments that poll(2) cannot count, which are
+/// shorter than its millisecond.
+pub fn rest(length: Duration) {
+    std::thread::sleep(length);
+}

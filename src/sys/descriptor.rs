@@ -1,7 +1,7 @@
 //! Descriptors: open, read, write, pipe, duplicate. All that is opened here is close-on-exec.
 
 use super::Errno;
-use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, fcntl, openat};
+use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, SpliceFFlags, fcntl, openat, splice, tee};
 use nix::sys::stat::Mode;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -109,6 +109,32 @@ pub fn write_parts(descriptor: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> Result<
 /// Those of pipe2(2).
 pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC)
+}
+
+/// tee(2): how many bytes of what waits in pipe `from` are in pipe `to` as well now, at most
+/// `length`; 0 at the end. Never waits.
+///
+/// # Errors
+/// Those of tee(2), EINTR excepted: EINVAL where `from` is no pipe, EAGAIN where it is empty.
+pub fn mirror(from: BorrowedFd<'_>, to: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+    retry(|| tee(from, to, length, SpliceFFlags::SPLICE_F_NONBLOCK))
+}
+
+/// splice(2): takes at most `length` bytes out of pipe `from` without looking at them; how many.
+///
+/// # Errors
+/// Those of splice(2), EINTR excepted.
+pub fn discard(from: BorrowedFd<'_>, null: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+    retry(|| splice(from, None, null, None, length, SpliceFFlags::SPLICE_F_NONBLOCK))
+}
+
+/// fcntl(F_SETPIPE_SZ): lets a pipe hold `bytes`.
+///
+/// # Errors
+/// Those of fcntl(2): EINVAL before Linux 2.6.35, EPERM beyond the limits of pipe(7).
+pub fn set_capacity(pipe: BorrowedFd<'_>, bytes: usize) -> Result<(), Errno> {
+    let bytes = i32::try_from(bytes).map_err(|_| Errno::EINVAL)?;
+    fcntl(pipe, FcntlArg::F_SETPIPE_SZ(bytes)).map(drop)
 }
 
 /// Sets or clears O_NONBLOCK on the open file behind `descriptor`.

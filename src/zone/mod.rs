@@ -5,6 +5,7 @@
 //! Not the C library's: musl's passes over leap seconds, and takes `EST5EDT` for a zone whose
 //! summer never ends.
 
+pub mod date;
 pub mod file;
 pub mod rule;
 

@@ -390,3 +390,29 @@ fn a_status_file_that_takes_nothing_is_tried_again() {
     kill(child.id(), "KILL");
     end_of(&mut child);
 }
+
+#[test]
+fn a_readable_local_time_stands_where_it_is_asked_for() {
+    if !only_ours("T") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut command = scratch.command("multilog");
+    command.args(["T", "./main"]).env("TZ", "XYZ-5:30");
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let before = std::time::SystemTime::now();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"one\ntwo\n").unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    let text = scratch.read("main/current");
+    // What tai64nlocal prints for the label of the same moment, in the same zone.
+    let stamp = text.split_once(" one\n").unwrap().0.to_owned();
+    assert_eq!(text, format!("{stamp} one\n{stamp} two\n"));
+    let (seconds, fraction) = stamp.split_once('.').unwrap();
+    assert!(fraction.len() == 9 && fraction.bytes().all(|byte| byte.is_ascii_digit()), "{stamp}");
+    let mut date = scratch.command("/bin/date");
+    let said = date.args(["-d", seconds, "+%s"]).env("TZ", "XYZ-5:30").output().unwrap();
+    let moment: u64 = String::from_utf8(said.stdout).unwrap().trim().parse().unwrap();
+    let before = before.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!((before..before + 10).contains(&moment), "{stamp}");
+}

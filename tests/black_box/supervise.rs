@@ -341,7 +341,10 @@ fn the_status_is_replaced_for_the_letters_that_it_shows_and_for_no_other() {
     let status = scratch.path().join("a/supervise/status");
     let inode = || fs::metadata(&status).unwrap().ino();
     // Kept under another name, so that no later status can have the same number.
-    let keep = |name: &str| fs::hard_link(&status, scratch.path().join(name)).unwrap();
+    // A status that is replaced between its look-up and the link has no name to add one to.
+    let keep = |name: &str| {
+        wait_for("a link", || fs::hard_link(&status, scratch.path().join(name)).is_ok());
+    };
     keep("before");
     let before = inode();
     for (letter, name) in [("-h", "HUP"), ("-a", "ALRM"), ("-i", "INT"), ("-t", "TERM")] {

@@ -49,6 +49,9 @@ pub const CLOCK_CALLS: [i64; 4] = [
 /// The bit of O_TMPFILE beside O_DIRECTORY. 2.6.32 sees the O_DIRECTORY and the wish to write.
 const TEMPORARY: u32 = libc::O_TMPFILE.cast_unsigned() & !libc::O_DIRECTORY.cast_unsigned();
 
+/// fcntl(F_SETPIPE_SZ) came with 2.6.35.
+const SET_PIPE_SIZE: u32 = libc::F_SETPIPE_SZ.cast_unsigned();
+
 /// personality(2): uname(2) says 2.6.
 const UNAME26: libc::c_ulong = 0x0002_0000;
 /// The calling convention the numbers are about; with another one they mean other calls.
@@ -103,6 +106,7 @@ fn program() -> Vec<sock_filter> {
     program.extend(if_any_bit(libc::SYS_open, 1, TEMPORARY, libc::EISDIR));
     program.extend(if_any_bit(libc::SYS_openat, 2, TEMPORARY, libc::EISDIR));
     program.extend(if_one_of(libc::SYS_prctl, &ABSENT_PRCTL.map(i32::cast_unsigned)));
+    program.extend(if_it_is(libc::SYS_fcntl, 1, SET_PIPE_SIZE));
     for call in CLOCK_CALLS {
         program.extend(if_one_of(call, &[libc::CLOCK_BOOTTIME.cast_unsigned()]));
     }
@@ -117,6 +121,17 @@ fn if_any_bit(number: i64, index: u32, bits: u32, error: libc::c_int) -> [sock_f
         load(argument(index)),
         jump(libc::BPF_JSET, bits, 0, 1),
         refuse(error),
+        allow(),
+    ]
+}
+
+/// Call `number` is refused with EINVAL when its argument `index` is `value`.
+fn if_it_is(number: i64, index: u32, value: u32) -> [sock_filter; 5] {
+    [
+        jump(libc::BPF_JEQ, low(number), 0, 4),
+        load(argument(index)),
+        jump(libc::BPF_JEQ, value, 0, 1),
+        refuse(libc::EINVAL),
         allow(),
     ]
 }

@@ -64,6 +64,8 @@ pub fn differences() -> Vec<String> {
     expect(&mut found, "openat with O_TMPFILE", answer, libc::EISDIR);
     let answer = call(libc::SYS_open, &[root, temporary, 0o600, 0, 0, 0]);
     expect(&mut found, "open with O_TMPFILE", answer, libc::EISDIR);
+    let answer = call(libc::SYS_fcntl, &[0, libc::F_SETPIPE_SZ.into(), 65536, 0, 0, 0]);
+    expect(&mut found, "fcntl with F_SETPIPE_SZ", answer, libc::EINVAL);
     found.extend(missing(room, root));
     found
 }
@@ -72,7 +74,7 @@ pub fn differences() -> Vec<String> {
 /// a fallback that CentOS 6 never takes.
 fn missing(room: c_long, root: c_long) -> Vec<String> {
     let here = libc::AT_FDCWD.into();
-    let present: [(&str, i64, [c_long; 6]); 20] = [
+    let present: [(&str, i64, [c_long; 6]); 23] = [
         ("stat", libc::SYS_stat, [root, room, 0, 0, 0, 0]),
         ("fstat", libc::SYS_fstat, [-1, room, 0, 0, 0, 0]),
         ("newfstatat", libc::SYS_newfstatat, [here, root, room, 0, 0, 0]),
@@ -92,6 +94,9 @@ fn missing(room: c_long, root: c_long) -> Vec<String> {
         ("accept4", libc::SYS_accept4, [-1, 0, 0, 0, 0, 0]),
         ("ppoll", libc::SYS_ppoll, [0, -1, 0, 0, 0, 0]),
         ("recvmmsg", libc::SYS_recvmmsg, [-1, 0, 0, 0, 0, 0]),
+        ("fcntl", libc::SYS_fcntl, [-1, 0, 0, 0, 0, 0]),
+        ("tee", libc::SYS_tee, [-1, -1, 1, 0, 0, 0]),
+        ("splice", libc::SYS_splice, [-1, 0, -1, 0, 1, 0]),
         ("syncfs", libc::SYS_syncfs, [-1, 0, 0, 0, 0, 0]),
     ];
     let refused = present

@@ -1,0 +1,48 @@
+//! Nothing is lost: numbered lines through multilog while it, and whatever supervises it, is
+//! stopped, killed and started again, while its processor fails, and while its disk is full.
+//!
+//! `logging [PART]`: the promises that contain PART. It needs root: a file system of its own in a
+//! private mount namespace.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    // Whoever is killed here is reaped when the test ends.
+    clippy::zombie_processes
+)]
+
+mod disk;
+mod kills;
+mod lossless;
+#[allow(dead_code, reason = "shared with the differential test, which uses all of it")]
+#[path = "../differential/random.rs"]
+mod random;
+#[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]
+#[path = "../black_box/scratch.rs"]
+mod scratch;
+#[path = "../floor/tally.rs"]
+mod tally;
+mod writer;
+
+use std::process::ExitCode;
+
+const NAMES: [&str; 5] = ["svscan", "supervise", "svc", "svstat", "multilog"];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [writer::WORD, count] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return writer::write(count.parse().unwrap());
+    }
+    let part = words.first().filter(|word| !word.starts_with('-')).cloned().unwrap_or_default();
+    let mut tally = tally::Tally::new(&part);
+    let mut promise = |promise, check| tally.promise(&NAMES, promise, check);
+    promise(
+        "a million lines, once each, over the ends of multilog, supervise and svscan",
+        lossless::million,
+    );
+    promise("every line of a million, over the kill -9 of multilog itself", kills::million);
+    promise("a full disk that empties, once each", disk::full);
+    tally.sum()
+}

@@ -1,0 +1,28 @@
+//! The service: this program in another mode. Numbered lines, some to each write, so that it never
+//! pauses in the middle of one; then it stays.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+pub const WORD: &str = "--writer";
+/// Bytes to a write: what a pipe takes whole.
+const PORTION: usize = 4000;
+
+pub fn write(count: u64) -> ExitCode {
+    let mut portion = Vec::with_capacity(PORTION);
+    for number in 0..count {
+        writeln!(portion, "line {number}").unwrap();
+        if portion.len() > PORTION - 20 || number + 1 == count {
+            std::io::stdout().write_all(&portion).unwrap();
+            portion.clear();
+        }
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+/// The run script of a service that writes `count` lines.
+pub fn script(count: u64) -> String {
+    format!("echo $$ >>starts\nexec {} {WORD} {count}", std::env::current_exe().unwrap().display())
+}
