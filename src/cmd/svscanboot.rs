@@ -2,13 +2,18 @@
 
 use crate::error::Exit;
 use crate::svscan::boot::{self, Options};
+use crate::svscan::request;
 use crate::sys::start::Arguments;
 
 /// Runs svscanboot.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let is_fallback = arguments.bytes(1) == Some(b"--fallback");
-    let directory = arguments.get(if is_fallback { 2 } else { 1 }).unwrap_or(c"/service");
+    let option = arguments.bytes(1).filter(|word| [&b"--fallback"[..], b"--stop"].contains(word));
+    let is_fallback = option == Some(b"--fallback");
+    let directory = arguments.get(if option.is_some() { 2 } else { 1 }).unwrap_or(c"/service");
+    if option == Some(b"--stop") {
+        return request::stop(directory);
+    }
     let called_by = arguments.bytes(0).unwrap_or_default();
     boot::run(Options { directory, is_fallback, called_by })
 }

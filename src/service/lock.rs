@@ -1,13 +1,16 @@
 //! `supervise/lock`: one supervise per service directory.
 
+use super::journal::recorded_supervise;
 use super::records::Records;
-use crate::sys::descriptor::{Purpose, open};
+use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, file, lock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A child that a killed supervise had just forked holds the lock until its exec: worth a wait.
+/// A child that a killed supervise had just forked holds the lock until its exec: worth a wait, the
+/// longer if the supervise that wrote the journal is gone.
 const GRACE: Duration = Duration::from_millis(100);
+const LONG_GRACE: Duration = Duration::from_secs(1);
 
 /// Goes on with the lock that an image before us handed over, or takes it.
 ///
@@ -41,9 +44,14 @@ pub fn is_held(directory: BorrowedFd<'_>) -> bool {
 /// EAGAIN when another supervise holds it; those of openat(2).
 pub fn acquire(records: &Records) -> Result<OwnedFd, Errno> {
     let file = open(records.as_fd(), b"lock", Purpose::AppendNoLink)?;
-    let until = clock::monotonic().saturating_add(GRACE);
+    let begun = clock::monotonic();
+    let mut until = begun;
     loop {
         match lock::take(file.as_fd()) {
+            Err(Errno::EAGAIN) if until == begun => {
+                let has_holder = recorded_supervise(HERE).is_some();
+                until = begun.saturating_add(if has_holder { GRACE } else { LONG_GRACE });
+            }
             Err(Errno::EAGAIN) if clock::monotonic() < until => {
                 poll::pause(Duration::from_millis(5));
             }

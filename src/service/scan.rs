@@ -18,6 +18,9 @@ const GRACE: Duration = Duration::from_millis(100);
 pub const LOCK_NUMBER: i32 = 3;
 /// The control byte that asks for the orderly stop; a second one hurries it.
 pub const STOP: &[u8] = b"t";
+/// The control byte that says that the scan is wanted again: a stop that is on its way goes on, and
+/// leaves no mark. Behind a request to stop that nobody has read yet, it keeps its place.
+pub const WANTED: &[u8] = b"u";
 
 /// The open `.svscan` directory of a scan directory.
 #[derive(Debug)]
@@ -62,6 +65,14 @@ impl ScanRecords {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(error) => return Err(error),
         }
+        Self::open(scan_directory)
+    }
+
+    /// Opens `.svscan` in the scan directory.
+    ///
+    /// # Errors
+    /// Those of open(2); EPERM for one that is another user's or open to others.
+    pub fn open(scan_directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         let descriptor = open(scan_directory, NAME, Purpose::DirectoryNoLink)?;
         let facts = file::facts_of(descriptor.as_fd())?;
         if facts.owner != file::our_user() || facts.mode & 0o022 != 0 {

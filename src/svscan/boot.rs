@@ -5,10 +5,10 @@
 //! service itself: what runs is found and adopted by svscan.
 
 use super::messages::Messages;
-use crate::error::{Exit, Program};
+use crate::error::{self, Exit, Program};
 use crate::exec;
 use crate::service::control::Sender;
-use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords};
+use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords, WANTED};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
@@ -60,10 +60,32 @@ pub fn run(options: Options<'_>) -> Exit {
     let Some(records) = open_records(options, &signals) else { return Exit::SUCCESS };
     let mut boot = Boot { options, signals, records };
     if !going_down && let Some(records) = &boot.records {
-        // A new starter: the scan is wanted again.
+        // A new starter: the scan is wanted again, also by an svscan that has yet to read that it
+        // shall stop.
         records.remove_mark();
+        if let Ok(sender) = records.connect() {
+            let _ = sender.offer(WANTED);
+        }
     }
     boot.attend()
+}
+
+/// A warning before there is a readproctitle. An init that leads our stderr nowhere, as Upstart does,
+/// would have nobody read it: then it goes to the kernel's messages, and so to syslog and console.
+fn tell(text: &[&[u8]], error: Errno) {
+    SVSCANBOOT.warning_because(text, error);
+    let null = file::facts(HERE, b"/dev/null");
+    let is_null = |facts: file::Facts| {
+        null.is_ok_and(|null| (null.device, null.inode) == (facts.device, facts.inode))
+    };
+    if !file::facts_of(descriptor::standard(2)).is_ok_and(is_null) {
+        return;
+    }
+    let Ok(messages) = open(HERE, b"/dev/kmsg", Purpose::Write) else { return };
+    // Priority 4 of the facility of daemons.
+    let line =
+        [b"<28>svscanboot: warning: ", &text.concat()[..], b": ", error::words(error).as_bytes()];
+    let _ = descriptor::write(messages.as_fd(), &[&line.concat()[..], b"\n"].concat());
 }
 
 /// Opens the records of the scan directory, waiting for it to be there; nothing when TERM came
@@ -75,7 +97,7 @@ fn open_records(options: Options<'_>, signals: &Signals) -> Option<Option<ScanRe
         match open(HERE, name, Purpose::Directory) {
             Ok(directory) => break directory,
             Err(error) if !has_warned => {
-                SVSCANBOOT.warning_because(&[b"unable to open ", name, b", waiting"], error);
+                tell(&[b"unable to open ", name, b", waiting"], error);
                 has_warned = true;
             }
             Err(_) => {}
@@ -85,7 +107,7 @@ fn open_records(options: Options<'_>, signals: &Signals) -> Option<Option<ScanRe
         }
     };
     let records = ScanRecords::open_or_make(directory.as_fd());
-    let warn = |error| SVSCANBOOT.warning_because(&[b"unable to open ", name, b"/.svscan"], error);
+    let warn = |error| tell(&[b"unable to open ", name, b"/.svscan"], error);
     Some(records.map_err(warn).ok())
 }
 
@@ -349,7 +371,8 @@ impl Boot<'_> {
     }
 }
 
-fn is_gone(sender: &Sender) -> bool {
+/// Whether nobody reads the control FIFO behind `sender` any more.
+pub(super) fn is_gone(sender: &Sender) -> bool {
     let mut broken = [poll::broken(sender.as_fd())];
     let _ = poll::wait(&mut broken, Some(Duration::ZERO));
     broken.iter().any(poll::found)

@@ -11,7 +11,7 @@ use crate::error::{Exit, Program};
 use crate::reexec::{self, Outcome, Trial};
 use crate::service;
 use crate::service::control::Listener;
-use crate::service::scan::{STOP, ScanLock, ScanRecords};
+use crate::service::scan::{STOP, ScanLock, ScanRecords, WANTED};
 use crate::service::scan_pipes::PipeRecords;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
@@ -364,6 +364,10 @@ impl Driver {
         while let Some(byte) = self.control.as_ref().and_then(Listener::next) {
             if STOP.contains(&byte) {
                 self.ask_to_stop();
+            } else if WANTED.contains(&byte)
+                && let Some(records) = &self.records
+            {
+                records.remove_mark();
             }
         }
     }
@@ -540,15 +544,17 @@ fn wait_for_foreign(
         let mut watched = vec![poll::readable(signals.as_fd())];
         watched.extend(control.map(|control| poll::readable(control.as_fd())));
         let _ = poll::wait(&mut watched, Some(until));
-        let mut is_asked = false;
+        let (mut is_asked, mut is_wanted) = (false, false);
         while let Some(signal) = signals.next() {
             is_asked |= matches!(signal, SIGTERM | SIGINT);
         }
         while let Some(byte) = control.and_then(Listener::next) {
             is_asked |= STOP == [byte];
+            is_wanted = is_asked && (is_wanted || WANTED == [byte]);
         }
         if is_asked {
-            if let Some(Err(error)) = records.map(ScanRecords::mark_stopped) {
+            let marked = records.filter(|_| !is_wanted).map(ScanRecords::mark_stopped);
+            if let Some(Err(error)) = marked {
                 SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
             }
             return Err(Exit::SUCCESS);

@@ -13,4 +13,5 @@ pub mod filling;
 pub mod messages;
 pub mod pipes;
 pub mod plan;
+pub mod request;
 pub mod stop;

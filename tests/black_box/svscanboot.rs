@@ -1,7 +1,7 @@
 //! svscanboot, reference section 2 and svscanboot(8). 0.76's is a script bound to one directory,
 //! so these cases are ours alone.
 
-use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -186,4 +186,35 @@ impl Drop for Ended {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn stop_waits_for_the_end_of_the_orderly_stop_and_nobody_starts_it_again() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    // Where none ever was there is nothing to stop; where there is no directory, that is said.
+    scratch.directory_at("empty");
+    assert_eq!(scratch.run("svscanboot", &["--stop", "empty"]), Said::exit(0));
+    let line = "svscanboot: fatal: unable to open nowhere: file does not exist";
+    assert_eq!(scratch.run("svscanboot", &["--stop", "nowhere"]), Said::complaint(111, line));
+    scratch.service(
+        "scan/a",
+        "echo $$ >>../../starts\ntrap 'sleep 0.5; echo end >../../end; exit' TERM\n\
+         echo ready >../../ready\nwhile :; do sleep 0.05; done",
+    );
+    let mut child = boot(&scratch, &[]);
+    wait_for("the trap", || scratch.read("ready") == "ready\n");
+    // Two at a time: the second one waits and does not hurry.
+    let mut other = scratch.command("svscanboot").args(["--stop", "scan"]).spawn().unwrap();
+    wait_for("the mark of the stop", || scratch.path().join("scan/.svscan/stopped").exists());
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+    assert_eq!(scratch.read("end"), "end\n", "hurried, or not waited for");
+    assert_eq!(end_of(&mut other).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
+    stays("no new scan", Duration::from_secs(2), || {
+        scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
+    });
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
 }

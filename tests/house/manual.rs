@@ -76,7 +76,7 @@ fn rendered(line: &str, name: &str) -> String {
                 panic!("a macro that this test does not know: {line}")
             }
             _ => {
-                let dash = if is_flag { "-" } else { "" };
+                let dash = if is_flag && word != "|" { "-" } else { "" };
                 shown.push(format!("{opening}{dash}{word}"));
                 opening = "";
             }

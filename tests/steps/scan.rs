@@ -2,7 +2,7 @@
 //! lines; the other one is plain.
 
 use crate::case::Case;
-use crate::scratch::{Scratch, end_of, is_alive, kill, wait_for};
+use crate::scratch::{DEADLINE, Scratch, end_of, is_alive, kill, wait_for};
 use crate::tracer::Traced;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
@@ -221,9 +221,21 @@ pub fn as_it_was(scratch: &Scratch) {
 /// service to its logger.
 pub fn one_copy_each(scratch: &Scratch, most: usize) {
     for (name, starts) in ALL.iter().zip(["a.starts", "log.starts", "b.starts"]) {
-        wait_for(&format!("one supervise of {name}"), || supervises_of(scratch, name).len() == 1);
         let directory = scratch.path().join(name);
-        wait_for(&format!("one copy of {name}"), || workers_in(&directory).len() == 1);
+        let is_one = || {
+            let (supervises, copies) = (supervises_of(scratch, name), workers_in(&directory));
+            (supervises.len() == 1 && copies.len() == 1, supervises, copies)
+        };
+        let until = std::time::Instant::now() + DEADLINE;
+        while !is_one().0 {
+            let (_, supervises, copies) = is_one();
+            let said = (scratch.svstat(name), scratch.errors());
+            assert!(
+                std::time::Instant::now() < until,
+                "{name} has supervises {supervises:?} and copies {copies:?}: {said:?}"
+            );
+            std::thread::park_timeout(std::time::Duration::from_millis(2));
+        }
         let count = scratch.lines(starts);
         assert!(count <= most, "{name} was started {count} times: {}", scratch.errors());
     }

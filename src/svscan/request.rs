@@ -1,0 +1,57 @@
+//! `svscanboot --stop`: asks the svscan of a scan directory for the orderly stop and waits for its
+//! end. For the scripts that an init runs before it kills what is left.
+
+use super::boot::is_gone;
+use crate::error::{Exit, Program};
+use crate::service::scan::{STOP, ScanRecords};
+use crate::sys::descriptor::{HERE, Purpose, open};
+use crate::sys::{Errno, clock, poll};
+use core::time::Duration;
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+const SVSCANBOOT: Program = Program::daemon("svscanboot");
+/// After which a stop is hurried: what has not ended is killed.
+const HURRY: Duration = Duration::from_secs(30);
+/// After which it is not waited for any longer: a hurried stop takes five seconds.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Stops the scan of `directory`. One that stops already is only waited for: a further request
+/// would hurry it.
+#[must_use]
+pub fn stop(directory: &CStr) -> Exit {
+    let name = directory.to_bytes();
+    let place = match open(HERE, name, Purpose::Directory) {
+        Ok(place) => place,
+        Err(error) => return SVSCANBOOT.fatal_because(&[b"unable to open ", name], error),
+    };
+    let records = match ScanRecords::open(place.as_fd()) {
+        Ok(records) => records,
+        // No svscan of ours was ever there.
+        Err(Errno::ENOENT) => return Exit::SUCCESS,
+        Err(error) => {
+            return SVSCANBOOT.fatal_because(&[b"unable to open ", name, b"/.svscan"], error);
+        }
+    };
+    let Ok(sender) = records.connect() else { return Exit::SUCCESS };
+    if !records.is_marked_stopped() {
+        let _ = sender.offer(STOP);
+    }
+    let begun = clock::monotonic();
+    let mut is_hurried = false;
+    while !is_gone(&sender) {
+        let age = clock::monotonic().saturating_sub(begun);
+        if age >= LIMIT {
+            SVSCANBOOT.warning(&[b"svscan of ", name, b" does not end, giving up"]);
+            return Exit::SYSTEM;
+        }
+        if age >= HURRY && !is_hurried {
+            is_hurried = true;
+            let _ = sender.offer(STOP);
+        }
+        let next = if is_hurried { LIMIT } else { HURRY };
+        let mut watched = [poll::broken(sender.as_fd())];
+        let _ = poll::wait(&mut watched, Some(begun.saturating_add(next)));
+    }
+    Exit::SUCCESS
+}
