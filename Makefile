@@ -49,6 +49,8 @@ install: build
 # What a package holds: all that, the files for the inits, the licences and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
 install-package: install
+	install -D -m 755 initscripts/daemontools-rs.init \
+	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
 	install -D -m 644 initscripts/daemontools-rs.conf $(DESTDIR)/etc/init/daemontools-rs.conf
 	install -D -m 644 initscripts/daemontools-rs.service \
 	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service

@@ -9,6 +9,7 @@
 #include rpm/add-lines.sh
 #include rpm/processes.sh
 #include rpm/init.sh
+#include rpm/shutdown.sh
 unit=daemontools-rs.service
 
 label() {
@@ -49,6 +50,7 @@ name_shadows() {
 set_up() {
   add_to_inittab
   add_to_rc_local
+  add_to_rc
   ! command -v systemctl >/dev/null || systemctl enable $unit >/dev/null 2>&1
   label
   set_going

@@ -5,6 +5,7 @@
 #include rpm/remove-lines.sh
 #include rpm/processes.sh
 #include rpm/init.sh
+#include rpm/shutdown.sh
 [ "$1" = 0 ] || exit 0
 
 none() { [ -z "$("$@")" ]; }
@@ -41,6 +42,7 @@ had_line=$(grep -as '^# BEGIN daemontools-rs' /etc/inittab)
 remove_lines /etc/inittab
 remove_lines /etc/rc.local
 remove_lines /etc/rc.d/rc.local
+remove_from_rc
 # The starter first, or it would start again what we stop. TERM to svscanboot, the starter's or
 # ours, stops all in order. A second one would hurry it, and kill what takes its time: that is not
 # for a package to do.
