@@ -98,8 +98,8 @@ impl<'a> Log<'a> {
         Exit::SUCCESS
     }
 
-    /// Looks once, at `most` bytes at most, hands all of it on, and only then takes it out of the pipe; whether there was
-    /// anything. A failed read is as the end.
+    /// Looks once, at `most` bytes at most, hands all of it on, and only then takes it out of the
+    /// pipe; whether there was anything. A failed read is as the end.
     fn take(&mut self, most: usize) -> bool {
         let length = match self.input.look(most) {
             // Somebody else was quicker, or the input does not wait: poll does.

@@ -29,6 +29,8 @@ pub struct Input {
     /// What was seen last.
     block: Vec<u8>,
     mirror: Option<Mirror>,
+    /// Whether a larger pipe was asked for: once, whatever came of it.
+    has_asked: bool,
     /// How many bytes of the beginning of a line are in the pipe, seen and not taken out.
     tail: usize,
 }
@@ -75,7 +77,7 @@ impl Input {
     /// Standard input.
     #[must_use]
     pub fn open() -> Self {
-        Self { block: vec![0; USUAL], mirror: Mirror::new(), tail: 0 }
+        Self { block: vec![0; USUAL], mirror: Mirror::new(), has_asked: false, tail: 0 }
     }
 
     /// Looks at what there is, `most` bytes at most: how much of it is to be handled, 0 at the end.
@@ -95,8 +97,11 @@ impl Input {
                 let bytes = block.get(..length).unwrap_or_default();
                 let whole = memrchr(b'\n', bytes).map_or(length, |last| last + 1);
                 self.tail = length - whole;
-                if length == USUAL && self.block.len() == USUAL && mirror.enlarge() {
-                    self.block.resize(LARGE, 0);
+                if length == USUAL && !self.has_asked {
+                    self.has_asked = true;
+                    if mirror.enlarge() {
+                        self.block.resize(LARGE, 0);
+                    }
                 }
                 Ok(whole)
             }

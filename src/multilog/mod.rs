@@ -3,7 +3,8 @@
 //!
 //! [`script`], [`pattern`] and [`lines`] are pure: what the words of the command line mean, which
 //! line they select, and where lines begin and end in what was read. [`logdir`] is one log
-//! directory, the only place that knows a file name in it. [`input`] is stdin; [`orders`] is what signals ask for.
+//! directory, the only place that knows a file name in it. [`input`] is stdin; [`orders`] is what
+//! signals ask for.
 //! [`driver`] reads, asks the script and performs. Manual page: multilog(8).
 
 pub mod driver;

@@ -435,13 +435,11 @@ impl Driver {
     fn ask_to_stop(&mut self) {
         match &mut self.stop {
             Some(stop) => stop.hurry(),
-            None => {
-                // At its beginning: whoever asks for the scan again from here on is heard.
-                self.stop = Some(Stop::default());
-                if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
-                    SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
-                }
-            }
+            None => self.stop = Some(Stop::default()),
+        }
+        // With every request: whoever asks for the scan again is heard from here on, as he was before.
+        if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
+            SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
         }
     }
 
@@ -550,7 +548,8 @@ fn wait_for_foreign(
         }
         while let Some(byte) = control.and_then(Listener::next) {
             is_asked |= STOP == [byte];
-            is_wanted = is_asked && (is_wanted || WANTED == [byte]);
+            // The last word counts.
+            is_wanted = WANTED == [byte];
         }
         if is_asked {
             let marked = records.filter(|_| !is_wanted).map(ScanRecords::mark_stopped);

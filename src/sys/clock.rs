@@ -22,8 +22,7 @@ fn read(clock: ClockId) -> Duration {
     })
 }
 
-/// Sleeps so long: for moments that poll(2) cannot count, which are
-/// shorter than its millisecond.
+/// Sleeps so long: for moments that poll(2) cannot count, shorter than its millisecond.
 pub fn rest(length: Duration) {
     std::thread::sleep(length);
 }

@@ -1,10 +1,10 @@
 //! The journal as bad input: what a supervise finds that it must not believe.
 
-use super::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use super::scratch::{Scratch, is_alive, kill, only_ours, stays, wait_for};
+use super::supervise::{murder, stayer, supervise};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
 
 /// Where a slot's fields are, and how long it is: see the journal's own module.
@@ -14,21 +14,6 @@ const VERSION: usize = 6;
 const BOOT: usize = 16;
 const SERVICE_PID: usize = 72;
 const SERVICE_START: usize = 80;
-
-fn supervise(scratch: &Scratch, name: &str) -> Child {
-    let child = scratch.start("supervise", &[name]);
-    wait_for("supervise", || scratch.is_running(name));
-    child
-}
-
-fn stayer(scratch: &Scratch, name: &str) {
-    scratch.service(name, "echo $$ >>../starts\nexec sleep 1000");
-}
-
-fn murder(child: &mut Child) {
-    kill(child.id(), "KILL");
-    end_of(child);
-}
 
 /// Leaves a service running under no supervise, spoils its journal, and sees that the next
 /// supervise says `reason` once and starts a process of its own without touching the other.

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Starts supervise on `name` and waits until it listens.
-fn supervise(scratch: &Scratch, name: &str) -> std::process::Child {
+pub fn supervise(scratch: &Scratch, name: &str) -> std::process::Child {
     let child = scratch.start("supervise", &[name]);
     wait_for("supervise to listen", || scratch.is_running(name));
     child
 }
 
 /// A service that notes each start in the file `starts` and then stays.
-fn stayer(scratch: &Scratch, name: &str) {
+pub fn stayer(scratch: &Scratch, name: &str) {
     scratch.service(name, "echo $$ >>../starts\nexec sleep 1000");
 }
 
@@ -714,14 +714,14 @@ fn down_signal_and_timeout_kill_have_their_say() {
     wait_for("the warnings", || scratch.errors() == format!("{before}{expected}"));
 }
 
+/// Kills supervise as nothing can prevent, and waits until it is gone.
+pub fn murder(child: &mut std::process::Child) {
+    kill(child.id(), "KILL");
+    end_of(child);
+}
+
 mod adoption {
     use super::*;
-
-    /// Kills supervise as nothing can prevent, and waits until it is gone.
-    fn murder(child: &mut std::process::Child) {
-        kill(child.id(), "KILL");
-        end_of(child);
-    }
 
     #[test]
     fn a_successor_adopts_the_running_service() {

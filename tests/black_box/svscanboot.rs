@@ -3,6 +3,7 @@
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
+use std::io::Write;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -217,4 +218,25 @@ fn stop_waits_for_the_end_of_the_orderly_stop_and_nobody_starts_it_again() {
         scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
     });
     assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+}
+
+#[test]
+fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let first = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    let svscan = child_named(first.id(), "svscan ").unwrap();
+    kill(svscan, "STOP");
+    let control = scratch.path().join("scan/.svscan/control");
+    fs::File::options().write(true).open(control).unwrap().write_all(b"t").unwrap();
+    let second = boot(&scratch, &[]);
+    stays("standing by", Duration::from_millis(300), || children(second.id()).is_empty());
+    kill(svscan, "CONT");
+    // The stop is made, and then the scan is wanted again.
+    wait_for("the service again", || scratch.lines("starts") == 2);
+    assert_ne!(child_named(first.id(), "svscan "), Some(svscan));
 }

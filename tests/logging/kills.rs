@@ -2,7 +2,7 @@
 //! calls and in the middle of them: every line is there, and what is there twice is no more than
 //! what one look had brought, once for each kill.
 
-use crate::lossless::{LINES, logs, wait_for_all};
+use crate::lossless::{LINES, logged, logs, wait_for_all};
 use crate::random::Random;
 use crate::scratch::{Scratch, kill};
 use crate::writer;
@@ -20,7 +20,7 @@ pub fn million(scratch: &Scratch) {
     scratch.service("scan/a/log", &logger);
     let _svscan = scratch.start("svscan", &["scan"]);
     let mut random = Random::new(7);
-    let mut killed = 0;
+    let (mut killed, mut under_way) = (0, 0);
     let mut pause = 1_000_000;
     while killed < KILLS {
         let next = Instant::now() + Duration::from_micros(random.below(pause) as u64);
@@ -29,9 +29,11 @@ pub fn million(scratch: &Scratch) {
         }
         // Ever shorter: most of the lines shall be under way when it happens.
         pause = 60_000;
+        under_way += usize::from(logged(scratch) < LINES);
         kill(scratch.pid("scan/a/log"), "KILL");
         killed += 1;
     }
+    assert!(under_way > KILLS / 4, "only {under_way} kills while there was something to lose");
     wait_for_all(scratch);
     let text: String = logs(scratch).iter().map(|name| scratch.read(name)).collect();
     let mut seen = vec![0_u8; usize::try_from(LINES).unwrap()];

@@ -106,7 +106,7 @@ pub fn logs(scratch: &Scratch) -> Vec<String> {
 }
 
 /// How many lines the log directory has: by its bytes, for the lines are of known lengths.
-fn logged(scratch: &Scratch) -> u64 {
+pub fn logged(scratch: &Scratch) -> u64 {
     let last = logs(scratch).last().map(|name| scratch.read(name)).unwrap_or_default();
     let number = last.lines().last().and_then(|line| line.strip_prefix("line ")?.parse().ok());
     number.map_or(0, |number: u64| number + 1)
