@@ -7,7 +7,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench install install-package rpm cargo-rpm repo clean
+.PHONY: build run test chaos bench vm install install-package rpm cargo-rpm repo clean
 
 # The release binary, and one link per command in target/command.
 build:
@@ -34,6 +34,11 @@ bench: build
 SECONDS = 600
 chaos: build
 	cargo test --quiet --target $(TARGET) --features system --test chaos -- $(SECONDS) --peers
+
+# The whole story in a virtual machine of vagrant/machines, as root; installs none of what it needs.
+MACHINE = debian
+vm:
+	vagrant/run $(MACHINE)
 
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
