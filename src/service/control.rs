@@ -3,7 +3,8 @@
 
 use crate::sys::descriptor::{self, Purpose, open};
 use crate::sys::file::{self, Kind};
-use crate::sys::{Errno, clock, directory, poll};
+use crate::sys::process::Pid;
+use crate::sys::{Errno, clock, directory, poll, proc};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -87,6 +88,27 @@ pub struct Sender {
 /// ENXIO when no supervise listens (or no FIFO stands there); those of openat(2).
 pub fn connect(directory: BorrowedFd<'_>) -> Result<Sender, Errno> {
     connect_at(directory, b"supervise/control")
+}
+
+/// Opens the control FIFO that supervise `pid` listens on through that supervise's own descriptor:
+/// for a service whose directory, or `supervise` in it, was removed under it.
+///
+/// # Errors
+/// ENXIO when it listens to none, or is no supervise (yet); those of open(2).
+pub fn connect_through(pid: Pid) -> Result<Sender, Errno> {
+    through(pid, b"control").map(|write| Sender { write })
+}
+
+/// Opens to write the FIFO that supervise `pid` opened as `name`.
+pub(super) fn through(pid: Pid, name: &[u8]) -> Result<OwnedFd, Errno> {
+    // A child of svscan that is not exec'd yet has svscan's descriptors.
+    if !proc::is_named(pid, b"supervise") {
+        return Err(Errno::ENXIO);
+    }
+    let number = proc::descriptor_opened_as(pid, name).ok_or(Errno::ENXIO)?;
+    let write = proc::open_anew(pid, number, Purpose::Write)?;
+    let is_fifo = file::facts_of(write.as_fd())?.kind == Kind::Fifo;
+    if is_fifo { Ok(write) } else { Err(Errno::ENXIO) }
 }
 
 /// Opens the control FIFO at `path` below `directory` to send.

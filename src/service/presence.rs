@@ -2,6 +2,7 @@
 
 use super::records::Records;
 use crate::sys::descriptor::{Purpose, open};
+use crate::sys::process::Pid;
 use crate::sys::{Errno, file};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -30,6 +31,15 @@ pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<Own
 /// ENXIO when nobody listens and ENOENT when nobody ever did; those of openat(2).
 pub fn look(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     look_below(directory, b".")
+}
+
+/// As [`look`], through the descriptor of supervise `pid` itself: for a service whose directory was
+/// removed under it.
+///
+/// # Errors
+/// ENXIO when it announces nothing; those of open(2).
+pub fn look_through(pid: Pid) -> Result<OwnedFd, Errno> {
+    super::control::through(pid, b"ok")
 }
 
 /// As [`look`], for the service in `name` below `directory`.

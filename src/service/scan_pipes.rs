@@ -1,9 +1,11 @@
-//! `.svscan/pipes`: which pipe joins which service to its logger, so that a successor of a killed
-//! svscan finds the same pipe again and no other. An addition of ours.
+//! `.svscan/pipes`: which services are held, and which pipe joins which to its logger, so that a
+//! successor of a killed svscan finds the same pipe again and no other, and a service whose name is
+//! gone from the scan directory. An addition of ours.
 //!
 //! A header names the boot and the pid namespace; each record is a service's device and inode and
-//! its pipe's inode, appended when the pipe is made, a later one over an earlier one. The file is
-//! written anew, shorter, when an svscan starts.
+//! its pipe's inode ([`NO_PIPE`] without a logger, [`FORGOTTEN`] when it is let go of), appended when
+//! that comes to be, a later one over an earlier one. The file is written anew, shorter, when an
+//! svscan starts.
 
 use super::scan::ScanRecords;
 use crate::sys::descriptor::{self, Purpose, open};
@@ -19,6 +21,11 @@ const HEADER: usize = 32;
 const RECORD: usize = 24;
 /// A hundred thousand services: more than that is not read.
 const LARGEST: u64 = 100_000 * RECORD as u64;
+
+/// The pipe of a service without a logger.
+pub const NO_PIPE: u64 = 0;
+/// The pipe of a service that is held no longer.
+const FORGOTTEN: u64 = u64::MAX;
 
 /// A service directory, by device and inode.
 pub type Key = (u64, u64);
@@ -56,10 +63,15 @@ impl PipeRecords {
     /// The inode of the pipe that was recorded for a service.
     #[must_use]
     pub fn get(&self, service: Key) -> Option<u64> {
-        self.known.get(&service).copied()
+        self.known.get(&service).copied().filter(|&pipe| pipe != NO_PIPE)
     }
 
-    /// Records the pipe of a service.
+    /// Every service that is held, or was when its svscan died.
+    pub fn services(&self) -> impl Iterator<Item = Key> {
+        self.known.keys().copied()
+    }
+
+    /// Records a service and its pipe.
     ///
     /// # Errors
     /// Those of write(2).
@@ -67,6 +79,21 @@ impl PipeRecords {
         if self.known.insert(service, pipe) == Some(pipe) {
             return Ok(());
         }
+        self.append(service, pipe)
+    }
+
+    /// Records that a service is let go of.
+    ///
+    /// # Errors
+    /// Those of write(2).
+    pub fn forget(&mut self, service: Key) -> Result<(), Errno> {
+        match self.known.remove(&service) {
+            Some(_) => self.append(service, FORGOTTEN),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&self, service: Key, pipe: u64) -> Result<(), Errno> {
         match &self.file {
             Some(file) => write_whole(file, &encode(service, pipe)),
             None => Ok(()),
@@ -112,7 +139,9 @@ fn read(records: &ScanRecords) -> Option<BTreeMap<Key, u64>> {
     let mut bytes = vec![0; usize::try_from(facts.size).ok()?];
     let length = descriptor::read(file.as_fd(), &mut bytes).ok()?;
     let (found, rest) = bytes.get(..length)?.split_at_checked(HEADER)?;
-    (found == header()).then(|| rest.chunks_exact(RECORD).filter_map(decode).collect())
+    let mut known: BTreeMap<_, _> = rest.chunks_exact(RECORD).filter_map(decode).collect();
+    known.retain(|_, pipe| *pipe != FORGOTTEN);
+    (found == header()).then_some(known)
 }
 
 #[cfg(test)]
@@ -140,6 +169,13 @@ mod tests {
         let second = PipeRecords::open(&records).unwrap();
         assert_eq!((second.get((1, 2)), second.get((1, 3))), (Some(6), Some(7)));
         assert_eq!(second.get((9, 9)), None);
+        // Held without a logger; let go of.
+        let mut second = second;
+        second.put((1, 4), NO_PIPE).unwrap();
+        second.forget((1, 3)).unwrap();
+        let third = PipeRecords::open(&records).unwrap();
+        assert_eq!(third.services().collect::<Vec<_>>(), [(1, 2), (1, 4)]);
+        assert_eq!((third.get((1, 3)), third.get((1, 4))), (None, None));
         // Torn in its last record: the ones before it count.
         let path = place.path().join(".svscan/pipes");
         let bytes = std::fs::read(&path).unwrap();

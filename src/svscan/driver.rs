@@ -4,33 +4,30 @@
 
 use super::entry::{Conditions, Entry, Supervise};
 use super::filling::Filling;
-use super::pipes;
+use super::place::{messages, raise_limit, take_place, wait_for_foreign};
 use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
 use super::stop::{self, Stop};
+use super::{pipes, retired};
 use crate::error::{Exit, Program};
 use crate::reexec::{self, Outcome, Trial};
 use crate::service;
 use crate::service::control::Listener;
 use crate::service::scan::{STOP, ScanLock, ScanRecords, WANTED};
-use crate::service::scan_pipes::PipeRecords;
-use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::service::scan_pipes::{NO_PIPE, PipeRecords};
+use crate::sys::descriptor::{self, HERE};
 use crate::sys::file::{self, Kind};
 use crate::sys::inotify::{Event, Watch, Watcher};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
-use crate::sys::{Errno, clock, directory, poll, proc};
+use crate::sys::{Errno, clock, directory, poll};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 const SVSCAN: Program = Program::daemon("svscan");
 const OUR_NAME: &CStr = c"svscan";
-/// More descriptors than any kernel of today allows by default (fs.nr_open).
-const MANY_FILES: u64 = 1 << 20;
-/// Between two looks for a foreign svscan.
-const FOREIGN: Duration = Duration::from_secs(1);
 
 /// How svscan was started.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +70,8 @@ struct Driver {
     next_tick: Duration,
     /// Something changed: look before the tick.
     look_now: bool,
+    /// What an svscan before us held is still to be looked for.
+    is_heir: bool,
     stop: Option<Stop>,
     /// When to go on with it: not with each of thousands of deaths.
     stop_look: Duration,
@@ -128,6 +127,7 @@ impl Driver {
             trial: None,
             next_tick: clock::monotonic(),
             look_now: true,
+            is_heir: true,
             stop: None,
             stop_look: Duration::ZERO,
         })
@@ -201,10 +201,29 @@ impl Driver {
                         self.entries.insert(identity, entry);
                     }
                 }
-                Action::Forget(identity) => drop(self.entries.remove(&identity)),
+                Action::Forget(identity) => {
+                    drop(self.entries.remove(&identity));
+                    let _ = self.pipes.forget((identity.device, identity.inode));
+                }
             }
         }
+        if core::mem::take(&mut self.is_heir) {
+            self.find_retired(&seen);
+        }
         self.finder = None;
+    }
+
+    /// Holds what an svscan before us held and what still runs though its name is gone.
+    fn find_retired(&mut self, seen: &[Seen]) {
+        let mut lost: BTreeSet<_> = self.pipes.services().collect();
+        for identity in seen.iter().map(|seen| &seen.identity).chain(self.entries.keys()) {
+            lost.remove(&(identity.device, identity.inode));
+        }
+        if lost.is_empty() {
+            return;
+        }
+        let finder = self.finder.get_or_insert_with(pipes::Finder::look_around);
+        self.entries.extend(retired::find(&lost, &self.pipes, finder));
     }
 
     fn hold(&mut self, identity: Identity, name: Vec<u8>, is_tick: bool) {
@@ -220,10 +239,13 @@ impl Driver {
         let idle = || Supervise::Idle(Duration::ZERO, None);
         let log = has_logger.then(idle);
         let mut entry = Entry { name, pipe: None, main: idle(), log };
-        if has_logger {
+        let key = (identity.device, identity.inode);
+        if !has_logger {
+            // A record that cannot be written costs only what a successor would need it for.
+            let _ = self.pipes.put(key, NO_PIPE);
+        } else {
             let somebody_runs =
                 [Side::Main, Side::Log].into_iter().any(|side| entry.find_running(side).is_some());
-            let key = (identity.device, identity.inode);
             let finder = somebody_runs
                 .then(|| self.finder.get_or_insert_with(pipes::Finder::look_around) as &_);
             match pipes::obtain(&mut self.pipes, key, &entry.name, finder) {
@@ -455,7 +477,11 @@ impl Driver {
             messages: self.messages.as_ref().map(AsFd::as_fd),
         };
         let is_over = stop.advance(&mut self.entries, |identity, entry, side| {
-            start(children, given, tick, identity, entry, side);
+            if retired::is_there(identity, &entry.name) {
+                start(children, given, tick, identity, entry, side);
+            } else if let Some(supervise) = entry.side(side) {
+                *supervise = Supervise::Idle(tick, None);
+            }
         });
         if !is_over {
             self.stop_look = clock::monotonic().saturating_add(stop::LOOK);
@@ -495,106 +521,6 @@ fn start(
     }
 }
 
-/// Raises our own limit on open files as far as we may, for two descriptors a logged service;
-/// the limit to give to children, if it is another one now.
-fn raise_limit() -> Option<OpenFiles> {
-    let found = OpenFiles::read().ok()?;
-    let many = found.hard.max(MANY_FILES);
-    let raised = OpenFiles { soft: many, hard: many }
-        .set()
-        .or_else(|_| OpenFiles { soft: found.hard, hard: found.hard }.set());
-    raised.ok().map(|()| found)
-}
-
 fn warn_not_replaced(error: Errno) {
     SVSCAN.warning_because(&[b"unable to re-execute, going on as we are"], error);
-}
-
-/// A read end of the pipe at our descriptor 2, if it is one.
-fn messages(_: &ScanLock) -> Option<OwnedFd> {
-    let facts = file::facts_of(descriptor::standard(2)).ok()?;
-    (facts.kind == Kind::Fifo)
-        .then(|| proc::reopen(process::our_pid(), 2, Purpose::Read).ok())
-        .flatten()
-}
-
-/// Waits while a foreign svscan (0.76's, which knows no lock) works in the scan directory, saying
-/// so once. A request to stop in order ends us, by TERM or by svscanboot: what the other one
-/// supervises is not ours to stop.
-fn wait_for_foreign(
-    name: Option<&[u8]>,
-    signals: &Signals,
-    records: Option<&ScanRecords>,
-    control: Option<&Listener>,
-) -> Result<(), Exit> {
-    let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
-    let us = process::our_pid();
-    let mut has_warned = false;
-    while let Some(pid) = proc::workers_in(&here, b"svscan").into_iter().find(|&pid| pid != us) {
-        if !has_warned {
-            has_warned = true;
-            let pid = pid.to_string();
-            let name = name.unwrap_or(b".");
-            let text: &[&[u8]] = &[b"another svscan (pid ", pid.as_bytes(), b") scans ", name];
-            SVSCAN.warning(&[text, &[b", waiting until it is gone"]].concat());
-        }
-        let until = clock::monotonic().saturating_add(FOREIGN);
-        let mut watched = vec![poll::readable(signals.as_fd())];
-        watched.extend(control.map(|control| poll::readable(control.as_fd())));
-        let _ = poll::wait(&mut watched, Some(until));
-        let (mut is_asked, mut is_wanted) = (false, false);
-        while let Some(signal) = signals.next() {
-            is_asked |= matches!(signal, SIGTERM | SIGINT);
-        }
-        while let Some(byte) = control.and_then(Listener::next) {
-            is_asked |= STOP == [byte];
-            // The last word counts.
-            is_wanted = WANTED == [byte];
-        }
-        if is_asked {
-            let marked = records.filter(|_| !is_wanted).map(ScanRecords::mark_stopped);
-            if let Some(Err(error)) = marked {
-                SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
-            }
-            return Err(Exit::SUCCESS);
-        }
-    }
-    Ok(())
-}
-
-type Place = (Option<ScanRecords>, Option<Listener>, Option<ScanLock>);
-
-/// Takes the scan directory for ourselves. Where no records can be made there is one warning, and
-/// svscan goes on as 0.76, alone or not.
-fn take_place(
-    name: Option<&[u8]>,
-    old_lock: Option<OwnedFd>,
-    old_control: Option<OwnedFd>,
-) -> Result<Place, Exit> {
-    let (name, slash): (&[u8], &[u8]) = name.map_or((b"", b""), |name| (name, b"/"));
-    let warn = |what: &[u8], error| {
-        SVSCAN.warning_because(&[b"unable to ", what, name, slash, b".svscan"], error);
-    };
-    let records = match ScanRecords::open_or_make(HERE) {
-        Ok(records) => records,
-        Err(error) => {
-            warn(b"open ", error);
-            return Ok((None, None, None));
-        }
-    };
-    let lock = match records.acquire(old_lock) {
-        Ok(lock) => Some(lock),
-        Err(Errno::EAGAIN) => {
-            let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
-            return Err(SVSCAN.fatal_because(text, Errno::EAGAIN));
-        }
-        Err(error) => {
-            warn(b"lock ", error);
-            None
-        }
-    };
-    records.remove_mark();
-    let control = records.listen(old_control);
-    let control = control.map_err(|error| warn(b"listen in ", error)).ok();
-    Ok((Some(records), control, lock))
 }

@@ -43,6 +43,28 @@ pub struct Adopted {
     pub presence: OwnedFd,
     /// Its service directory, wherever the name has gone.
     directory: OwnedFd,
+    /// Its pid, where that is known: 0.76's keeps no journal.
+    pid: Option<Pid>,
+}
+
+impl Adopted {
+    /// The supervise that works in this directory, if its FIFO `ok` says so and somebody holds its
+    /// lock (whoever merely reads every file does not).
+    #[must_use]
+    pub fn find_in(directory: OwnedFd) -> Option<Self> {
+        let presence = presence::look(directory.as_fd()).ok()?;
+        let facts = file::facts_of(presence.as_fd()).ok()?;
+        let is_one = facts.kind == file::Kind::Fifo && lock::is_held(directory.as_fd());
+        let pid = recorded_supervise(directory.as_fd()).map(|identity| identity.pid);
+        is_one.then_some(Self { presence, directory, pid })
+    }
+
+    /// The supervise of this pid, known to work in this directory, which may have been removed.
+    #[must_use]
+    pub fn of(pid: Pid, directory: OwnedFd) -> Option<Self> {
+        let presence = presence::look_through(pid).ok()?;
+        Some(Self { presence, directory, pid: Some(pid) })
+    }
 }
 
 impl Supervise {
@@ -101,6 +123,13 @@ impl Entry {
         }
     }
 
+    fn supervise(&self, side: Side) -> Option<&Supervise> {
+        match side {
+            Side::Main => Some(&self.main),
+            Side::Log => self.log.as_ref(),
+        }
+    }
+
     /// What stands behind the name in messages and paths.
     #[must_use]
     pub const fn suffix(side: Side) -> &'static [u8] {
@@ -110,18 +139,13 @@ impl Entry {
         }
     }
 
-    /// The supervise of `side` if one runs that is not our child: somebody reads its FIFO `ok`, and
-    /// somebody holds its lock (whoever merely reads every file does not).
+    /// The supervise of `side` if one runs that is not our child.
     #[must_use]
     pub fn find_running(&self, side: Side) -> Option<Adopted> {
         // By far most often there is none: one look tells.
         let path = [&self.name, Self::suffix(side)].concat();
         presence::look_below(HERE, &path).ok()?;
-        let directory = self.open_by_name(side).ok()?;
-        let presence = presence::look(directory.as_fd()).ok()?;
-        let facts = file::facts_of(presence.as_fd()).ok()?;
-        let is_one = facts.kind == file::Kind::Fifo && lock::is_held(directory.as_fd());
-        is_one.then_some(Adopted { presence, directory })
+        Adopted::find_in(self.open_by_name(side).ok()?)
     }
 
     /// How an adopted supervise ended, as far as it wrote that down. 0.76's keeps no journal: with
@@ -143,19 +167,16 @@ impl Entry {
 
     /// The service directory of `side`, wherever its name has gone: a child works in it.
     fn open_where_it_is(&self, side: Side) -> Result<OwnedFd, Errno> {
-        let supervise = match side {
-            Side::Main => Some(&self.main),
-            Side::Log => self.log.as_ref(),
-        };
-        if let Some(Supervise::Adopted(adopted)) = supervise {
-            return open(adopted.directory.as_fd(), b".", Purpose::Directory);
-        }
-        if let Some(Supervise::Child(pid, _)) = supervise {
-            let mut path = [0; 32];
-            let path = proc::path_of(*pid, b"/cwd", &mut path)?;
-            if let Ok(directory) = open(HERE, path, Purpose::Directory) {
-                return Ok(directory);
+        match self.supervise(side) {
+            Some(Supervise::Adopted(adopted)) => {
+                return open(adopted.directory.as_fd(), b".", Purpose::Directory);
             }
+            Some(Supervise::Child(pid, _)) => {
+                if let Ok(directory) = proc::open_working_directory(*pid, b"") {
+                    return Ok(directory);
+                }
+            }
+            Some(Supervise::Idle(..)) | None => {}
         }
         self.open_by_name(side)
     }
@@ -167,12 +188,21 @@ impl Entry {
         recorded_supervise(place.as_fd()).map(|identity| identity.pid)
     }
 
-    /// The control FIFO of `side`'s supervise.
+    /// The control FIFO of `side`'s supervise, also where its directory is gone.
     ///
     /// # Errors
     /// ENXIO when it does not listen (yet); those of openat(2).
     pub fn connect(&self, side: Side) -> Result<Sender, Errno> {
-        control::connect(self.open_where_it_is(side)?.as_fd())
+        let pid = match self.supervise(side) {
+            Some(Supervise::Child(pid, _)) => Some(*pid),
+            Some(Supervise::Adopted(adopted)) => adopted.pid,
+            Some(Supervise::Idle(..)) | None => None,
+        };
+        let place = self.open_where_it_is(side);
+        match (place.and_then(|place| control::connect(place.as_fd())), pid) {
+            (Err(Errno::ENOENT), Some(pid)) => control::connect_through(pid),
+            (connected, _) => connected,
+        }
     }
 
     /// Whether the service of `side` is down, by its status.

@@ -26,7 +26,13 @@ pub fn obtain(
     name: &[u8],
     running: Option<&Finder>,
 ) -> Result<LogPipe, Errno> {
-    let found = find(records.get(service), name, running.unwrap_or(&Finder::NOBODY));
+    let directories = || {
+        let main = open(HERE, name, Purpose::Directory).ok()?;
+        Some((main, open(HERE, &[name, b"/log"].concat(), Purpose::Directory).ok()?))
+    };
+    let found = directories().and_then(|(main, log)| {
+        find(records.get(service), &main, &log, running.unwrap_or(&Finder::NOBODY))
+    });
     let pipe = match found {
         Some(pipe) => pipe,
         None => {
@@ -40,15 +46,21 @@ pub fn obtain(
     Ok(pipe)
 }
 
-fn find(recorded: Option<u64>, name: &[u8], running: &Finder) -> Option<LogPipe> {
-    let main = open(HERE, name, Purpose::Directory).ok()?;
-    let log = open(HERE, &[name, b"/log"].concat(), Purpose::Directory).ok()?;
-    let (main_supervise, log_supervise) = (running.supervise_of(&main), running.supervise_of(&log));
+/// The pipe between the service and the logger of these directories, through whoever of them and of
+/// their supervises holds it.
+#[must_use]
+pub fn find(
+    recorded: Option<u64>,
+    main: &OwnedFd,
+    log: &OwnedFd,
+    running: &Finder,
+) -> Option<LogPipe> {
+    let (main_supervise, log_supervise) = (running.supervise_of(main), running.supervise_of(log));
     let is_pipe = |facts: &Facts| facts.kind == Kind::Fifo;
     let at = |pid: Option<Pid>, number| {
         proc::descriptor_facts(pid?, number).ok().filter(is_pipe).map(|facts| facts.inode)
     };
-    let (main_service, log_service) = (service_of(&main), service_of(&log));
+    let (main_service, log_service) = (service_of(main), service_of(log));
     let leads_elsewhere = |inode| {
         at(main_supervise, 2) == Some(inode)
             || file::facts_of(descriptor::standard(2)).is_ok_and(|own| own.inode == inode)
@@ -103,12 +115,22 @@ impl Finder {
         Self { supervises: proc::working_directories(b"supervise") }
     }
 
-    /// The supervise that works in this service directory and has its lock open.
+    /// All that run, with the directories they work in.
+    pub fn all(&self) -> impl Iterator<Item = (Pid, Key)> {
+        self.supervises.iter().map(|(pid, cwd)| (*pid, (cwd.device, cwd.inode)))
+    }
+
+    /// The supervise that works in this service directory and has its lock open; where the directory
+    /// was removed and with it the lock, the one that works in it.
     fn supervise_of(&self, directory: &OwnedFd) -> Option<Pid> {
         let here = file::facts_of(directory.as_fd()).ok()?;
-        let lock = file::facts(directory.as_fd(), b"supervise/lock").ok()?;
-        let is_here = |cwd: &Facts| (cwd.device, cwd.inode) == (here.device, here.inode);
-        let mut candidates = self.supervises.iter().filter(|(_, cwd)| is_here(cwd));
-        candidates.find(|(pid, _)| proc::has_open(*pid, &lock)).map(|(pid, _)| *pid)
+        let lock = file::facts(directory.as_fd(), b"supervise/lock");
+        let mut here = self.all().filter(|(_, key)| *key == (here.device, here.inode));
+        let holder = match lock {
+            Ok(lock) => here.find(|(pid, _)| proc::has_open(*pid, &lock)),
+            Err(Errno::ENOENT) => here.next(),
+            Err(_) => None,
+        };
+        holder.map(|(pid, _)| pid)
     }
 }

@@ -722,6 +722,117 @@ mod orderly_stop {
         assert!(!scratch.is_running("real"));
     }
 
+    /// A link or a directory with a service that has last words, and a logger.
+    fn speaker(scratch: &Scratch, place: &str) {
+        scratch.service(
+            place,
+            "trap 'echo last words; exit 0' TERM\necho first words\nwhile :; do sleep 0.05; done",
+        );
+        let log = scratch.path().join("log.txt");
+        scratch.service(&format!("{place}/log"), &format!("exec cat >>{}", log.display()));
+    }
+
+    #[test]
+    fn a_service_whose_directory_was_removed_is_stopped_too_and_its_logger_reads_to_the_end() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        // By the svscan that started it; by one that adopted it; by one that never saw its name.
+        for (adopted, unseen) in [(false, false), (true, false), (true, true)] {
+            let scratch = Scratch::new();
+            speaker(&scratch, "scan/a");
+            let mut child = stoppable(&scratch);
+            wait_for("the first words", || scratch.lines("log.txt") == 1);
+            let pids = [scratch.pid("scan/a"), scratch.pid("scan/a/log")];
+            let remove = || fs::remove_dir_all(scratch.path().join("scan/a")).unwrap();
+            if unseen {
+                remove();
+            }
+            if adopted {
+                kill(child.id(), "KILL");
+                end_of(&mut child);
+                stayer(&scratch, "scan/b");
+                child = stoppable(&scratch);
+                up(&scratch, "b");
+            }
+            if !unseen {
+                remove();
+            }
+            kill(child.id(), "TERM");
+            assert_eq!(end_of(&mut child).code(), Some(0), "{adopted} {unseen}");
+            assert_eq!(scratch.read("log.txt"), "first words\nlast words\n");
+            assert!(!pids.into_iter().any(is_alive), "{adopted} {unseen}");
+        }
+    }
+
+    #[test]
+    fn what_an_svscan_before_held_without_a_name_is_stopped_too() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        speaker(&scratch, "real");
+        stayer(&scratch, "plain");
+        scratch.directory_at("scan");
+        let link = |name: &str| scratch.path().join("scan").join(name);
+        for name in ["real", "plain"] {
+            symlink(format!("../{name}"), link(name)).unwrap();
+        }
+        let mut first = stoppable(&scratch);
+        wait_for("the first words", || scratch.lines("log.txt") == 1);
+        up(&scratch, "plain");
+        for name in ["real", "plain"] {
+            fs::remove_file(link(name)).unwrap();
+        }
+        kill(first.id(), "KILL");
+        end_of(&mut first);
+        stayer(&scratch, "scan/b");
+        let mut second = stoppable(&scratch);
+        up(&scratch, "b");
+        // Left alone while it runs, and known again.
+        let pid = scratch.pid("plain");
+        symlink("../plain", link("plain")).unwrap();
+        stays("the same process", SECOND, || scratch.pid("plain") == pid);
+        fs::remove_file(link("plain")).unwrap();
+        kill(second.id(), "TERM");
+        assert_eq!(end_of(&mut second).code(), Some(0));
+        assert_eq!(scratch.read("log.txt"), "first words\nlast words\n");
+        for name in ["real", "real/log", "plain"] {
+            assert!(!scratch.is_running(name), "{name}");
+        }
+        assert_eq!(scratch.errors(), "");
+    }
+
+    #[test]
+    fn what_was_let_go_of_is_no_more_looked_for() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        stayer(&scratch, "real");
+        scratch.directory_at("scan");
+        let link = scratch.path().join("scan/real");
+        symlink("../real", &link).unwrap();
+        let mut first = stoppable(&scratch);
+        up(&scratch, "real");
+        fs::remove_file(&link).unwrap();
+        scratch.svc("-dx", "real");
+        wait_for("its supervise to leave", || !scratch.is_running("real"));
+        let records = scratch.path().join("scan/.svscan/pipes");
+        wait_for("it to be let go of", || fs::metadata(&records).unwrap().len() == 32 + 2 * 24);
+        kill(first.id(), "KILL");
+        end_of(&mut first);
+        // Somebody else's from here on.
+        let own = scratch.start("supervise", &["real"]);
+        wait_for("the second start", || starts(&scratch, "real") == 2);
+        stayer(&scratch, "scan/b");
+        let mut second = stoppable(&scratch);
+        up(&scratch, "b");
+        kill(second.id(), "TERM");
+        assert_eq!(end_of(&mut second).code(), Some(0));
+        assert!(scratch.is_running("real") && is_alive(own.id()));
+    }
+
     #[test]
     fn a_second_term_hurries_what_does_not_care_for_the_first() {
         if !only_ours("the orderly stop") {
