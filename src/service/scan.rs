@@ -16,8 +16,12 @@ const NAME: &[u8] = b".svscan";
 const GRACE: Duration = Duration::from_millis(100);
 /// Where svscanboot hands the held lock to svscan.
 pub const LOCK_NUMBER: i32 = 3;
-/// The control byte that asks for the orderly stop; a second one hurries it.
+/// The control byte that asks for the orderly stop. Several may ask for it: at a halt an init and the
+/// script of its own do.
 pub const STOP: &[u8] = b"t";
+/// The control byte that asks for the orderly stop, and for hurry with it: what has not ended is
+/// killed.
+pub const HURRY: &[u8] = b"h";
 /// The control byte that says that the scan is wanted again: a stop that is on its way goes on, and
 /// leaves no mark. Behind a request to stop that nobody has read yet, it keeps its place.
 pub const WANTED: &[u8] = b"u";

@@ -8,7 +8,7 @@ use super::messages::Messages;
 use crate::error::{self, Exit, Program};
 use crate::exec;
 use crate::service::control::Sender;
-use crate::service::scan::{LOCK_NUMBER, STOP, ScanLock, ScanRecords, WANTED};
+use crate::service::scan::{HURRY, LOCK_NUMBER, STOP, ScanLock, ScanRecords, WANTED};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
@@ -144,15 +144,21 @@ enum Scan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StopWish {
     None,
-    Unheard,
+    /// What it has to be sent.
+    Unheard(&'static [u8]),
     Heard,
 }
 
 impl StopWish {
+    /// TERM: the first one asks, each further one hurries.
+    fn is_asked(&mut self) {
+        *self = Self::Unheard(if *self == Self::None { STOP } else { HURRY });
+    }
+
     /// The svscan that may have heard it is gone.
     fn is_unheard(&mut self) {
         if *self == Self::Heard {
-            *self = Self::Unheard;
+            *self = Self::Unheard(STOP);
         }
     }
 }
@@ -221,7 +227,7 @@ impl Boot<'_> {
     fn wait_for_end_of(&self, sender: &Sender) {
         while !is_gone(sender) {
             if wait_for_term(&self.signals, &mut [poll::broken(sender.as_fd())], PACE) {
-                let _ = sender.offer(STOP);
+                let _ = sender.offer(HURRY);
             }
         }
     }
@@ -266,16 +272,16 @@ impl Boot<'_> {
             if let Scan::Found(sender) = &scan {
                 watched.push(poll::broken(sender.as_fd()));
             }
-            if stop == StopWish::Unheard {
+            if let StopWish::Unheard(request) = stop {
                 // An svscan that was just started does not listen yet.
-                if self.ask_for_stop(&scan) {
+                if self.ask_for_stop(&scan, request) {
                     stop = StopWish::Heard;
                 } else {
                     look_after = Some(RETRY_STOP);
                 }
             }
             if wait_for_term(&self.signals, &mut watched, look_after.unwrap_or(LONG)) {
-                stop = StopWish::Unheard;
+                stop.is_asked();
             }
             while let Some((pid, end)) = process::reap_any() {
                 messages.iter_mut().for_each(|messages| messages.note_end(pid));
@@ -340,14 +346,14 @@ impl Boot<'_> {
     }
 
     /// Asks svscan for the orderly stop; whether it was there to hear it.
-    fn ask_for_stop(&self, scan: &Scan) -> bool {
+    fn ask_for_stop(&self, scan: &Scan, request: &[u8]) -> bool {
         match scan {
-            Scan::Found(sender) => sender.offer(STOP).is_ok(),
+            Scan::Found(sender) => sender.offer(request).is_ok(),
             Scan::Ours(child) if self.records.is_none() => {
                 // No control FIFO: as 0.76, svscan ends and leaves the services alone.
                 child.pid().is_some_and(|pid| process::kill(pid, SIGTERM).is_ok())
             }
-            Scan::Ours(_) => self.connect().is_some_and(|sender| sender.offer(STOP).is_ok()),
+            Scan::Ours(_) => self.connect().is_some_and(|sender| sender.offer(request).is_ok()),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::{Exit, Program};
 use crate::reexec::{self, Outcome, Trial};
 use crate::service;
 use crate::service::control::Listener;
-use crate::service::scan::{STOP, ScanLock, ScanRecords, WANTED};
+use crate::service::scan::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::service::scan_pipes::{NO_PIPE, PipeRecords};
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::file::{self, Kind};
@@ -371,7 +371,8 @@ impl Driver {
         self.look_now |= clock::monotonic() >= until;
         while let Some(signal) = self.signals.next() {
             match signal {
-                SIGTERM | SIGINT => self.ask_to_stop(),
+                // From one who says no more than that: the second one hurries.
+                SIGTERM | SIGINT => self.ask_to_stop(self.stop.is_some()),
                 SIGALRM => self.look_now = true,
                 SIGHUP if self.trial.is_none() && self.stop.is_none() => {
                     match Trial::start(OUR_NAME) {
@@ -384,8 +385,8 @@ impl Driver {
         }
         self.take_events();
         while let Some(byte) = self.control.as_ref().and_then(Listener::next) {
-            if STOP.contains(&byte) {
-                self.ask_to_stop();
+            if STOP.contains(&byte) || HURRY.contains(&byte) {
+                self.ask_to_stop(HURRY.contains(&byte));
             } else if WANTED.contains(&byte)
                 && let Some(records) = &self.records
             {
@@ -454,10 +455,10 @@ impl Driver {
         self.trial = None;
     }
 
-    fn ask_to_stop(&mut self) {
-        match &mut self.stop {
-            Some(stop) => stop.hurry(),
-            None => self.stop = Some(Stop::default()),
+    fn ask_to_stop(&mut self, in_a_hurry: bool) {
+        let stop = self.stop.get_or_insert_default();
+        if in_a_hurry {
+            stop.hurry();
         }
         // With every request: whoever asks for the scan again is heard from here on, as he was before.
         if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {

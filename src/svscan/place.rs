@@ -3,7 +3,7 @@
 
 use crate::error::{Exit, Program};
 use crate::service::control::Listener;
-use crate::service::scan::{STOP, ScanLock, ScanRecords, WANTED};
+use crate::service::scan::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
 use crate::sys::limit::OpenFiles;
@@ -71,7 +71,7 @@ pub fn wait_for_foreign(
             is_asked |= matches!(signal, SIGTERM | SIGINT);
         }
         while let Some(byte) = control.and_then(Listener::next) {
-            is_asked |= STOP == [byte];
+            is_asked |= STOP == [byte] || HURRY == [byte];
             // The last word counts.
             is_wanted = WANTED == [byte];
         }

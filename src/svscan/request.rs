@@ -3,7 +3,7 @@
 
 use super::boot::is_gone;
 use crate::error::{Exit, Program};
-use crate::service::scan::{STOP, ScanRecords};
+use crate::service::scan::{self, STOP, ScanRecords};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, poll};
 use core::time::Duration;
@@ -16,8 +16,7 @@ const HURRY: Duration = Duration::from_secs(30);
 /// After which it is not waited for any longer: a hurried stop takes five seconds.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Stops the scan of `directory`. One that stops already is only waited for: a further request
-/// would hurry it.
+/// Stops the scan of `directory`, or waits for the end of a stop that is on its way.
 #[must_use]
 pub fn stop(directory: &CStr) -> Exit {
     let name = directory.to_bytes();
@@ -34,9 +33,7 @@ pub fn stop(directory: &CStr) -> Exit {
         }
     };
     let Ok(sender) = records.connect() else { return Exit::SUCCESS };
-    if !records.is_marked_stopped() {
-        let _ = sender.offer(STOP);
-    }
+    let _ = sender.offer(STOP);
     let begun = clock::monotonic();
     let mut is_hurried = false;
     while !is_gone(&sender) {
@@ -47,7 +44,7 @@ pub fn stop(directory: &CStr) -> Exit {
         }
         if age >= HURRY && !is_hurried {
             is_hurried = true;
-            let _ = sender.offer(STOP);
+            let _ = sender.offer(scan::HURRY);
         }
         let next = if is_hurried { LIMIT } else { HURRY };
         let mut watched = [poll::broken(sender.as_fd())];

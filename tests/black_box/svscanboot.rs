@@ -2,8 +2,10 @@
 //! so these cases are ours alone.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use daemontools_rs::sys::descriptor;
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -218,6 +220,55 @@ fn stop_waits_for_the_end_of_the_orderly_stop_and_nobody_starts_it_again() {
         scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
     });
     assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+}
+
+#[test]
+fn several_that_ask_for_the_stop_do_not_hurry_it() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service(
+        "scan/a",
+        "trap 'sleep 0.5; echo end >../../end; exit' TERM\n\
+         echo ready >../../ready\nwhile :; do sleep 0.05; done",
+    );
+    let mut child = boot(&scratch, &[]);
+    let mut standby = boot(&scratch, &[]);
+    wait_for("the trap", || scratch.read("ready") == "ready\n");
+    let svscan = child_named(child.id(), "svscan ").unwrap();
+    // All that an init, its script and an admin may ask at once, before svscan reads any of it.
+    kill(svscan, "STOP");
+    let control = fs::File::open(scratch.path().join("scan/.svscan/control")).unwrap();
+    let mut asking: Vec<_> = (0..2)
+        .map(|_| scratch.command("svscanboot").args(["--stop", "scan"]).spawn().unwrap())
+        .collect();
+    kill(child.id(), "TERM");
+    kill(standby.id(), "TERM");
+    wait_for("all to have asked", || descriptor::waiting_bytes(control.as_fd()) == Ok(4));
+    // While anybody reads it, svscan counts as alive.
+    drop(control);
+    kill(svscan, "CONT");
+    for asked in asking.iter_mut().chain([&mut child, &mut standby]) {
+        assert_eq!(end_of(asked).code(), Some(0));
+    }
+    assert_eq!(scratch.read("end"), "end\n", "hurried");
+}
+
+#[test]
+fn a_second_term_hurries_the_stop() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("scan/a", "trap '' TERM\necho up >../../up\nwhile :; do sleep 1; done");
+    let mut child = boot(&scratch, &[]);
+    wait_for("the service", || scratch.read("up") == "up\n");
+    kill(child.id(), "TERM");
+    wait_for("the first TERM to act", || scratch.svstat("scan/a").contains(", want down"));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
 }
 
 #[test]
