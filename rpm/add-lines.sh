@@ -46,7 +46,7 @@ add_to_rc_local() {
   ! grep -aq '^[^#]*svscanboot' "$local_file" || return 0
   # Behind a final `exit` nothing would run.
   last=$(grep -an '^[[:space:]]*[^#[:space:]]' "$local_file" | tail -n 1 | tr -d '\000')
-  if printf '%s\n' "$last" | grep -aq '^[0-9]*:[[:space:]]*exit\([[:space:]][[:space:]]*[0-9]*\)\{0,1\}[[:space:];]*\(#.*\)\{0,1\}$'; then
+  if printf '%s\n' "$last" | grep -aq '^[0-9]*:[[:space:]]*exit\([[:space:]][[:space:]]*\([0-9]*\|"\{0,1\}\$?"\{0,1\}\)\)\{0,1\}[[:space:];]*\(#.*\)\{0,1\}$'; then
     replace "$local_file" with_block_before "${last%%:*}" "$local_file" rc_block
   else
     replace "$local_file" with_block "$local_file" rc_block

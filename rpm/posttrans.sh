@@ -26,8 +26,10 @@ label() {
 is_scanned() { [ -n "$(svscans)" ]; }
 
 set_going() {
+  patience=5
   case $(running_init) in
-    systemd) systemctl daemon-reload && systemctl start $unit ;;
+    # Fails at once where the unit is masked.
+    systemd) systemctl daemon-reload && systemctl start $unit || patience=0 ;;
     upstart)
       initctl reload-configuration
       # A job that runs already is an error to initctl, and all we want.
@@ -36,7 +38,7 @@ set_going() {
     sysv) telinit q ;;
     *) return 0 ;;
   esac >/dev/null 2>&1
-  within 50 is_scanned || say "svscan does not run yet: start it with /command/svscanboot &"
+  within $patience is_scanned || say "svscan does not run yet: start it with /command/svscanboot &"
 }
 
 name_shadows() {
@@ -71,6 +73,7 @@ re_execute() {
 make_links
 if [ -e "$state/set-up" ]; then
   label
+  [ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1
   re_execute
 else
   set_up

@@ -3,6 +3,8 @@
 #include rpm/say.sh
 #include rpm/state.sh
 #include rpm/links.sh
+# What an erase without scriptlets left: this is a first install all the same.
+[ "$1" != 1 ] || rm -f "$state/set-up"
 [ ! -e "$state/set-up" ] || exit 0
 for directory in /command /usr/bin; do
   for name in @COMMANDS@; do

@@ -20,7 +20,7 @@ take_down() { # take_down DIRECTORY...: waits for their supervises to go, five s
   for directory in "$@"; do
     ! /command/svok "$directory" 2>/dev/null || /command/svc -dx "$directory"
   done
-  within 50 none supervised "$@"
+  within 5 none supervised "$@"
 }
 
 our_svscans() { for pid in $(svscans); do ! is_ours "$pid" || echo "$pid"; done; }
@@ -29,27 +29,30 @@ tell_svscanboots() {
   # shellcheck disable=SC2086 # a list of numbers
   [ -z "$boots" ] || kill -TERM $boots 2>/dev/null
 }
-tell_starter() { # whether it had one to stop; we do the waiting
+tell_starter() { # so that it starts nothing again; we do the waiting
   case $(running_init) in
-    systemd) systemctl is-active daemontools-rs.service && systemctl --no-block stop daemontools-rs.service ;;
+    systemd) systemctl --no-block stop daemontools-rs.service ;;
     upstart) initctl stop --no-wait daemontools-rs ;;
-    sysv) telinit q && [ -n "$had_line" ] ;;
-    *) false ;;
+    sysv) telinit q ;;
   esac >/dev/null 2>&1
 }
 
-had_line=$(grep -as '^# BEGIN daemontools-rs' /etc/inittab)
 remove_lines /etc/inittab
 remove_lines /etc/rc.local
-remove_lines /etc/rc.d/rc.local
+[ "$(readlink -f /etc/rc.d/rc.local)" = "$(readlink -f /etc/rc.local)" ] || remove_lines /etc/rc.d/rc.local
 remove_from_rc
-# The starter first, or it would start again what we stop. TERM to svscanboot, the starter's or
-# ours, stops all in order. A second one would hurry it, and kill what takes its time: that is not
-# for a package to do.
-tell_starter || tell_svscanboots
-if within 200 none our_svscans; then
+# The starter first, or it would start again what we stop. Then the orderly stop is asked for, also
+# of an svscan that the starter knows nothing of. To hurry it, and so kill what takes its time, is
+# not for a package to do: we leave before that.
+tell_starter
+"$program" svscanboot --stop >/dev/null 2>&1 &
+asker=$!
+within 20 none our_svscans
+stopped=$?
+kill "$asker" 2>/dev/null
+if [ "$stopped" = 0 ]; then
   tell_svscanboots # those that stood by
-  within 20 none svscanboots
+  within 2 none svscanboots
 fi
 ! command -v systemctl >/dev/null || systemctl disable daemontools-rs.service >/dev/null 2>&1
 

@@ -25,12 +25,11 @@ svscanboots() {
   done
 }
 
-within() { # within TENTHS COMMAND...: tries until it succeeds or the time is over
-  tries=$1
+within() { # within SECONDS COMMAND...: tries until it succeeds or the time is over
+  deadline=$(($(date +%s) + $1))
   shift
   until "$@"; do
-    [ "$tries" -gt 0 ] || return 1
-    tries=$((tries - 1))
+    [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.1
   done
 }
