@@ -3,13 +3,15 @@
 //! # The layers
 //!
 //! ```text
-//! main -> cmd -> { supervise::driver, svscan::driver, multilog::driver, exec, reexec } -> service -> sys
-//!                      \ machine          \ plan            \ script, pattern, lines   (pure)
+//! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver, exec,
+//!                      \ machine                             \ plan          \ script, pattern, lines
+//!                  reexec } -> scandir -> service -> sys         (behind a backslash: pure)
 //! anyone may use: error, tai64n, env, newlines, calendar; args, filter, zone: cmd only
 //! ```
 //!
-//! Calls go to the right only. [`service`] is the one room that knows a file name of the on-disk
-//! contract; supervise, svscan, svc and svstat meet there and never import each other. [`sys`]
+//! Calls go to the right only. [`service`] is the one room that knows a file name of a service
+//! directory, [`scandir`] the one that knows what svscan keeps in a scan directory; supervise, svscan,
+//! svscanboot, svc and svstat meet there and never import each other. [`sys`]
 //! holds all `unsafe` code and the only uses of nix, libc and signal-hook. The pure files
 //! (`supervise/machine.rs`, `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system and no files: what they
 //! decide, they return as data. Only [`cmd`] and `main` end the process, with the numbers that
@@ -25,9 +27,11 @@ pub mod filter;
 pub mod multilog;
 pub mod newlines;
 pub mod reexec;
+pub mod scandir;
 pub mod service;
 pub mod supervise;
 pub mod svscan;
+pub mod svscanboot;
 pub mod sys;
 pub mod tai64n;
 pub mod zone;

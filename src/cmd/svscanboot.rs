@@ -1,8 +1,8 @@
 //! svscanboot: what an init starts. Contract: svscanboot(8), reference section 2.
 
 use crate::error::Exit;
-use crate::svscan::boot::{self, Options};
-use crate::svscan::request;
+use crate::svscanboot::driver::{self, Options};
+use crate::svscanboot::stop_client;
 use crate::sys::start::Arguments;
 
 /// Runs svscanboot.
@@ -12,8 +12,8 @@ pub fn run(arguments: Arguments) -> Exit {
     let is_fallback = option == Some(b"--fallback");
     let directory = arguments.get(if option.is_some() { 2 } else { 1 }).unwrap_or(c"/service");
     if option == Some(b"--stop") {
-        return request::stop(directory);
+        return stop_client::stop(directory);
     }
     let called_by = arguments.bytes(0).unwrap_or_default();
-    boot::run(Options { directory, is_fallback, called_by })
+    driver::run(Options { directory, is_fallback, called_by })
 }

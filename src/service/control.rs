@@ -67,7 +67,7 @@ impl AsFd for Listener {
 }
 
 /// Makes FIFO `name` (0600) if it is not there, opens it to read and makes sure it is one.
-pub(super) fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let made = directory::make_fifo(records, name, 0o600);
     let read = open(records, name, Purpose::ReadNoLink)?;
     if file::facts_of(read.as_fd())?.kind != Kind::Fifo {
@@ -112,7 +112,7 @@ pub(super) fn through(pid: Pid, name: &[u8]) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens the control FIFO at `path` below `directory` to send.
-pub(super) fn connect_at(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Sender, Errno> {
+pub fn connect_at(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Sender, Errno> {
     let write = open(directory, path, Purpose::Write)?;
     if file::facts_of(write.as_fd())?.kind != Kind::Fifo {
         return Err(Errno::ENXIO);
@@ -128,6 +128,14 @@ impl AsFd for Sender {
 }
 
 impl Sender {
+    /// Whether nobody reads the FIFO any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let mut broken = [poll::broken(self.write.as_fd())];
+        let _ = poll::wait(&mut broken, Some(Duration::ZERO));
+        broken.iter().any(poll::found)
+    }
+
     /// Sends `bytes` in one piece if there is room for them now.
     ///
     /// # Errors

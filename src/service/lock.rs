@@ -3,6 +3,8 @@
 use super::journal::recorded_supervise;
 use super::records::Records;
 use crate::sys::descriptor::{HERE, Purpose, open};
+use crate::sys::entry::{self, Access, Shape};
+use crate::sys::file::{Facts, Kind};
 use crate::sys::{Errno, clock, file, lock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -43,7 +45,10 @@ pub fn is_held(directory: BorrowedFd<'_>) -> bool {
 /// # Errors
 /// EAGAIN when another supervise holds it; those of openat(2).
 pub fn acquire(records: &Records) -> Result<OwnedFd, Errno> {
-    let file = open(records.as_fd(), b"lock", Purpose::AppendNoLink)?;
+    let is_file = |facts: &Facts| {
+        if facts.kind == Kind::Regular { Ok(()) } else { Shape::File.fits(facts) }
+    };
+    let (file, _) = entry::open_if(records.as_fd(), b"lock", Access::Append, is_file)?;
     let begun = clock::monotonic();
     let mut until = begun;
     loop {

@@ -4,7 +4,7 @@
 //! writes (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
 //! section 3.2), and `journal`. supervise works relative to one descriptor of that directory
 //! ([`records`]); svc, svok, svstat and svscan come from outside, relative to the service
-//! directory. The records of a scan directory, `.svscan`, stand in [`scan`]. Manual pages: service(7),
+//! directory. The records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
 //! scandir(7).
 
 pub mod control;
@@ -13,8 +13,6 @@ pub mod lock;
 pub mod presence;
 pub mod records;
 pub mod request;
-pub mod scan;
-pub mod scan_pipes;
 pub mod status;
 pub mod stopping;
 

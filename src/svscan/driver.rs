@@ -4,16 +4,16 @@
 
 use super::entry::{Conditions, Entry, Supervise};
 use super::filling::Filling;
+use super::heir::{pipes, retired};
 use super::place::{messages, raise_limit, take_place, wait_for_foreign};
 use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
 use super::stop::{self, Stop};
-use super::{pipes, retired};
 use crate::error::{Exit, Program};
 use crate::reexec::{self, Outcome, Trial};
+use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
+use crate::scandir::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::service;
 use crate::service::control::Listener;
-use crate::service::scan::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
-use crate::service::scan_pipes::{NO_PIPE, PipeRecords};
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::file::{self, Kind};
 use crate::sys::inotify::{Event, Watch, Watcher};

@@ -2,8 +2,8 @@
 //! the control FIFO, its turn after a foreign svscan, the message pipe, and its limit on open files.
 
 use crate::error::{Exit, Program};
+use crate::scandir::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::service::control::Listener;
-use crate::service::scan::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
 use crate::sys::limit::OpenFiles;

@@ -9,8 +9,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 /// The current directory, for the functions that take a directory descriptor.
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
 
-/// What an [`open`] is for. Every kind also carries O_NONBLOCK and O_CLOEXEC, so that no FIFO
-/// can hold us up, and none waits.
+/// What an [`open`] is for. Every kind also carries O_NONBLOCK, O_NOCTTY and O_CLOEXEC: no FIFO can
+/// hold us up, and no terminal behind a link becomes the one that a session of ours obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// O_RDONLY
@@ -23,8 +23,10 @@ pub enum Purpose {
     WriteNoLink,
     /// O_RDWR and O_NOFOLLOW
     UpdateNoLink,
-    /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask, O_NOFOLLOW
+    /// O_WRONLY, O_APPEND and O_NOFOLLOW
     AppendNoLink,
+    /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask, O_EXCL, O_NOFOLLOW
+    NewAppend,
     /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask
     Append,
     /// O_WRONLY, O_TRUNC, O_CREAT with mode 0644 less the umask
@@ -48,9 +50,11 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
         Purpose::Write => (OFlag::O_WRONLY, 0),
         Purpose::WriteNoLink => (OFlag::O_WRONLY | OFlag::O_NOFOLLOW, 0),
         Purpose::UpdateNoLink => (OFlag::O_RDWR | OFlag::O_NOFOLLOW, 0),
-        Purpose::AppendNoLink => {
-            (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
-        }
+        Purpose::AppendNoLink => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NOFOLLOW, 0),
+        Purpose::NewAppend => (
+            OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW,
+            0o600,
+        ),
         Purpose::Append => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600),
         Purpose::Truncate => (OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, 0o644),
         Purpose::New(mode) => {
@@ -59,7 +63,7 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
         Purpose::Directory => (OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0),
         Purpose::DirectoryNoLink => (OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW, 0),
     };
-    let flags = flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     retry(|| openat(directory, path, flags, Mode::from_bits_truncate(mode)))
 }
 
@@ -221,7 +225,7 @@ pub fn keep_on_exec(descriptor: BorrowedFd<'_>, keep: bool) -> Result<(), Errno>
 pub fn fill_standard() {
     for number in 0..=2 {
         if fcntl(standard(number), FcntlArg::F_GETFD) == Err(Errno::EBADF) {
-            let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+            let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
             if let Ok(null) = nix::fcntl::open("/dev/null", flags, Mode::empty()) {
                 let _ = null.into_raw_fd();
             }

@@ -15,6 +15,7 @@ pub mod account;
 pub mod clock;
 pub mod descriptor;
 pub mod directory;
+pub mod entry;
 pub mod file;
 pub mod holders;
 pub mod inotify;

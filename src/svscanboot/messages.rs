@@ -1,8 +1,8 @@
 //! The pipe that carries what svscan, the supervises and the services say to readproctitle, and
 //! the readproctitle that reads it: found again by a new svscanboot through those who hold them.
 
-use super::boot::Child;
-use crate::service::scan::ScanRecords;
+use super::child::Child;
+use crate::scandir::ScanRecords;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Kind};
 use crate::sys::proc::{self, Process};

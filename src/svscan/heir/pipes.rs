@@ -5,10 +5,10 @@
 //! its service and at descriptor 0 of the logger's supervise or its logger. Never the pipe of a
 //! supervise's descriptor 2: that one leads to readproctitle.
 
-use super::entry::LogPipe;
+use crate::scandir::pipe_records::{Key, PipeRecords};
 use crate::service::journal::recorded_service;
-use crate::service::scan_pipes::{Key, PipeRecords};
 use crate::service::status;
+use crate::svscan::entry::LogPipe;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::process::Pid;

@@ -2,11 +2,11 @@
 //! killed or re-executed svscan finds them by the record of what was held, so that it keeps their
 //! pipes and the orderly stop reaches them. Their directories may be gone too.
 
-use super::entry::{Adopted, Entry, Supervise};
 use super::pipes::{self, Finder};
-use super::plan::Identity;
+use crate::scandir::pipe_records::{Key, PipeRecords};
 use crate::service;
-use crate::service::scan_pipes::{Key, PipeRecords};
+use crate::svscan::entry::{Adopted, Entry, Supervise};
+use crate::svscan::plan::Identity;
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, file, proc};

@@ -1,16 +1,15 @@
 //! `svscanboot --stop`: asks the svscan of a scan directory for the orderly stop and waits for its
 //! end. For the scripts that an init runs before it kills what is left.
 
-use super::boot::is_gone;
-use crate::error::{Exit, Program};
-use crate::service::scan::{self, STOP, ScanRecords};
+use super::SVSCANBOOT;
+use crate::error::Exit;
+use crate::scandir::{self, STOP, ScanRecords};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, poll};
 use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
-const SVSCANBOOT: Program = Program::daemon("svscanboot");
 /// After which a stop is hurried: what has not ended is killed.
 const HURRY: Duration = Duration::from_secs(30);
 /// After which it is not waited for any longer: a hurried stop takes five seconds.
@@ -36,7 +35,7 @@ pub fn stop(directory: &CStr) -> Exit {
     let _ = sender.offer(STOP);
     let begun = clock::monotonic();
     let mut is_hurried = false;
-    while !is_gone(&sender) {
+    while !sender.is_gone() {
         let age = clock::monotonic().saturating_sub(begun);
         if age >= LIMIT {
             SVSCANBOOT.warning(&[b"svscan of ", name, b" does not end, giving up"]);
@@ -44,7 +43,7 @@ pub fn stop(directory: &CStr) -> Exit {
         }
         if age >= HURRY && !is_hurried {
             is_hurried = true;
-            let _ = sender.offer(scan::HURRY);
+            let _ = sender.offer(scandir::HURRY);
         }
         let next = if is_hurried { LIMIT } else { HURRY };
         let mut watched = [poll::broken(sender.as_fd())];

@@ -1,11 +1,14 @@
 //! `.svscan` in a scan directory, ours alone (0700): `lock`, one svscan per scan directory;
 //! `control`, its control FIFO; `stopped`, the mark of an orderly stop; `pipes`, which pipe joins
-//! which service to its logger ([`super::scan_pipes`]); `messages`, which pipe leads to
+//! which service to its logger ([`pipe_records`]); `messages`, which pipe leads to
 //! readproctitle; `boot-lock` and `boot-ok`, the first of several svscanboots. 0.76 skips the name for
 //! its dot. An addition of ours. Manual page: scandir(7).
 
-use super::control::{self, ListenError, Listener, Sender};
+pub mod pipe_records;
+
+use crate::service::control::{self, ListenError, Listener, Sender};
 use crate::sys::descriptor::{self, Purpose, open};
+use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Kind};
 use crate::sys::{Errno, clock, directory, lock, poll, proc};
 use core::time::Duration;
@@ -91,7 +94,7 @@ impl ScanRecords {
     /// # Errors
     /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
     pub fn acquire(&self, old: Option<OwnedFd>) -> Result<ScanLock, Errno> {
-        let file = open(self.descriptor.as_fd(), b"lock", Purpose::AppendNoLink)?;
+        let file = entry::open(self.descriptor.as_fd(), b"lock", Access::Append, Shape::File)?;
         let facts = file::facts_of(file.as_fd())?;
         let old = old.filter(|old| file::same(old.as_fd(), &facts).is_ok());
         let handed_down = descriptor::inherited(LOCK_NUMBER, |other| {
@@ -109,7 +112,7 @@ impl ScanRecords {
     /// EAGAIN when another svscanboot is; those of openat(2).
     pub fn lead(&self) -> Result<(OwnedFd, OwnedFd), Errno> {
         let place = self.descriptor.as_fd();
-        let lock = take(open(place, b"boot-lock", Purpose::AppendNoLink)?)?;
+        let lock = take(entry::open(place, b"boot-lock", Access::Append, Shape::File)?)?;
         Ok((lock, control::fifo(place, b"boot-ok")?))
     }
 

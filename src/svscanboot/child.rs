@@ -1,0 +1,120 @@
+//! A child of svscanboot: svscan or readproctitle, started again when it ends, in a session of its
+//! own and with nothing but PATH in its environment.
+
+use super::SVSCANBOOT;
+use crate::args;
+use crate::error::Exit;
+use crate::exec;
+use crate::sys::process::{self, Environment, Pid, Side};
+use crate::sys::{Errno, clock, signal};
+use core::time::Duration;
+use std::ffi::{CStr, CString};
+
+/// Between two starts of a child, and between two looks at a place that others hold.
+pub const PACE: Duration = Duration::from_secs(1);
+/// The PATH that svscan and every service get: 0.76's.
+const PATH: &[u8] = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:\
+                      /usr/X11R6/bin";
+
+/// A child that is started again when it ends, at most once a second.
+#[derive(Debug, Default)]
+pub struct Child {
+    pid: Option<Pid>,
+    not_before: Duration,
+}
+
+impl Child {
+    /// Its pid while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.pid
+    }
+
+    /// Starts it if it does not run and the pace allows.
+    pub fn keep(
+        &mut self,
+        called_by: &[u8],
+        words: &[&CStr],
+        set_up: impl FnOnce() -> Result<(), Errno>,
+    ) {
+        let now = clock::monotonic();
+        if self.pid.is_none() && now >= self.not_before {
+            self.not_before = now.saturating_add(PACE);
+            match start(called_by, words, set_up) {
+                Ok(pid) => self.pid = Some(pid),
+                Err(error) => SVSCANBOOT.warning_because(&[b"unable to fork"], error),
+            }
+        }
+    }
+
+    /// How soon to look again without an event.
+    #[must_use]
+    pub fn look_after(&self) -> Option<Duration> {
+        let left = self.not_before.saturating_sub(clock::monotonic());
+        self.pid.is_none().then_some(left.max(Duration::from_millis(1)))
+    }
+
+    /// Takes note of a child that ended; whether it was this one.
+    pub fn note_end(&mut self, pid: Pid) -> bool {
+        let is_it = self.pid == Some(pid);
+        if is_it {
+            self.pid = None;
+        }
+        is_it
+    }
+}
+
+/// Forks a child in a session of its own, so that a TERM to our group, a hang-up and Ctrl-C reach
+/// us alone, and execs `words` there with nothing but PATH in the environment.
+fn start(
+    called_by: &[u8],
+    words: &[&CStr],
+    set_up: impl FnOnce() -> Result<(), Errno>,
+) -> Result<Pid, Errno> {
+    match process::fork()? {
+        Side::Parent(pid) => Ok(pid),
+        Side::Child => {
+            signal::all_default();
+            let _ = process::new_session();
+            let name = words.first().copied().unwrap_or_default();
+            let error = match set_up() {
+                Ok(()) => exec_beside(called_by, name, words),
+                Err(error) => error,
+            };
+            let text: &[&[u8]] = &[b"unable to start ", name.to_bytes()];
+            SVSCANBOOT.warning_because(text, error);
+            process::leave(Exit::SYSTEM.number())
+        }
+    }
+}
+
+/// Execs the command that stands beside us if we were called by an absolute path, else the one
+/// on PATH. If our directory is not on that PATH, it goes in front: svscan has to find our
+/// supervise too.
+fn exec_beside(called_by: &[u8], name: &CStr, words: &[&CStr]) -> Errno {
+    let beside = called_by
+        .strip_suffix(args::last_part(called_by))
+        .and_then(|directory| directory.strip_suffix(b"/"))
+        .filter(|directory| directory.first() == Some(&b'/'));
+    let mut path = b"PATH=".to_vec();
+    let is_on_path =
+        |directory: &&[u8]| PATH.split(|&byte| byte == b':').any(|part| part == *directory);
+    if let Some(directory) = beside.filter(|directory| !is_on_path(directory)) {
+        path.extend_from_slice(directory);
+        path.push(b':');
+    }
+    path.extend_from_slice(PATH);
+    let Ok(path) = CString::new(path) else { return Errno::EINVAL };
+    let environment = [path.as_c_str()];
+    let environment = Environment::Exactly(&environment);
+    let program = CString::new([beside.unwrap_or_default(), b"/", name.to_bytes()].concat());
+    if beside.is_some()
+        && let Ok(program) = program
+    {
+        let error = exec::run(&program, words, &environment);
+        if error != Errno::ENOENT {
+            return error;
+        }
+    }
+    exec::run_on(PATH, name, words, &environment)
+}

@@ -1,0 +1,167 @@
+//! Entries that somebody else may have planted: those of `supervise/`, of `.svscan/` and of a log
+//! directory.
+//!
+//! The owner of such a directory can put a link, a second name of another file, a FIFO, a device or
+//! a directory in the place of each entry, and swap them at any moment. So an entry is looked at
+//! before it is opened (the mere open of some devices does something), opened with O_NOFOLLOW and
+//! O_NOCTTY, and looked at again before the descriptor is used. Nothing is truncated, and no mode is
+//! set, before that second look.
+
+use super::Errno;
+use super::descriptor::{self, Purpose};
+use super::file::{self, Facts, Kind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// What the entry is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To write.
+    Write,
+    /// To read and write.
+    Update,
+    /// To write at the end; made (0600 less the umask) if it is not there.
+    Append,
+}
+
+/// What the entry has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A regular file with one name.
+    File,
+    /// A FIFO with one name.
+    Fifo,
+}
+
+/// How often an entry that changes between the looks is tried again.
+const TRIES: u8 = 8;
+
+/// Opens entry `name` of `directory` if it has this shape.
+///
+/// # Errors
+/// ELOOP for a link, EISDIR for a directory, EINVAL for another shape, EMLINK for a second name,
+/// EAGAIN for an entry that does not stop changing; those of openat(2).
+pub fn open(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    access: Access,
+    shape: Shape,
+) -> Result<OwnedFd, Errno> {
+    open_if(directory, name, access, |facts| shape.fits(facts)).map(|(opened, _)| opened)
+}
+
+/// Opens entry `name` of `directory` if `judge` lets it pass, before and after the open; and what
+/// it is.
+///
+/// # Errors
+/// ELOOP for a link; what `judge` says; EAGAIN for an entry that does not stop changing; those of
+/// openat(2).
+pub fn open_if(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    access: Access,
+    judge: impl Fn(&Facts) -> Result<(), Errno>,
+) -> Result<(OwnedFd, Facts), Errno> {
+    for _ in 0..TRIES {
+        let opened = match file::facts_no_link(directory, name) {
+            Ok(facts) if facts.kind == Kind::Link => return Err(Errno::ELOOP),
+            Ok(facts) => {
+                judge(&facts)?;
+                descriptor::open(directory, name, access.of_what_is_there())
+            }
+            Err(Errno::ENOENT) if access == Access::Append => {
+                descriptor::open(directory, name, Purpose::NewAppend)
+            }
+            Err(error) => return Err(error),
+        };
+        match opened {
+            Ok(opened) => {
+                let facts = file::facts_of(opened.as_fd())?;
+                judge(&facts)?;
+                return Ok((opened, facts));
+            }
+            // It was made, or taken away, since the look.
+            Err(Errno::EEXIST | Errno::ENOENT) if access == Access::Append => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Errno::EAGAIN)
+}
+
+impl Access {
+    const fn of_what_is_there(self) -> Purpose {
+        match self {
+            Self::Read => Purpose::ReadNoLink,
+            Self::Write => Purpose::WriteNoLink,
+            Self::Update => Purpose::UpdateNoLink,
+            Self::Append => Purpose::AppendNoLink,
+        }
+    }
+}
+
+impl Shape {
+    /// Whether a file is of this shape.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn fits(self, facts: &Facts) -> Result<(), Errno> {
+        let wanted = match self {
+            Self::File => Kind::Regular,
+            Self::Fifo => Kind::Fifo,
+        };
+        match facts.kind {
+            kind if kind == wanted && facts.links == 1 => Ok(()),
+            kind if kind == wanted => Err(Errno::EMLINK),
+            Kind::Directory => Err(Errno::EISDIR),
+            Kind::Link => Err(Errno::ELOOP),
+            Kind::Regular | Kind::Fifo | Kind::Other => Err(Errno::EINVAL),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn tried(
+        place: &std::path::Path,
+        name: &str,
+        access: Access,
+        shape: Shape,
+    ) -> Result<(), Errno> {
+        let directory = fs::File::open(place).unwrap();
+        open(directory.as_fd(), name.as_bytes(), access, shape).map(drop)
+    }
+
+    #[test]
+    fn only_what_has_the_shape_and_one_name_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path();
+        fs::write(place.join("file"), "x").unwrap();
+        symlink("file", place.join("link")).unwrap();
+        symlink("/dev/null", place.join("device")).unwrap();
+        fs::create_dir(place.join("directory")).unwrap();
+        fs::write(place.join("one"), "x").unwrap();
+        fs::hard_link(place.join("one"), place.join("two")).unwrap();
+        crate::sys::directory::make_fifo(fs::File::open(place).unwrap().as_fd(), b"fifo", 0o600)
+            .unwrap();
+        for access in [Access::Read, Access::Write, Access::Update, Access::Append] {
+            let tried = |name, shape| tried(place, name, access, shape);
+            assert_eq!(tried("file", Shape::File), Ok(()));
+            assert_eq!(tried("file", Shape::Fifo), Err(Errno::EINVAL));
+            assert_eq!(tried("link", Shape::File), Err(Errno::ELOOP));
+            assert_eq!(tried("device", Shape::File), Err(Errno::ELOOP));
+            assert_eq!(tried("directory", Shape::File), Err(Errno::EISDIR));
+            assert_eq!(tried("one", Shape::File), Err(Errno::EMLINK));
+            assert_eq!(tried("fifo", Shape::File), Err(Errno::EINVAL));
+        }
+        assert_eq!(tried(place, "fifo", Access::Read, Shape::Fifo), Ok(()));
+        assert_eq!(tried(place, "none", Access::Read, Shape::File), Err(Errno::ENOENT));
+        assert_eq!(tried(place, "none", Access::Append, Shape::File), Ok(()));
+        assert!(place.join("none").is_file());
+        assert_eq!(fs::read(place.join("file")).unwrap(), b"x");
+    }
+}

@@ -1,0 +1,107 @@
+//! The descriptors of other processes, looked at and opened anew through /proc.
+
+use super::{numbers, path_of};
+use crate::sys::Errno;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::file::{self, Facts};
+use crate::sys::process::Pid;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Whether process `pid` has the file of these facts open.
+#[must_use]
+pub fn has_open(pid: Pid, facts: &Facts) -> bool {
+    let mut path = [0; 32];
+    let Ok(path) = path_of(pid, b"/fd", &mut path) else { return false };
+    numbers(path).unwrap_or_default().into_iter().any(|number| {
+        descriptor_facts(pid, number)
+            .is_ok_and(|found| (found.device, found.inode) == (facts.device, facts.inode))
+    })
+}
+
+/// The facts of what is behind a descriptor of another process.
+///
+/// # Errors
+/// Those of stat(2).
+pub fn descriptor_facts(pid: Pid, number: u32) -> Result<Facts, Errno> {
+    file::facts(HERE, &descriptor_path(pid, number))
+}
+
+/// Whether a descriptor of another process is open for reading: the mode of its link says so.
+#[must_use]
+pub fn is_open_for_reading(pid: Pid, number: u32) -> bool {
+    file::facts_no_link(HERE, &descriptor_path(pid, number))
+        .is_ok_and(|facts| facts.mode & 0o400 != 0)
+}
+
+/// The descriptor of another process on the file that it opened under this last name, whether or
+/// not the file still has it.
+#[must_use]
+pub fn descriptor_opened_as(pid: Pid, name: &[u8]) -> Option<u32> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/fd", &mut path).ok()?;
+    numbers(path).unwrap_or_default().into_iter().find(|&number| {
+        file::link_target(HERE, &descriptor_path(pid, number))
+            .is_ok_and(|target| last_name(&target) == name)
+    })
+}
+
+/// The last name on the path behind a link of /proc, which says so if the file has lost it.
+fn last_name(target: &[u8]) -> &[u8] {
+    let path = target.strip_suffix(b" (deleted)").unwrap_or(target);
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+}
+
+/// The last name of what a descriptor of ours was opened as.
+///
+/// # Errors
+/// Those of readlink(2).
+pub fn name_of(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+    let number = u32::try_from(descriptor.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    let target = file::link_target(HERE, &descriptor_path(std::process::id(), number))?;
+    Ok(last_name(&target).to_vec())
+}
+
+/// Opens the directory that a process works in, or one at `rest` from there.
+///
+/// # Errors
+/// Those of open(2).
+pub fn open_working_directory(pid: Pid, rest: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut path = [0; 32];
+    let path = path_of(pid, &[b"/cwd", rest].concat(), &mut path)?;
+    descriptor::open(HERE, path, Purpose::Directory)
+}
+
+/// Opens anew what is behind a descriptor of another process, close-on-exec.
+///
+/// # Errors
+/// Those of open(2).
+pub fn open_anew(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno> {
+    descriptor::open(HERE, &descriptor_path(pid, number), purpose)
+}
+
+/// Opens a pipe end of its own on the pipe behind a descriptor of another process, blocking as
+/// pipes are, close-on-exec.
+///
+/// # Errors
+/// Those of open(2).
+pub fn reopen(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno> {
+    let end = open_anew(pid, number, purpose)?;
+    descriptor::set_blocking(end.as_fd(), true)?;
+    Ok(end)
+}
+
+fn descriptor_path(pid: Pid, number: u32) -> Vec<u8> {
+    format!("/proc/{pid}/fd/{number}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_last_name_when_it_is_removed() {
+        assert_eq!(last_name(b"/service/a/supervise/control"), b"control");
+        assert_eq!(last_name(b"/service/a/supervise/control (deleted)"), b"control");
+        assert_eq!(last_name(b"pipe:[12]"), b"pipe:[12]");
+    }
+}
