@@ -6,7 +6,7 @@
 //! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver, exec,
 //!                      \ machine                             \ plan          \ script, pattern, lines
 //!                  reexec } -> scandir -> service -> sys         (behind a backslash: pure)
-//! anyone may use: error, tai64n, env, newlines, calendar; args, filter, zone: cmd only
+//! anyone may use: error, tai64n, env, newlines, calendar; account, args, filter, zone: cmd only
 //! ```
 //!
 //! Calls go to the right only. [`service`] is the one room that knows a file name of a service
@@ -17,6 +17,7 @@
 //! decide, they return as data. Only [`cmd`] and `main` end the process, with the numbers that
 //! [`error`] names. `tests/house` reads the sources and fails on a breach of these rules.
 
+pub mod account;
 pub mod args;
 pub mod calendar;
 pub mod cmd;

@@ -1,10 +1,10 @@
 //! envuidgid: runs a program with the ids of an account in its environment. Contract:
 //! envuidgid(8), reference section 14.
 
+use crate::account;
 use crate::env::Changes;
 use crate::error::{Exit, Program};
 use crate::exec;
-use crate::sys::account;
 use crate::sys::process::Environment;
 use crate::sys::start::{self, Arguments};
 use std::ffi::CStr;
@@ -23,8 +23,8 @@ pub fn run(arguments: Arguments) -> Exit {
         return ENVUIDGID.fatal(&[b"unknown account ", name.to_bytes()]);
     };
     let mut changes = Changes::default();
-    changes.set(b"GID", account.group.to_string().as_bytes());
-    changes.set(b"UID", account.user.to_string().as_bytes());
+    changes.set(b"GID", account.ids.group.to_string().as_bytes());
+    changes.set(b"UID", account.ids.user.to_string().as_bytes());
     let environment = changes.apply(start::environment());
     exec::become_child(ENVUIDGID, child, &Environment::Exactly(&environment))
 }

@@ -1,9 +1,9 @@
 //! setuidgid: runs a program under the ids of an account. Contract: setuidgid(8), reference
 //! section 13; `-s` is an addition (encore has it).
 
+use crate::account::{self, BecomeError, Groups};
 use crate::error::{Exit, Program};
 use crate::exec;
-use crate::sys::account::{self, BecomeError, Groups};
 use crate::sys::process::Environment;
 use crate::sys::start::Arguments;
 use std::ffi::CStr;

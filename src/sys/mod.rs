@@ -21,6 +21,7 @@ pub mod holders;
 pub mod inotify;
 pub mod limit;
 pub mod lock;
+pub mod nscd;
 pub mod poll;
 pub mod proc;
 pub mod process;

@@ -77,7 +77,9 @@ impl Scratch {
 
     /// The command `name`, to run in the directory, with the commands under test on its PATH.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(commands().join(name));
+        let own = commands().join(name);
+        // What is none of ours is looked up as usual.
+        let mut command = Command::new(if own.exists() { own.as_path() } else { Path::new(name) });
         let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", commands().display());
         command.current_dir(self.path()).env("PATH", path).env("SCRATCH", self.path());
         command.stdin(Stdio::null());
@@ -87,6 +89,20 @@ impl Scratch {
     /// Runs `name` with `arguments` to its end.
     pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
         Said::of(&self.command(name).args(arguments).output().unwrap())
+    }
+
+    /// What a shell script prints in a mount namespace of its own, in which the file or directory
+    /// `ours` of this place stands at `there`. None where no such namespace is to be had.
+    pub fn with_mounted(&self, ours: &str, there: &str, script: &str) -> Option<String> {
+        let script = format!("mount --bind {ours} {there} && echo mounted && {script}");
+        let mut command = self.command("unshare");
+        let options = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
+        let said = Said::of(&command.args([options, "sh", "-c", &script]).output().unwrap());
+        let out = said.out.strip_prefix("mounted\n").map(str::to_owned);
+        if out.is_none() {
+            println!("left out, no mount namespace: {}", said.err);
+        }
+        out
     }
 
     /// Starts `name` with `arguments`; its stderr goes to the file `errors`.

@@ -107,3 +107,54 @@ fn the_account_s_own_groups_come_along_when_asked_for() {
         assert_eq!(said, refused());
     }
 }
+
+/// Lines of group(5): those that put `daemon` into their group, those that do not, and those that
+/// do for the C library alone.
+const TAKEN: [&str; 6] = [
+    "one:x:101:daemon",
+    "several:x:102:root,daemon,bin",
+    "first:x:103: daemon,root",
+    " blank:x: 104:daemon",
+    "zeroes:x:0105:,,daemon,,",
+    // No newline behind it.
+    "last:x:106:daemon",
+];
+const REFUSED: [&str; 9] = [
+    "no-id:x::daemon",
+    "large:x:4294967296:daemon",
+    "negative:x:-1:daemon",
+    "behind:x:110 :daemon",
+    "others:x:111:daemons,daemo,daemon:x",
+    "blank-behind:x:112:daemon ,root",
+    "nobody:x:113:",
+    "short:x:114",
+    "return:x:115:daemon\r",
+];
+const REFUSED_BY_US: [&str; 5] = [
+    "+::0:daemon",
+    "-nis:x:116:daemon",
+    "#comment:x:117:daemon",
+    "ones:x:4294967295:daemon",
+    "plus:x:+118:daemon",
+];
+
+#[test]
+fn a_group_line_without_a_plain_id_is_no_line() {
+    if !only_ours("setuidgid -s") || !is_root() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let groups = |lines: &[&[&str]], script: &str| {
+        scratch.write("group", lines.concat().join("\n").as_bytes());
+        scratch.with_mounted("group", "/etc/group", script)
+    };
+    let expected = "1 101 102 103 104 105 106\n";
+    let script = "setuidgid -s daemon id -G; setuidgid daemon id -G";
+    if let Some(out) = groups(&[&REFUSED_BY_US, &REFUSED, &TAKEN], script) {
+        assert_eq!(out, format!("{expected}1\n"));
+    }
+    // What the C library says.
+    if let Some(out) = groups(&[&REFUSED, &TAKEN], "id -G daemon") {
+        assert_eq!(out, expected);
+    }
+}

@@ -2,6 +2,7 @@
 //! model says. A file per area. The seeds are constants: a failure comes again.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod account;
 mod multilog;
 mod random;
 mod tai64n;
