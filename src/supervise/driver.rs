@@ -8,7 +8,7 @@ use super::memory::{PipeEnds, open_journal, recall};
 use super::start::{self, Held};
 use super::watched::Watched;
 use crate::error::{Exit, Program};
-use crate::reexec::{self, Outcome, Trial};
+use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::service::control::{ListenError, Listener};
 use crate::service::journal::{Identity, Journal, Leftover, Record};
 use crate::service::records::Records;
@@ -87,9 +87,10 @@ struct Driver<'a> {
 impl<'a> Driver<'a> {
     fn begin(word: &'a CStr) -> Result<Self, Exit> {
         let name = word.to_bytes();
-        let handed_over = reexec::take_over();
+        let former_order = &["lock", "control", "presence", "messages"];
+        let handed_over = reexec::take_over(former_order);
         let is_new_image = handed_over.is_some();
-        let [old_lock, old_control, old_presence, old_messages] = handed_over.unwrap_or_default();
+        let old = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         // Once for all, for what we start: a restart is spared the 64 calls.
         signal::reset_dispositions();
@@ -105,10 +106,10 @@ impl<'a> Driver<'a> {
             .map_err(|error| fatal(&[b"unable to stat ", name, b"/down"], error))?;
         let unlocked = |error| fatal(&[b"unable to acquire ", name, b"/supervise/lock"], error);
         let records = Records::open_or_make().map_err(unlocked)?;
-        let lock = lock::resume_or_acquire(&records, old_lock).map_err(unlocked)?;
+        let lock = lock::resume_or_acquire(&records, old.lock).map_err(unlocked)?;
         let (journal, finding) = open_journal(name, &records);
         let memory = recall(name, &records, finding, marked_down);
-        let control = old_control.and_then(|read| Listener::resume(records.as_fd(), read).ok());
+        let control = old.control.and_then(|read| Listener::resume(records.as_fd(), read).ok());
         let control = control.map_or_else(|| Listener::open(records.as_fd()), Ok);
         let control = control.map_err(|error| match error {
             ListenError::Read(error) => {
@@ -129,9 +130,9 @@ impl<'a> Driver<'a> {
             journal,
             signals,
             lock,
-            presence: old_presence,
+            presence: old.presence,
             trial: None,
-            pipe_ends: PipeEnds::take(name, old_messages),
+            pipe_ends: PipeEnds::take(name, old.messages),
             state: memory.state,
             process: memory.process,
             held: None,
@@ -241,9 +242,13 @@ impl<'a> Driver<'a> {
             Some(Outcome::Passed) => {
                 self.trial = None;
                 self.publish();
-                let presence = self.presence.as_ref().unwrap_or(&self.lock);
-                let mut handed = vec![self.lock.as_fd(), self.control.as_fd(), presence.as_fd()];
-                handed.extend(self.pipe_ends.messages.as_ref().map(AsFd::as_fd));
+                let handed = Handed {
+                    lock: Some(self.lock.as_fd()),
+                    control: Some(self.control.as_fd()),
+                    presence: self.presence.as_ref().map(AsFd::as_fd),
+                    messages: self.pipe_ends.messages.as_ref().map(AsFd::as_fd),
+                    ..Handed::default()
+                };
                 // Without a journal a new image would not know its own service.
                 let error = match &self.journal {
                     Some(_) => reexec::replace(&[OUR_NAME, self.word], &handed),

@@ -9,7 +9,7 @@ use super::place::{messages, raise_limit, take_place, wait_for_foreign};
 use super::plan::{Action, Ending, Identity, Seen, Side, Standing, TICK, next_start, plan};
 use super::stop::{self, Stop};
 use crate::error::{Exit, Program};
-use crate::reexec::{self, Outcome, Trial};
+use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
 use crate::scandir::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
 use crate::service;
@@ -79,9 +79,9 @@ struct Driver {
 
 impl Driver {
     fn begin(options: Options<'_>) -> Result<Self, Exit> {
-        let handed_over = reexec::take_over();
+        let handed_over = reexec::take_over(&["lock", "control", "messages"]);
         let is_new_image = handed_over.is_some();
-        let [lock, control, old_messages, _] = handed_over.unwrap_or_default();
+        let Handed { lock, control, messages: old_messages, .. } = handed_over.unwrap_or_default();
         descriptor::fill_standard();
         signal::ignore_broken_pipes();
         let directory = options.directory.map(CStr::to_bytes);
@@ -439,8 +439,12 @@ impl Driver {
                     self.trial = None;
                     return warn_not_replaced(Errno::ENOLCK);
                 };
-                let mut handed = vec![lock.file.as_fd(), control.as_fd()];
-                handed.extend(self.messages.as_ref().map(AsFd::as_fd));
+                let handed = Handed {
+                    lock: Some(lock.file.as_fd()),
+                    control: Some(control.as_fd()),
+                    messages: self.messages.as_ref().map(AsFd::as_fd),
+                    ..Handed::default()
+                };
                 let mut words = vec![OUR_NAME];
                 words.extend(options.stop_on_term.then_some(c"--stop-on-term"));
                 words.extend(options.directory);

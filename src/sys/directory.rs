@@ -28,6 +28,15 @@ pub fn current() -> Result<OwnedFd, Errno> {
     descriptor::open(descriptor::HERE, b".", descriptor::Purpose::Directory)
 }
 
+/// getcwd(2)
+///
+/// # Errors
+/// Those of getcwd(2): ENOENT for a directory that was removed.
+pub fn path_of_current() -> Result<Vec<u8>, Errno> {
+    use std::os::unix::ffi::OsStringExt;
+    nix::unistd::getcwd().map(|path| path.into_os_string().into_vec())
+}
+
 /// The names in the current directory, in the kernel's order, `.` and `..` left out.
 ///
 /// # Errors

@@ -76,7 +76,10 @@ pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) 
         }
         few.as_ptr()
     } else {
-        many = pointers(arguments);
+        many = match pointers(arguments) {
+            Ok(many) => many,
+            Err(error) => return error,
+        };
         many.as_ptr()
     };
     let own;
@@ -84,7 +87,10 @@ pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) 
         // SAFETY: reads libc's pointer, which no other thread can be changing: there is none.
         Environment::Inherited => unsafe { environ },
         Environment::Exactly(strings) => {
-            own = pointers(strings);
+            own = match pointers(strings) {
+                Ok(own) => own,
+                Err(error) => return error,
+            };
             own.as_ptr()
         }
     };
@@ -96,8 +102,11 @@ pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) 
 /// Words of a command line that need no heap.
 const FEW: usize = 6;
 
-fn pointers(strings: &[&CStr]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+fn pointers(strings: &[&CStr]) -> Result<Vec<*const libc::c_char>, Errno> {
+    let mut pointers = Vec::new();
+    pointers.try_reserve_exact(strings.len() + 1).map_err(|_| Errno::ENOMEM)?;
+    pointers.extend(strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]));
+    Ok(pointers)
 }
 
 /// Whether our child `pid` has ended, without reaping it: while it is a zombie its number, and

@@ -121,6 +121,36 @@ fn supervise_becomes_the_program_on_disk_and_keeps_its_service() {
 }
 
 #[test]
+fn a_start_by_a_relative_path_is_remembered() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("scan/a");
+    for (program, words) in [("supervise", "scan/a"), ("svscan", "scan")] {
+        let errors = fs::File::create(scratch.path().join("errors")).unwrap();
+        let mut child = scratch
+            .command("/bin/sh")
+            .args(["-c", &format!("exec command/{program} {words}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", scratch.path().join("command").display()))
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        let service = scratch.pid("scan/a");
+        place.upgrade();
+        kill(child.id(), "HUP");
+        wait_for("the new image", || is_current(child.id()));
+        wait_for("its presence", || scratch.is_running("scan/a"));
+        assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
+        scratch.svc("-dx", "scan/a");
+        wait_for("the end of the service", || !scratch.svstat("scan/a").contains(": up "));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn queued_control_bytes_reach_the_new_image() {
     if !only_ours("0.76 dies of HUP") {
         return;

@@ -5,6 +5,7 @@ use crate::sys::Errno;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Facts};
 use crate::sys::process::Pid;
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Whether process `pid` has the file of these facts open.
@@ -23,13 +24,13 @@ pub fn has_open(pid: Pid, facts: &Facts) -> bool {
 /// # Errors
 /// Those of stat(2).
 pub fn descriptor_facts(pid: Pid, number: u32) -> Result<Facts, Errno> {
-    file::facts(HERE, &descriptor_path(pid, number))
+    at(pid, number, |path| file::facts(HERE, path))
 }
 
 /// Whether a descriptor of another process is open for reading: the mode of its link says so.
 #[must_use]
 pub fn is_open_for_reading(pid: Pid, number: u32) -> bool {
-    file::facts_no_link(HERE, &descriptor_path(pid, number))
+    at(pid, number, |path| file::facts_no_link(HERE, path))
         .is_ok_and(|facts| facts.mode & 0o400 != 0)
 }
 
@@ -40,7 +41,7 @@ pub fn descriptor_opened_as(pid: Pid, name: &[u8]) -> Option<u32> {
     let mut path = [0; 32];
     let path = path_of(pid, b"/fd", &mut path).ok()?;
     numbers(path).unwrap_or_default().into_iter().find(|&number| {
-        file::link_target(HERE, &descriptor_path(pid, number))
+        at(pid, number, |path| file::link_target(HERE, path))
             .is_ok_and(|target| last_name(&target) == name)
     })
 }
@@ -57,7 +58,7 @@ fn last_name(target: &[u8]) -> &[u8] {
 /// Those of readlink(2).
 pub fn name_of(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     let number = u32::try_from(descriptor.as_raw_fd()).map_err(|_| Errno::EBADF)?;
-    let target = file::link_target(HERE, &descriptor_path(std::process::id(), number))?;
+    let target = at(std::process::id(), number, |path| file::link_target(HERE, path))?;
     Ok(last_name(&target).to_vec())
 }
 
@@ -76,7 +77,7 @@ pub fn open_working_directory(pid: Pid, rest: &[u8]) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// Those of open(2).
 pub fn open_anew(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno> {
-    descriptor::open(HERE, &descriptor_path(pid, number), purpose)
+    at(pid, number, |path| descriptor::open(HERE, path, purpose))
 }
 
 /// Opens a pipe end of its own on the pipe behind a descriptor of another process, blocking as
@@ -90,8 +91,15 @@ pub fn reopen(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno>
     Ok(end)
 }
 
-fn descriptor_path(pid: Pid, number: u32) -> Vec<u8> {
-    format!("/proc/{pid}/fd/{number}").into_bytes()
+/// Looks at a descriptor of a process by its path in /proc.
+fn at<T>(pid: Pid, number: u32, look: impl FnOnce(&[u8]) -> Result<T, Errno>) -> Result<T, Errno> {
+    let mut name = [0; 16];
+    let room = name.len();
+    let mut left = &mut name[..];
+    write!(left, "/fd/{number}").map_err(|_| Errno::ENAMETOOLONG)?;
+    let used = room - left.len();
+    let mut path = [0; 40];
+    look(path_of(pid, name.get(..used).unwrap_or_default(), &mut path)?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! /proc: who a process is, whose lock a file is, which boot this is.
 //!
-//! Where /proc is not mounted every question answers "not known", and callers do without. [`stat`]
+//! Where /proc is not mounted, or is that of another pid namespace, every question answers "not
+//! known" ([`is_ours`]), and callers do without. [`stat`]
 //! reads one process, [`search`] looks for processes, [`descriptors`] looks at what they have open,
 //! [`boot`](mod@boot) knows this boot and its clock.
 
@@ -16,8 +17,9 @@ pub use stat::*;
 
 use super::Errno;
 use super::descriptor::{self, HERE, Purpose};
-use super::process::Pid;
+use super::process::{self, Pid};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The entries of a directory that are numbers: the pids of /proc, the descriptors of a process.
 ///
@@ -37,12 +39,32 @@ fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
     descriptor::read(file.as_fd(), buffer)
 }
 
-/// Writes `/proc/PID` and `rest` into `buffer`.
+/// Whether /proc counts pids as we do: a sandbox may have none, or the one of the system around it,
+/// where each number is somebody else's.
+#[must_use]
+pub fn is_ours() -> bool {
+    // Once found it stays: what is mounted over it later has none of our numbers, or says so.
+    static IS_OURS: AtomicBool = AtomicBool::new(false);
+    if IS_OURS.load(Ordering::Relaxed) {
+        return true;
+    }
+    let mut text = [0; 32];
+    let length = read_file(b"/proc/self/stat", &mut text).unwrap_or(0);
+    let first = text.get(..length).and_then(|text| text.split(|&byte| byte == b' ').next());
+    let is_ours = first.and_then(number) == Some(u64::from(process::our_pid()));
+    IS_OURS.store(is_ours, Ordering::Relaxed);
+    is_ours
+}
+
+/// Writes `/proc/PID` and `rest` into `buffer`: every look at a process goes through here.
 ///
 /// # Errors
-/// ENAMETOOLONG when the buffer is too small.
+/// ENOSYS when /proc is not ours; ENAMETOOLONG when the buffer is too small.
 pub fn path_of<'a>(pid: Pid, rest: &[u8], buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
     use std::io::Write;
+    if !is_ours() {
+        return Err(Errno::ENOSYS);
+    }
     let room = buffer.len();
     let mut left = &mut *buffer;
     write!(left, "/proc/{pid}").map_err(|_| Errno::ENAMETOOLONG)?;
