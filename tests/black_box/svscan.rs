@@ -2,7 +2,7 @@
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -542,6 +542,58 @@ mod a_foreign_svscan {
         kill(ours.id(), "TERM");
         assert_eq!(end_of(&mut ours).code(), Some(0));
         assert!(is_alive(other.id()) && !scratch.is_running("scan/a"));
+    }
+
+    /// A set-user-id program of root's under the name svscan, run by another user in `place`: what
+    /// `su` would be behind a link of his. None where that cannot be had.
+    fn set_user_id(scratch: &Scratch, place: &str) -> Option<Child> {
+        use std::os::unix::process::CommandExt;
+        if !nix::unistd::geteuid().is_root() {
+            println!("needs root: a program of root's that another user runs");
+            return None;
+        }
+        let mode = |path: &std::path::Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let program = scratch.path().join("program");
+        // By another process: had we it open to write while a thread of another test forks, nobody
+        // could exec it.
+        let copied = std::process::Command::new("cp").arg("/bin/sleep").arg(&program).status();
+        assert!(copied.unwrap().success());
+        mode(&program, 0o4755);
+        symlink("program", scratch.path().join("svscan")).unwrap();
+        mode(scratch.path(), 0o755);
+        let mut command = std::process::Command::new(scratch.path().join("svscan"));
+        let command = command.arg("1000").uid(65534).gid(65534);
+        let child = command.current_dir(scratch.path().join(place)).spawn().unwrap();
+        let status = || fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        wait_for("its name", || status().starts_with("Name:\tsvscan\n"));
+        if !status().contains("Uid:\t65534\t0\t0\t") {
+            println!("needs a place where set-id bits count");
+            return None;
+        }
+        Some(child)
+    }
+
+    #[test]
+    fn is_no_program_of_root_s_that_another_user_runs() {
+        let scratch = Scratch::new();
+        stayer(&scratch, "scan/a");
+        let Some(other) = set_user_id(&scratch, "scan") else { return };
+        let ours = svscan(&scratch);
+        up(&scratch, "a");
+        if only_ours("HUP kills 0.76") {
+            // Only a new image makes this file again, once it has looked for others.
+            let pipes = scratch.path().join("scan/.svscan/pipes");
+            fs::remove_file(&pipes).unwrap();
+            kill(ours.id(), "HUP");
+            wait_for("the new image to look for others and go on", || pipes.exists());
+        }
+        stayer(&scratch, "b");
+        fs::rename(scratch.path().join("b"), scratch.path().join("scan/b")).unwrap();
+        up(&scratch, "b");
+        assert!(is_alive(other.id()));
+        assert_eq!(scratch.errors(), "");
     }
 
     #[test]

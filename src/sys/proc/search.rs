@@ -1,6 +1,6 @@
 //! Processes looked for by name, by the directory they work in, or by their group.
 
-use super::{Process, is_named, numbers, path_of, read_file};
+use super::{Process, is_named, number, numbers, path_of, read_file};
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
 use crate::sys::process::Pid;
@@ -41,24 +41,54 @@ pub fn has_member_since(leader: Pid, moment: u64) -> bool {
     })
 }
 
-/// Whether a process is root's or our own: nobody else's name or descriptors mean anything.
+/// Whether a process is root's or our own, and nobody else's: only then its name, its directory and
+/// its descriptors mean anything.
+///
+/// Its effective user alone says nothing: any user has `su` run as root, under a name and in a
+/// directory that he chooses. So its real, effective and saved user count, and the program that it
+/// runs must not be one that gives its caller another user. What we may not look at is not trusted.
 #[must_use]
 pub fn is_trusted(pid: Pid) -> bool {
-    let mut path = [0; 32];
-    path_of(pid, b"", &mut path)
-        .and_then(|path| file::facts(HERE, path))
-        .is_ok_and(|facts| facts.owner == 0 || facts.owner == file::our_user())
+    let us = file::our_user();
+    users_of(pid).is_some_and(|users| users.iter().all(|&user| user == 0 || user == us))
+        && !runs_set_id(pid)
 }
 
-/// Every process of this name, root's or our own, that works in the directory of these facts. The directory is looked
-/// at first: that costs a third of what the name does.
+/// The real, effective and saved user id of a process: the `Uid:` line of `/proc/PID/status`.
+fn users_of(pid: Pid) -> Option<[u32; 3]> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/status", &mut path).ok()?;
+    // The line is one of the first ten.
+    let mut text = [0; 1024];
+    let length = read_file(path, &mut text).ok()?;
+    users_in(text.get(..length)?)
+}
+
+fn users_in(status: &[u8]) -> Option<[u32; 3]> {
+    // No other process can write such a line into it: a newline in the name is shown as `\n`.
+    let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut ids = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let mut id = || u32::try_from(number(ids.next()?)?).ok();
+    Some([id()?, id()?, id()?])
+}
+
+/// Whether the program of a process has a set-user-id or set-group-id bit, or cannot be looked at.
+fn runs_set_id(pid: Pid) -> bool {
+    let mut path = [0; 32];
+    path_of(pid, b"/exe", &mut path)
+        .and_then(|path| file::facts(HERE, path))
+        .map_or(true, |facts| facts.mode & 0o6000 != 0)
+}
+
+/// Every trusted process of this name that works in the directory of these facts. The directory is
+/// looked at first: that costs a third of what the name does.
 #[must_use]
 pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
     pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)).collect()
 }
 
-/// Every process of this name, root's or our own, with the facts of the directory it works in.
+/// Every trusted process of this name, with the facts of the directory it works in.
 #[must_use]
 pub fn working_directories(name: &[u8]) -> Vec<(Pid, Facts)> {
     let with_facts = |pid| {
@@ -69,9 +99,31 @@ pub fn working_directories(name: &[u8]) -> Vec<(Pid, Facts)> {
     processes_named(name).into_iter().filter_map(with_facts).collect()
 }
 
-/// Every process of this name, root's or our own.
+/// Every trusted process of this name.
 #[must_use]
 pub fn processes_named(name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
     pids.filter(|&pid| is_named(pid, name) && is_trusted(pid)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_users_are_read_from_their_own_line() {
+        let status = b"Name:\tUid:\\n0\nUmask:\t0022\nUid:\t1000\t0\t7\t0\nGid:\t1\t2\t3\t4\n";
+        assert_eq!(users_in(status), Some([1000, 0, 7]));
+        // 2.6.32 has no Umask line; a line that is cut off says nothing.
+        assert_eq!(users_in(b"Name:\tx\nUid:\t0\t0\t0\t0\n"), Some([0, 0, 0]));
+        for status in [&b"Name:\tx\n"[..], b"Uid:\t0\t0\n", b"Uid:\t0\t0\t4294967296\n"] {
+            assert_eq!(users_in(status), None);
+        }
+    }
+
+    #[test]
+    fn we_trust_ourselves_and_nobody_who_is_not_there() {
+        assert!(is_trusted(std::process::id()));
+        assert!(!is_trusted(u32::MAX));
+    }
 }
