@@ -1,7 +1,7 @@
 //! svscanboot: what an init starts. Contract: svscanboot(8), reference section 2.
 
 use crate::error::Exit;
-use crate::svscanboot::driver::{self, Options};
+use crate::svscanboot::driver::{self, Call};
 use crate::svscanboot::stop_client;
 use crate::sys::start::Arguments;
 
@@ -15,5 +15,5 @@ pub fn run(arguments: Arguments) -> Exit {
         return stop_client::stop(directory);
     }
     let called_by = arguments.bytes(0).unwrap_or_default();
-    driver::run(Options { directory, is_fallback, called_by })
+    driver::run(Call { directory, is_fallback, called_by })
 }

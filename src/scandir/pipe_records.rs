@@ -7,7 +7,7 @@
 //! that comes to be, a later one over an earlier one. The file is written anew, shorter, when an
 //! svscan starts.
 
-use super::ScanRecords;
+use super::records::ScanRecords;
 use crate::sys::descriptor::{self, Purpose, open};
 use crate::sys::file::{self, Kind};
 use crate::sys::{Errno, directory, proc};

@@ -11,7 +11,9 @@ use super::stop::{self, Stop};
 use crate::error::{Exit, Program};
 use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
-use crate::scandir::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
+use crate::scandir::scan_lock::ScanLock;
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, mark};
 use crate::service;
 use crate::service::control::Listener;
 use crate::sys::descriptor::{self, HERE};
@@ -385,12 +387,10 @@ impl Driver {
         }
         self.take_events();
         while let Some(byte) = self.control.as_ref().and_then(Listener::next) {
-            if STOP.contains(&byte) || HURRY.contains(&byte) {
-                self.ask_to_stop(HURRY.contains(&byte));
-            } else if WANTED.contains(&byte)
-                && let Some(records) = &self.records
-            {
-                records.remove_mark();
+            match Word::of(byte) {
+                Some(word @ (Word::Stop | Word::Hurry)) => self.ask_to_stop(word == Word::Hurry),
+                Some(Word::Wanted) => self.records.iter().for_each(mark::remove),
+                None => {}
             }
         }
     }
@@ -465,7 +465,7 @@ impl Driver {
             stop.hurry();
         }
         // With every request: whoever asks for the scan again is heard from here on, as he was before.
-        if let Some(Err(error)) = self.records.as_ref().map(ScanRecords::mark_stopped) {
+        if let Some(Err(error)) = self.records.as_ref().map(mark::put) {
             SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
         }
     }

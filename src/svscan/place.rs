@@ -2,7 +2,9 @@
 //! the control FIFO, its turn after a foreign svscan, the message pipe, and its limit on open files.
 
 use crate::error::{Exit, Program};
-use crate::scandir::{HURRY, STOP, ScanLock, ScanRecords, WANTED};
+use crate::scandir::scan_lock::ScanLock;
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, mark, scan_control};
 use crate::service::control::Listener;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
@@ -71,12 +73,13 @@ pub fn wait_for_foreign(
             is_asked |= matches!(signal, SIGTERM | SIGINT);
         }
         while let Some(byte) = control.and_then(Listener::next) {
-            is_asked |= STOP == [byte] || HURRY == [byte];
+            let word = Word::of(byte);
+            is_asked |= matches!(word, Some(Word::Stop | Word::Hurry));
             // The last word counts.
-            is_wanted = WANTED == [byte];
+            is_wanted = word == Some(Word::Wanted);
         }
         if is_asked {
-            let marked = records.filter(|_| !is_wanted).map(ScanRecords::mark_stopped);
+            let marked = records.filter(|_| !is_wanted).map(mark::put);
             if let Some(Err(error)) = marked {
                 SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
             }
@@ -110,7 +113,7 @@ pub fn take_place(
             return Ok((None, None, None));
         }
     };
-    let lock = match records.acquire(old_lock) {
+    let lock = match ScanLock::acquire(&records, old_lock) {
         Ok(lock) => Some(lock),
         Err(Errno::EAGAIN) => {
             let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
@@ -121,8 +124,8 @@ pub fn take_place(
             None
         }
     };
-    records.remove_mark();
-    let control = records.listen(old_control);
+    mark::remove(&records);
+    let control = scan_control::listen(&records, old_control);
     let control = control.map_err(|error| warn(b"listen in ", error)).ok();
     Ok((Some(records), control, lock))
 }

@@ -1,15 +1,21 @@
-//! svscanboot: starts svscan with readproctitle behind it, and keeps both. Many may be started
-//! (by inittab, Upstart, rc.local); the first leads, the others stand by without a word and take
-//! over when it is gone. The leader holds the scan directory's lock and hands it to its svscan; a
-//! new leader that finds an svscan at work leaves it alone and watches it. It never touches a
-//! service itself: what runs is found and adopted by svscan.
+//! The loop of svscanboot: looks, waits for what can happen, and performs what [`leader`] decides.
+//! Many may be started (by inittab, Upstart, rc.local); the first leads, the others stand by without
+//! a word and take over when it is gone. The leader holds the scan directory's lock and hands it to
+//! its svscan; a new leader that finds an svscan at work leaves it alone and watches it. It never
+//! touches a service itself: what runs is found and adopted by svscan.
+//!
+//! [`leader`]: super::leader
 
 use super::SVSCANBOOT;
+use super::beginning::{open_records, want};
 use super::child::{Child, PACE};
+use super::leader::{Effect, Event, Patience, Question, Rank, State, Svscan, Word, step};
 use super::messages::Messages;
 use crate::env;
-use crate::error::{self, Exit};
-use crate::scandir::{HURRY, LOCK_NUMBER, STOP, ScanLock, ScanRecords, WANTED};
+use crate::error::Exit;
+use crate::scandir::keeper::{self, Keeper};
+use crate::scandir::scan_lock::{LOCK_NUMBER, ScanLock};
+use crate::scandir::{ScanRecords, mark, scan_control};
 use crate::service::control::Sender;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End};
@@ -19,18 +25,14 @@ use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Between two tries to enter a scan directory that is not there.
-const RETRY: Duration = Duration::from_secs(5);
 /// How long the last messages may take to reach readproctitle at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Between two tries to tell a new svscan that it shall stop.
-const RETRY_STOP: Duration = Duration::from_millis(50);
-/// A wait that only an event ends.
-const LONG: Duration = Duration::from_secs(86_400);
+const RETRY: Duration = Duration::from_millis(50);
 
-/// How svscanboot was started.
+/// How svscanboot was called.
 #[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
+pub struct Call<'a> {
     /// The scan directory.
     pub directory: &'a CStr,
     /// Leave at once with 0 where the scan is held, or the system is going down.
@@ -41,7 +43,7 @@ pub struct Options<'a> {
 
 /// Keeps svscan until TERM stops it in order.
 #[must_use]
-pub fn run(options: Options<'_>) -> Exit {
+pub fn run(call: Call<'_>) -> Exit {
     descriptor::fill_standard();
     signal::ignore_broken_pipes();
     let signals = match Signals::listen(&[SIGCHLD, SIGTERM]) {
@@ -49,312 +51,194 @@ pub fn run(options: Options<'_>) -> Exit {
         Err(error) => return SVSCANBOOT.fatal_because(&[b"unable to listen for signals"], error),
     };
     let going_down = matches!(env::value(b"RUNLEVEL"), Some(b"0" | b"6"));
-    if going_down && options.is_fallback {
+    if going_down && call.is_fallback {
         return Exit::SUCCESS;
     }
-    let Some(records) = open_records(options, &signals) else { return Exit::SUCCESS };
-    let mut boot = Boot { options, signals, records };
-    if !going_down && let Some(records) = &boot.records {
-        // A new starter: the scan is wanted again, also by an svscan that has yet to read that it
-        // shall stop.
-        records.remove_mark();
-        if let Ok(sender) = records.connect() {
-            let _ = sender.offer(WANTED);
-        }
-    }
-    boot.attend()
-}
-
-/// A warning before there is a readproctitle. An init that leads our stderr nowhere, as Upstart does,
-/// would have nobody read it: then it goes to the kernel's messages, and so to syslog and console.
-fn tell(text: &[&[u8]], error: Errno) {
-    SVSCANBOOT.warning_because(text, error);
-    let null = file::facts(HERE, b"/dev/null");
-    let is_null = |facts: file::Facts| {
-        null.is_ok_and(|null| (null.device, null.inode) == (facts.device, facts.inode))
+    let Some(records) = open_records(call.directory.to_bytes(), &signals) else {
+        return Exit::SUCCESS;
     };
-    if !file::facts_of(descriptor::standard(2)).is_ok_and(is_null) {
-        return;
+    if !going_down {
+        records.iter().for_each(want);
     }
-    let Ok(messages) = open(HERE, b"/dev/kmsg", Purpose::Write) else { return };
-    // Priority 4 of the facility of daemons.
-    let line =
-        [b"<28>svscanboot: warning: ", &text.concat()[..], b": ", error::words(error).as_bytes()];
-    let _ = descriptor::write(messages.as_fd(), &[&line.concat()[..], b"\n"].concat());
-}
-
-/// Opens the records of the scan directory, waiting for it to be there; nothing when TERM came
-/// first. Without records there is no lock: one warning, and on as 0.76.
-fn open_records(options: Options<'_>, signals: &Signals) -> Option<Option<ScanRecords>> {
-    let name = options.directory.to_bytes();
-    let mut has_warned = false;
-    let directory = loop {
-        match open(HERE, name, Purpose::Directory) {
-            Ok(directory) => break directory,
-            Err(error) if !has_warned => {
-                tell(&[b"unable to open ", name, b", waiting"], error);
-                has_warned = true;
-            }
-            Err(_) => {}
-        }
-        if wait_for_term(signals, &mut [], RETRY) {
-            return None;
-        }
+    let driver = Driver {
+        call,
+        signals,
+        records,
+        keeper: None,
+        other: None,
+        lock: None,
+        svscan: Child::default(),
+        found: None,
+        messages: None,
     };
-    let records = ScanRecords::open_or_make(directory.as_fd());
-    let warn = |error| tell(&[b"unable to open ", name, b"/.svscan"], error);
-    Some(records.map_err(warn).ok())
+    driver.attend(State::first(call.is_fallback))
 }
 
-/// Waits for a signal, a change on `others`, or `length`; whether TERM came.
-fn wait_for_term(signals: &Signals, others: &mut [poll::PollFd<'_>], length: Duration) -> bool {
-    let until = clock::monotonic().saturating_add(length);
-    let mut watched = vec![poll::readable(signals.as_fd())];
-    watched.extend_from_slice(others);
-    if poll::wait(&mut watched, Some(until)).is_err() {
-        poll::pause(PACE);
-    }
-    let mut term = false;
-    while let Some(signal) = signals.next() {
-        term |= signal == SIGTERM;
-    }
-    term
-}
-
-struct Boot<'a> {
-    options: Options<'a>,
+struct Driver<'a> {
+    call: Call<'a>,
     signals: Signals,
     records: Option<ScanRecords>,
+    /// What makes us the leader.
+    keeper: Option<Keeper>,
+    /// The presence of the svscanboot that leads.
+    other: Option<OwnedFd>,
+    lock: Option<ScanLock>,
+    /// The svscan that is our child.
+    svscan: Child,
+    /// The one that is not: an error on its control FIFO is its end.
+    found: Option<Sender>,
+    messages: Option<Messages>,
 }
 
-/// The svscan of our scan directory.
-enum Scan {
-    /// There is none, or it is our child.
-    Ours(Child),
-    /// It was there before us: an error on its control FIFO is its end.
-    Found(Sender),
+/// What the end of one step was.
+enum Outcome {
+    Goes,
+    Leaves,
 }
 
-/// Whether we were asked to stop the scan, and whether the svscan that runs has heard of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StopWish {
-    None,
-    /// What it has to be sent.
-    Unheard(&'static [u8]),
-    Heard,
-}
-
-impl StopWish {
-    /// TERM: the first one asks, each further one hurries.
-    fn is_asked(&mut self) {
-        *self = Self::Unheard(if *self == Self::None { STOP } else { HURRY });
-    }
-
-    /// The svscan that may have heard it is gone.
-    fn is_unheard(&mut self) {
-        if *self == Self::Heard {
-            *self = Self::Unheard(STOP);
-        }
-    }
-}
-
-impl Boot<'_> {
-    fn attend(&mut self) -> Exit {
+impl Driver<'_> {
+    fn attend(mut self, mut state: State) -> Exit {
         loop {
-            let leading = self.records.as_ref().map(ScanRecords::lead).transpose();
-            let exit = match leading {
-                Ok(_) if self.options.is_fallback && self.is_scanned() => Some(Exit::SUCCESS),
-                Ok(leading) => Some(self.lead(leading)),
-                Err(Errno::EAGAIN) => self.stand_by(),
-                Err(error) => {
-                    let name = self.options.directory.to_bytes();
-                    let text: &[&[u8]] = &[b"unable to lock ", name, b"/.svscan/boot-lock"];
-                    SVSCANBOOT.warning_because(text, error);
-                    Some(self.lead(None))
-                }
-            };
-            if let Some(exit) = exit {
-                return exit;
+            let mut events = vec![self.look(&state)];
+            if let Outcome::Leaves = self.apply(&mut state, events.remove(0)) {
+                return Exit::SUCCESS;
             }
-        }
-    }
-
-    /// Whether an svscan, ours or another, works in the scan directory.
-    fn is_scanned(&self) -> bool {
-        let name = self.options.directory.to_bytes();
-        file::facts(HERE, name).is_ok_and(|here| !proc::workers_in(&here, b"svscan").is_empty())
-    }
-
-    /// Waits for the leader to go; the exit code if we leave instead.
-    fn stand_by(&self) -> Option<Exit> {
-        if self.options.is_fallback {
-            return Some(Exit::SUCCESS);
-        }
-        let leader = self.records.as_ref().and_then(|records| records.find_leader().ok());
-        let mut others: Vec<_> = leader.iter().map(|leader| poll::broken(leader.as_fd())).collect();
-        // A leader that does not show yet is about to.
-        let length = if leader.is_some() { LONG } else { PACE };
-        if !wait_for_term(&self.signals, &mut others, length) {
-            return None;
-        }
-        // TERM to any svscanboot stops the scan, whoever holds it. An svscan that is between two
-        // lives listens soon, as long as there is somebody to start it.
-        loop {
-            if let Some(sender) = self.connect()
-                && sender.offer(STOP).is_ok()
-            {
-                self.wait_for_end_of(&sender);
-                return Some(Exit::SUCCESS);
-            }
-            let leader = self.records.as_ref().and_then(|records| records.find_leader().ok());
-            if leader.is_none() || self.is_stopped() {
-                return Some(Exit::SUCCESS);
-            }
-            poll::pause(RETRY_STOP);
-        }
-    }
-
-    fn connect(&self) -> Option<Sender> {
-        self.records.as_ref().and_then(|records| records.connect().ok())
-    }
-
-    /// Waits until the svscan behind `sender` is gone; each further TERM hurries it.
-    fn wait_for_end_of(&self, sender: &Sender) {
-        while !sender.is_gone() {
-            if wait_for_term(&self.signals, &mut [poll::broken(sender.as_fd())], PACE) {
-                let _ = sender.offer(HURRY);
-            }
-        }
-    }
-
-    /// Keeps svscan and readproctitle, as long as it takes.
-    fn lead(&self, _leading: Option<(OwnedFd, OwnedFd)>) -> Exit {
-        let mut messages: Option<Messages> = None;
-        let mut scan = Scan::Ours(Child::default());
-        let mut lock: Option<ScanLock> = None;
-        let mut stop = StopWish::None;
-        loop {
-            if matches!(&scan, Scan::Found(sender) if sender.is_gone()) {
-                scan = Scan::Ours(Child::default());
-                if stop == StopWish::Heard && self.is_stopped() {
-                    self.let_reader_finish(messages.take());
+            events.extend(self.wait(&state));
+            for event in events {
+                if let Outcome::Leaves = self.apply(&mut state, event) {
                     return Exit::SUCCESS;
                 }
-                stop.is_unheard();
-            }
-            if self.is_stopped() && matches!(&scan, Scan::Ours(child) if child.pid().is_none()) {
-                // Stopped in order: until somebody asks for it again it is not ours to start.
-                drop(lock.take());
-                self.let_reader_finish(messages.take());
-                if stop != StopWish::None || wait_for_term(&self.signals, &mut [], PACE) {
-                    return Exit::SUCCESS;
-                }
-                continue;
-            }
-            let mut look_after = Some(PACE);
-            match messages.take().map_or_else(|| Messages::obtain(self.records.as_ref()), Ok) {
-                Ok(mut obtained) => {
-                    // What we have to say goes there too.
-                    to_null(obtained.write_end().as_fd());
-                    obtained.keep_reader(self.options.called_by);
-                    look_after = self.keep_scan(&mut scan, &mut lock, &obtained);
-                    look_after = look_after.into_iter().chain(obtained.look_after()).min();
-                    messages = Some(obtained);
-                }
-                Err(error) => SVSCANBOOT.warning_because(&[b"unable to create pipe"], error),
-            }
-            let mut watched: Vec<_> = messages.iter().filter_map(Messages::watched).collect();
-            if let Scan::Found(sender) = &scan {
-                watched.push(poll::broken(sender.as_fd()));
-            }
-            if let StopWish::Unheard(request) = stop {
-                // An svscan that was just started does not listen yet.
-                if self.ask_for_stop(&scan, request) {
-                    stop = StopWish::Heard;
-                } else {
-                    look_after = Some(RETRY_STOP);
-                }
-            }
-            if wait_for_term(&self.signals, &mut watched, look_after.unwrap_or(LONG)) {
-                stop.is_asked();
-            }
-            while let Some((pid, end)) = process::reap_any() {
-                messages.iter_mut().for_each(|messages| messages.note_end(pid));
-                let Scan::Ours(child) = &mut scan else { continue };
-                if !child.note_end(pid) {
-                    continue;
-                }
-                let has_left = matches!(end, End::Code(_));
-                let is_over = stop == StopWish::Heard && has_left;
-                if is_over || stop != StopWish::None && self.records.is_none() {
-                    self.let_reader_finish(messages.take());
-                    return Exit::SUCCESS;
-                }
-                if !has_left && let Some(records) = &self.records {
-                    // Killed in the middle of a stop: the next one has to go on with it, and
-                    // whoever asked asks again.
-                    records.remove_mark();
-                }
-                stop.is_unheard();
             }
         }
     }
 
-    /// Sees to it that an svscan runs; how soon to look again without an event.
-    fn keep_scan(
-        &self,
-        scan: &mut Scan,
-        lock: &mut Option<ScanLock>,
-        messages: &Messages,
-    ) -> Option<Duration> {
-        let Scan::Ours(child) = scan else { return None };
-        if child.pid().is_some() {
-            return None;
-        }
-        if lock.is_none()
-            && let Some(records) = &self.records
-        {
-            match records.acquire(None) {
-                Ok(acquired) => *lock = Some(acquired),
-                Err(Errno::EAGAIN) => {
-                    if let Some(sender) = self.connect() {
-                        *scan = Scan::Found(sender);
-                        return None;
-                    }
-                    return Some(PACE);
-                }
-                Err(error) => {
-                    let name = self.options.directory.to_bytes();
-                    let text: &[&[u8]] = &[b"unable to lock ", name, b"/.svscan/lock"];
-                    SVSCANBOOT.warning_because(text, error);
+    /// One step, and those that answer its questions.
+    fn apply(&mut self, state: &mut State, event: Event) -> Outcome {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let (after, effects) = step(*state, event);
+            *state = after;
+            for effect in effects.iter() {
+                match effect {
+                    Effect::Ask(question) => next = Some(self.answer(state, question)),
+                    Effect::KeepReader => self.keep_reader(),
+                    Effect::EndReader => self.end_reader(),
+                    Effect::GiveLockBack => drop(self.lock.take()),
+                    Effect::RemoveMark => self.records.iter().for_each(mark::remove),
+                    Effect::Leave => return Outcome::Leaves,
                 }
             }
         }
+        Outcome::Goes
+    }
+
+    fn look(&mut self, state: &State) -> Event {
+        let records = self.records.as_ref();
+        if state.rank == Rank::Standby {
+            self.other = records.and_then(|records| keeper::look(records).ok());
+        }
+        Event::Looked {
+            is_kept: self.other.is_some(),
+            is_marked: records.is_some_and(mark::is_there),
+        }
+    }
+
+    fn answer(&mut self, state: &State, question: Question) -> Event {
+        match question {
+            Question::Lead => self.become_leader(),
+            Question::Lock => self.take_lock(),
+            Question::Start => self.start(),
+            Question::Tell(word) if self.tell(state.svscan, word) => Event::Told,
+            Question::Tell(_) => Event::NotTold,
+        }
+    }
+
+    fn become_leader(&mut self) -> Event {
+        match self.records.as_ref().map(Keeper::become_it).transpose() {
+            Ok(keeper) => self.keeper = keeper,
+            Err(Errno::EAGAIN) => return Event::Kept,
+            Err(error) => {
+                self.warn_of_lock(b"boot-lock", error);
+                return Event::CannotLead;
+            }
+        }
+        let name = self.call.directory.to_bytes();
+        let is_scanned = self.call.is_fallback
+            && file::facts(HERE, name)
+                .is_ok_and(|here| !proc::workers_in(&here, b"svscan").is_empty());
+        Event::Led { is_scanned }
+    }
+
+    fn take_lock(&mut self) -> Event {
+        let Some(records) = &self.records else { return Event::CannotLock };
+        match ScanLock::acquire(records, None) {
+            Ok(lock) => {
+                self.lock = Some(lock);
+                Event::Locked
+            }
+            Err(Errno::EAGAIN) => {
+                self.found = scan_control::connect(records).ok();
+                if self.found.is_some() { Event::Found } else { Event::Held }
+            }
+            Err(error) => {
+                self.warn_of_lock(b"lock", error);
+                Event::CannotLock
+            }
+        }
+    }
+
+    fn warn_of_lock(&self, lock: &[u8], error: Errno) {
+        let name = self.call.directory.to_bytes();
+        SVSCANBOOT.warning_because(&[b"unable to lock ", name, b"/.svscan/", lock], error);
+    }
+
+    fn start(&mut self) -> Event {
+        // Without a pipe for its messages no svscan is started: there will be one soon.
+        let Some(messages) = &self.messages else { return Event::NotStarted };
         let write = messages.write_end().as_fd();
-        let lock = lock.as_ref().map(|lock| lock.file.as_fd());
-        child.keep(self.options.called_by, &[c"svscan", self.options.directory], || {
+        let lock = self.lock.as_ref().map(|lock| lock.file.as_fd());
+        self.svscan.keep(self.call.called_by, &[c"svscan", self.call.directory], || {
             descriptor::place_at(write, 1)?;
             descriptor::place_at(write, 2)?;
             lock.map_or(Ok(()), |lock| descriptor::place_at(lock, LOCK_NUMBER))
         });
-        child.look_after()
+        if self.svscan.pid().is_some() { Event::Started } else { Event::NotStarted }
     }
 
-    /// Asks svscan for the orderly stop; whether it was there to hear it.
-    fn ask_for_stop(&self, scan: &Scan, request: &[u8]) -> bool {
-        match scan {
-            Scan::Found(sender) => sender.offer(request).is_ok(),
-            Scan::Ours(child) if self.records.is_none() => {
-                // No control FIFO: as 0.76, svscan ends and leaves the services alone.
-                child.pid().is_some_and(|pid| process::kill(pid, SIGTERM).is_ok())
+    /// Tells the svscan that runs; whether it was there to hear it.
+    fn tell(&mut self, svscan: Svscan, word: Word) -> bool {
+        let Some(records) = &self.records else {
+            // No control FIFO: as 0.76, svscan ends and leaves the services alone.
+            let pid = self.svscan.pid();
+            return pid.is_some_and(|pid| process::kill(pid, SIGTERM).is_ok());
+        };
+        if svscan == Svscan::Ours {
+            return scan_control::connect(records)
+                .is_ok_and(|sender| scan_control::say(&sender, word).is_ok());
+        }
+        if self.found.is_none() {
+            self.found = scan_control::connect(records).ok();
+        }
+        self.found.as_ref().is_some_and(|sender| scan_control::say(sender, word).is_ok())
+    }
+
+    fn keep_reader(&mut self) {
+        let obtained =
+            self.messages.take().map_or_else(|| Messages::obtain(self.records.as_ref()), Ok);
+        match obtained {
+            Ok(mut messages) => {
+                // What we have to say goes there too.
+                to_null(messages.write_end().as_fd());
+                messages.keep_reader(self.call.called_by);
+                self.messages = Some(messages);
             }
-            Scan::Ours(_) => self.connect().is_some_and(|sender| sender.offer(request).is_ok()),
+            Err(error) => SVSCANBOOT.warning_because(&[b"unable to create pipe"], error),
         }
     }
 
     /// Gives up the message pipe and waits a moment for the reader to read it to the end.
-    fn let_reader_finish(&self, messages: Option<Messages>) {
-        let Some(messages) = messages else { return };
+    fn end_reader(&mut self) {
+        let Some(messages) = self.messages.take() else { return };
         // Our own stderr is that pipe too.
         if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
             to_null(null.as_fd());
@@ -366,9 +250,49 @@ impl Boot<'_> {
         }
     }
 
-    /// Whether the scan was stopped in order, and nobody has asked for it since.
-    fn is_stopped(&self) -> bool {
-        self.records.as_ref().is_some_and(ScanRecords::is_marked_stopped)
+    /// Waits for an event, or for as long as `state` allows; what happened.
+    fn wait(&mut self, state: &State) -> Vec<Event> {
+        let until = self.next_look(state).map(|length| clock::monotonic().saturating_add(length));
+        let mut watched = vec![poll::readable(self.signals.as_fd())];
+        watched.extend(self.messages.as_ref().and_then(Messages::watched));
+        watched.extend(self.found.as_ref().map(|sender| poll::broken(sender.as_fd())));
+        let leader = self.other.as_ref().filter(|_| state.patience() == Patience::Keeper);
+        watched.extend(leader.map(|leader| poll::broken(leader.as_fd())));
+        if poll::wait(&mut watched, until).is_err() {
+            poll::pause(PACE);
+        }
+        let mut events = Vec::new();
+        while let Some(signal) = self.signals.next() {
+            events.extend((signal == SIGTERM).then_some(Event::Term));
+        }
+        while let Some((pid, end)) = process::reap_any() {
+            self.messages.iter_mut().for_each(|messages| messages.note_end(pid));
+            if self.svscan.note_end(pid) {
+                // Without records it is TERM that ends it.
+                let has_left = matches!(end, End::Code(_)) || self.records.is_none();
+                events.push(Event::OursEnded { has_left });
+            }
+        }
+        if self.found.as_ref().is_some_and(Sender::is_gone) {
+            self.found = None;
+            events.push(Event::FoundEnded);
+        }
+        events
+    }
+
+    /// How long to wait for an event at most.
+    fn next_look(&self, state: &State) -> Option<Duration> {
+        let patience = match state.patience() {
+            Patience::Event => None,
+            Patience::Keeper => self.other.is_none().then_some(PACE),
+            Patience::Second => Some(self.svscan.look_after().map_or(PACE, |left| left.min(PACE))),
+            Patience::Moment => Some(RETRY),
+        };
+        let reader = match &self.messages {
+            Some(messages) => messages.look_after(),
+            None => state.keeps_reader.then_some(PACE),
+        };
+        patience.into_iter().chain(reader).min()
     }
 }
 

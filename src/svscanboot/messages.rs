@@ -2,7 +2,7 @@
 //! the readproctitle that reads it: found again by a new svscanboot through those who hold them.
 
 use super::child::Child;
-use crate::scandir::ScanRecords;
+use crate::scandir::{ScanRecords, message_record};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Kind};
 use crate::sys::proc::{self, Process};
@@ -38,7 +38,7 @@ impl Messages {
     /// # Errors
     /// Those of pipe2(2).
     pub fn obtain(records: Option<&ScanRecords>) -> Result<Self, Errno> {
-        let recorded = records.and_then(ScanRecords::message_pipe);
+        let recorded = records.and_then(message_record::get);
         let (read, write) = match recorded.and_then(find_pipe) {
             Some(ends) => ends,
             None => descriptor::pipe()?,
@@ -48,7 +48,7 @@ impl Messages {
             && recorded != Some(inode)
         {
             // A record that cannot be written costs only what a killed svscanboot would need.
-            let _ = records.record_message_pipe(inode);
+            let _ = message_record::put(records, inode);
         }
         let reader = find_reader(inode).unwrap_or_else(|| Reader::Ours(Child::default()));
         Ok(Self { read, write, reader })

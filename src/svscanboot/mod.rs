@@ -1,8 +1,16 @@
-//! svscanboot: what an init starts. [`driver`] keeps svscan and readproctitle, [`child`] is one of
-//! the two, [`messages`] the pipe between them, [`stop_client`] is `svscanboot --stop`. Manual page: svscanboot(8).
+//! svscanboot: what an init starts. [`leader`] decides, as a pure function; [`driver`] is the loop
+//! that performs it, [`beginning`] what comes before, [`child`] svscan or readproctitle as a child,
+//! [`messages`] the pipe between the two, [`stop_client`] is `svscanboot --stop`. Manual page:
+//! svscanboot(8).
 
+pub mod beginning;
 pub mod child;
 pub mod driver;
+pub mod leader;
+#[cfg(test)]
+mod leader_laws;
+#[cfg(test)]
+mod leader_mutants;
 pub mod messages;
 pub mod stop_client;
 

@@ -3,7 +3,8 @@
 
 use super::SVSCANBOOT;
 use crate::error::Exit;
-use crate::scandir::{self, STOP, ScanRecords};
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, scan_control};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, poll};
 use core::time::Duration;
@@ -11,9 +12,9 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 /// After which a stop is hurried: what has not ended is killed.
-const HURRY: Duration = Duration::from_secs(30);
+const HURRY_AFTER: Duration = Duration::from_secs(30);
 /// After which it is not waited for any longer: a hurried stop takes five seconds.
-const LIMIT: Duration = Duration::from_secs(40);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
 
 /// Stops the scan of `directory`, or waits for the end of a stop that is on its way.
 #[must_use]
@@ -31,21 +32,21 @@ pub fn stop(directory: &CStr) -> Exit {
             return SVSCANBOOT.fatal_because(&[b"unable to open ", name, b"/.svscan"], error);
         }
     };
-    let Ok(sender) = records.connect() else { return Exit::SUCCESS };
-    let _ = sender.offer(STOP);
+    let Ok(sender) = scan_control::connect(&records) else { return Exit::SUCCESS };
+    let _ = scan_control::say(&sender, Word::Stop);
     let begun = clock::monotonic();
     let mut is_hurried = false;
     while !sender.is_gone() {
         let age = clock::monotonic().saturating_sub(begun);
-        if age >= LIMIT {
+        if age >= GIVE_UP_AFTER {
             SVSCANBOOT.warning(&[b"svscan of ", name, b" does not end, giving up"]);
             return Exit::SYSTEM;
         }
-        if age >= HURRY && !is_hurried {
+        if age >= HURRY_AFTER && !is_hurried {
             is_hurried = true;
-            let _ = sender.offer(scandir::HURRY);
+            let _ = scan_control::say(&sender, Word::Hurry);
         }
-        let next = if is_hurried { LIMIT } else { HURRY };
+        let next = if is_hurried { GIVE_UP_AFTER } else { HURRY_AFTER };
         let mut watched = [poll::broken(sender.as_fd())];
         let _ = poll::wait(&mut watched, Some(begun.saturating_add(next)));
     }

@@ -30,6 +30,17 @@ fn child_named(parent: u32, name: &str) -> Option<u32> {
     children(parent).into_iter().find(|(_, line)| line.starts_with(name)).map(|(pid, _)| pid)
 }
 
+/// The child of this name, once it is there: the list of children that /proc shows may leave out one
+/// while others come and go.
+fn child_once_there(parent: u32, name: &str) -> u32 {
+    let mut child = None;
+    wait_for(name, || {
+        child = child_named(parent, name);
+        child.is_some()
+    });
+    child.unwrap()
+}
+
 fn stayer(scratch: &Scratch, name: &str) {
     scratch.service(
         &format!("scan/{name}"),
@@ -100,7 +111,7 @@ fn svscan_and_readproctitle_are_replaced_when_they_die() {
     let mut child = boot(&scratch, &[]);
     wait_for("the service", || scratch.lines("starts") == 1);
     for name in ["svscan ", "readproctitle "] {
-        let old = child_named(child.id(), name).unwrap();
+        let old = child_once_there(child.id(), name);
         kill(old, "KILL");
         wait_for("another one", || child_named(child.id(), name).is_some_and(|pid| pid != old));
     }
@@ -123,8 +134,8 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     assert_eq!(end_of(&mut boot(&scratch, &["--fallback"])).code(), Some(0));
     stays("standing by", Duration::from_secs(1), || children(second.id()).is_empty());
     // The leader is killed: its svscan and readproctitle live on, and are not started twice.
-    let svscan = child_named(first.id(), "svscan ").unwrap();
-    let reader = child_named(first.id(), "readproctitle ").unwrap();
+    let svscan = child_once_there(first.id(), "svscan ");
+    let reader = child_once_there(first.id(), "readproctitle ");
     kill(first.id(), "KILL");
     end_of(&mut first);
     stays("watching", Duration::from_secs(1), || children(second.id()).is_empty());
@@ -134,11 +145,11 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     let messages = pipe(svscan, 2);
     kill(reader, "KILL");
     wait_for("another reader", || child_named(second.id(), "readproctitle ").is_some());
-    let reader = child_named(second.id(), "readproctitle ").unwrap();
+    let reader = child_once_there(second.id(), "readproctitle ");
     wait_for("the pipe to it", || pipe(reader, 0) == messages);
     kill(svscan, "KILL");
     wait_for("another svscan", || child_named(second.id(), "svscan ").is_some());
-    let svscan = child_named(second.id(), "svscan ").unwrap();
+    let svscan = child_once_there(second.id(), "svscan ");
     wait_for("the pipe from it", || pipe(svscan, 2) == messages);
     assert_eq!(scratch.lines("starts"), 1);
     // TERM to a third one stops the scan of the second, which then waits on.
@@ -236,7 +247,7 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
     let mut child = boot(&scratch, &[]);
     let mut standby = boot(&scratch, &[]);
     wait_for("the trap", || scratch.read("ready") == "ready\n");
-    let svscan = child_named(child.id(), "svscan ").unwrap();
+    let svscan = child_once_there(child.id(), "svscan ");
     // All that an init, its script and an admin may ask at once, before svscan reads any of it.
     kill(svscan, "STOP");
     let control = fs::File::open(scratch.path().join("scan/.svscan/control")).unwrap();
@@ -280,7 +291,7 @@ fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
     stayer(&scratch, "a");
     let first = boot(&scratch, &[]);
     wait_for("the service", || scratch.lines("starts") == 1);
-    let svscan = child_named(first.id(), "svscan ").unwrap();
+    let svscan = child_once_there(first.id(), "svscan ");
     kill(svscan, "STOP");
     let control = scratch.path().join("scan/.svscan/control");
     fs::File::options().write(true).open(control).unwrap().write_all(b"t").unwrap();

@@ -50,15 +50,17 @@ fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 11] = [
+const PURE: [&str; 13] = [
     "account/lines.rs",
     "calendar.rs",
     "multilog/lines.rs",
     "multilog/pattern.rs",
     "multilog/script.rs",
+    "scandir/word.rs",
     "service/request.rs",
     "supervise/machine.rs",
     "svscan/plan.rs",
+    "svscanboot/leader.rs",
     "tai64n.rs",
     "zone/file.rs",
     "zone/rule.rs",

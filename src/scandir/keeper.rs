@@ -1,0 +1,39 @@
+//! `.svscan/boot-lock` and `.svscan/boot-ok`: of several svscanboots one keeps the scan, and the
+//! others see when it is gone.
+
+use super::records::ScanRecords;
+use super::scan_lock::take;
+use crate::service::control;
+use crate::sys::Errno;
+use crate::sys::descriptor::{Purpose, open};
+use crate::sys::entry::{self, Access, Shape};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What makes us the one that keeps the scan, as long as it is held: the lock, and the presence that
+/// shows an error to those who wait when we are gone.
+#[derive(Debug)]
+pub struct Keeper {
+    _lock: OwnedFd,
+    _presence: OwnedFd,
+}
+
+impl Keeper {
+    /// Becomes the svscanboot that keeps this scan.
+    ///
+    /// # Errors
+    /// EAGAIN when another svscanboot does; those of openat(2).
+    pub fn become_it(records: &ScanRecords) -> Result<Self, Errno> {
+        let place = records.as_fd();
+        let lock = take(entry::open(place, b"boot-lock", Access::Append, Shape::File)?)?;
+        Ok(Self { _lock: lock, _presence: control::fifo(place, b"boot-ok")? })
+    }
+}
+
+/// Looks for the svscanboot that keeps this scan: a descriptor whose poll shows an error as soon as
+/// it is gone.
+///
+/// # Errors
+/// ENXIO when there is none; those of openat(2).
+pub fn look(records: &ScanRecords) -> Result<OwnedFd, Errno> {
+    open(records.as_fd(), b"boot-ok", Purpose::WriteNoLink)
+}

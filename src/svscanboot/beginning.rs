@@ -1,0 +1,76 @@
+//! The beginning of svscanboot: it waits until the scan directory is there, opens its records, and
+//! says that the scan is wanted.
+
+use super::SVSCANBOOT;
+use crate::error;
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, mark, scan_control};
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::signal::{SIGTERM, Signals};
+use crate::sys::{Errno, clock, file, poll};
+use core::time::Duration;
+use std::os::fd::AsFd;
+
+/// Between two tries to enter a scan directory that is not there.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Opens the records of the scan directory, waiting for it to be there; nothing when TERM came
+/// first. Without records there is no lock: one warning, and on as 0.76.
+pub fn open_records(name: &[u8], signals: &Signals) -> Option<Option<ScanRecords>> {
+    let mut has_warned = false;
+    let directory = loop {
+        match open(HERE, name, Purpose::Directory) {
+            Ok(directory) => break directory,
+            Err(error) if !has_warned => {
+                warn(&[b"unable to open ", name, b", waiting"], error);
+                has_warned = true;
+            }
+            Err(_) => {}
+        }
+        if comes_term(signals, RETRY) {
+            return None;
+        }
+    };
+    let records = ScanRecords::open_or_make(directory.as_fd());
+    let warn = |error| warn(&[b"unable to open ", name, b"/.svscan"], error);
+    Some(records.map_err(warn).ok())
+}
+
+/// Says that the scan is wanted again, also to an svscan that has yet to read that it shall stop.
+pub fn want(records: &ScanRecords) {
+    mark::remove(records);
+    if let Ok(sender) = scan_control::connect(records) {
+        let _ = scan_control::say(&sender, Word::Wanted);
+    }
+}
+
+/// A warning before there is a readproctitle. An init that leads our stderr nowhere, as Upstart does,
+/// would have nobody read it: then it goes to the kernel's messages, and so to syslog and console.
+fn warn(text: &[&[u8]], error: Errno) {
+    SVSCANBOOT.warning_because(text, error);
+    let null = file::facts(HERE, b"/dev/null");
+    let is_null = |facts: file::Facts| {
+        null.is_ok_and(|null| (null.device, null.inode) == (facts.device, facts.inode))
+    };
+    if !file::facts_of(descriptor::standard(2)).is_ok_and(is_null) {
+        return;
+    }
+    let Ok(messages) = open(HERE, b"/dev/kmsg", Purpose::Write) else { return };
+    // Priority 4 of the facility of daemons.
+    let line =
+        [b"<28>svscanboot: warning: ", &text.concat()[..], b": ", error::words(error).as_bytes()];
+    let _ = descriptor::write(messages.as_fd(), &[&line.concat()[..], b"\n"].concat());
+}
+
+/// Whether TERM comes within `length`.
+fn comes_term(signals: &Signals, length: Duration) -> bool {
+    let until = clock::monotonic().saturating_add(length);
+    if poll::wait(&mut [poll::readable(signals.as_fd())], Some(until)).is_err() {
+        poll::pause(length);
+    }
+    let mut term = false;
+    while let Some(signal) = signals.next() {
+        term |= signal == SIGTERM;
+    }
+    term
+}

@@ -1,0 +1,296 @@
+//! The laws of the leader, checked on every edge of every reachable state and on the way through a
+//! world that does what it is asked.
+
+use super::leader::{
+    Effect, Effects, Event, Patience, Question, Rank, State, Svscan, Wish, Word, step,
+};
+use std::collections::BTreeSet;
+
+/// A step, ours or a mutant of it.
+pub type Step = dyn Fn(State, Event) -> (State, Effects);
+
+fn beginnings() -> Vec<State> {
+    [false, true].map(State::first).to_vec()
+}
+
+/// The events that can happen in a state: the driver answers a question before anything else.
+fn possible(state: State) -> Vec<Event> {
+    match state.question {
+        Some(Question::Lead) => vec![
+            Event::Led { is_scanned: false },
+            Event::Led { is_scanned: true },
+            Event::Kept,
+            Event::CannotLead,
+        ],
+        Some(Question::Lock) => {
+            vec![Event::Locked, Event::Found, Event::Held, Event::CannotLock]
+        }
+        Some(Question::Start) => vec![Event::Started, Event::NotStarted],
+        Some(Question::Tell(_)) => vec![Event::Told, Event::NotTold],
+        None => {
+            let mut events = vec![Event::Term];
+            for bits in 0..4 {
+                events.push(Event::Looked { is_kept: bits & 1 != 0, is_marked: bits & 2 != 0 });
+            }
+            match state.svscan {
+                Svscan::None => {}
+                Svscan::Ours => {
+                    events.extend([true, false].map(|has_left| Event::OursEnded { has_left }));
+                }
+                Svscan::Found => events.push(Event::FoundEnded),
+            }
+            events
+        }
+    }
+}
+
+/// Every law that looks at one edge: `before`, `event`, `after` and the effects between.
+fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Result<(), String> {
+    let list: Vec<Effect> = effects.iter().collect();
+    let has = |effect| list.contains(&effect);
+    let at = |effect| list.iter().position(|&other| other == effect);
+    let law = |holds: bool, law: &str| {
+        if holds { Ok(()) } else { Err(format!("{law}: {before:?} {event:?} {list:?} {after:?}")) }
+    };
+    let asked: Vec<Question> = list
+        .iter()
+        .filter_map(|effect| if let Effect::Ask(asked) = effect { Some(*asked) } else { None })
+        .collect();
+    let leaves = has(Effect::Leave);
+    let leads = after.rank == Rank::Leader;
+    let was_stopped = before.wish != Wish::None;
+
+    law(list.len() < 4, "no step fills the list of effects")?;
+    law(asked.len() <= 1, "one question at a time")?;
+    law(asked.last().copied() == after.question, "what is asked is remembered, and answered once")?;
+    law(
+        asked.is_empty() || matches!(list.last(), Some(Effect::Ask(_))),
+        "a question comes last: its answer is the next event",
+    )?;
+    law(!leaves || list.last() == Some(&Effect::Leave), "nothing comes after leaving")?;
+    law(
+        (before.rank == after.rank)
+            || matches!(event, Event::Led { .. } | Event::CannotLead) && leads,
+        "a leader is one that leads, for good",
+    )?;
+    law(leads || asked != [Question::Lock] && asked != [Question::Start], "only a leader starts")?;
+    law(!leads || asked != [Question::Lead], "a leader does not ask to lead")?;
+
+    let lock = match event {
+        Event::Locked => true,
+        _ => before.holds_lock && !has(Effect::GiveLockBack),
+    };
+    law(after.holds_lock == lock, "the lock is held from the answer on until it is given back")?;
+    law(!has(Effect::GiveLockBack) || before.holds_lock, "what is given back was held")?;
+    if asked == [Question::Start] {
+        law(after.svscan == Svscan::None, "an svscan is started only where there is none")?;
+        law(
+            after.holds_lock || event == Event::CannotLock,
+            "an svscan is started under the lock, or where there is no lock to be had",
+        )?;
+        law(!after.is_marked, "after an orderly stop nothing is started")?;
+        law(after.keeps_reader, "an svscan has somewhere to send its messages")?;
+    }
+    law(
+        !matches!(event, Event::Locked | Event::CannotLock) || asked == [Question::Start],
+        "with the lock, or where there is none to be had, an svscan is started",
+    )?;
+    law(
+        asked != [Question::Lock] || !after.holds_lock && after.svscan == Svscan::None,
+        "the lock is taken once, for an svscan that is to be started",
+    )?;
+    law(
+        after.keeps_reader
+            == (has(Effect::KeepReader) || before.keeps_reader && !has(Effect::EndReader)),
+        "what keeps the reader is known",
+    )?;
+    law(!has(Effect::EndReader) || before.keeps_reader, "a reader is ended that is kept")?;
+    law(
+        !has(Effect::KeepReader) || at(Effect::KeepReader) == Some(0),
+        "the reader comes before the svscan",
+    )?;
+
+    let svscan = match event {
+        Event::Started => Svscan::Ours,
+        Event::Found => Svscan::Found,
+        Event::Told if before.svscan == Svscan::None => Svscan::Found,
+        Event::OursEnded { .. } | Event::FoundEnded => Svscan::None,
+        _ => before.svscan,
+    };
+    law(after.svscan == svscan, "an svscan runs from the answer on until its end")?;
+
+    let wish = match event {
+        Event::Term if !was_stopped => Wish::Unheard(Word::Stop),
+        Event::Term => Wish::Unheard(Word::Hurry),
+        Event::Told => Wish::Heard,
+        Event::OursEnded { .. } | Event::FoundEnded if before.wish == Wish::Heard => {
+            Wish::Unheard(Word::Stop)
+        }
+        _ => before.wish,
+    };
+    law(
+        after.wish == wish,
+        "the first TERM asks, each further one hurries, and it holds until an svscan that heard it has ended by it",
+    )?;
+    if let Some(Question::Tell(word)) = after.question {
+        law(after.wish == Wish::Unheard(word), "svscan is told what it has not heard")?;
+        law(!leads || after.svscan != Svscan::None, "a leader tells an svscan that runs")?;
+    }
+    law(
+        has(Effect::RemoveMark) == (event == Event::OursEnded { has_left: false }),
+        "only an svscan of ours that was killed leaves a mark that does not count",
+    )?;
+
+    if leaves {
+        law(after.svscan == Svscan::None, "no svscan that we know of is left alone")?;
+        law(!after.keeps_reader, "the reader reads to the end before we leave")?;
+        let may = match event {
+            Event::Kept | Event::Led { is_scanned: true } => before.is_fallback,
+            Event::Looked { is_kept, is_marked } => {
+                before.rank == Rank::Standby && is_kept && before.is_fallback
+                    || leads && is_marked && was_stopped
+            }
+            Event::OursEnded { has_left } => has_left && before.wish == Wish::Heard,
+            Event::FoundEnded => before.rank == Rank::Standby,
+            Event::NotTold => !leads && (before.is_marked || !before.is_kept),
+            _ => false,
+        };
+        law(may, "we leave when the stop is over, or where we would stand by and may not")?;
+    }
+    let stays = match event {
+        Event::Kept => !before.is_fallback,
+        Event::Led { is_scanned: true } => !before.is_fallback,
+        _ => true,
+    };
+    law(leaves || stays, "what does not stand by leaves")?;
+    let is_over = event == (Event::OursEnded { has_left: true }) && before.wish == Wish::Heard;
+    law(leaves || !is_over, "an svscan that heard and left has made the stop")?;
+
+    // Nothing is left lying: whoever waits without a limit waits for something that shows.
+    let waits = after.question.is_none() && !leaves && matches!(event, Event::Looked { .. });
+    if waits && leads {
+        let rests = after.is_marked && after.svscan == Svscan::None;
+        law(
+            if rests { !after.holds_lock && !after.keeps_reader } else { after.keeps_reader },
+            "after an orderly stop lock and reader are given up, and kept otherwise",
+        )?;
+        law(!rests || after.wish == Wish::None, "a stop that is made is not waited for")?;
+        law(rests || after.svscan != Svscan::None, "without an svscan one is asked for")?;
+        law(!matches!(after.wish, Wish::Unheard(_)), "what is to be told is told at each look")?;
+    }
+    let patience = after.patience();
+    law(
+        after.question.is_some()
+            || leaves
+            || patience != Patience::Event
+            || after.svscan != Svscan::None,
+        "only the end of an svscan is waited for without a limit",
+    )
+}
+
+/// Walks every reachable state and checks every edge; the states.
+fn explore(step: &Step) -> Result<BTreeSet<State>, String> {
+    let mut seen = BTreeSet::new();
+    let mut left = beginnings();
+    while let Some(state) = left.pop() {
+        if !seen.insert(state) {
+            continue;
+        }
+        for event in possible(state) {
+            let (after, effects) = step(state, event);
+            edge_laws(state, event, after, &effects)?;
+            if !effects.iter().any(|effect| effect == Effect::Leave) {
+                left.push(after);
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// How a walk ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// An svscan runs, and nothing is to be told.
+    Runs,
+    /// The scan was stopped, and we wait.
+    Rests,
+    /// We left.
+    Left,
+}
+
+/// Walks on from `state` in a world that does what it is asked: nobody else leads, the lock is free,
+/// svscan starts, hears, stops in order, leaves its mark and ends.
+fn go_on(step: &Step, mut state: State, mut is_marked: bool) -> Result<End, String> {
+    let begun = state;
+    for _ in 0..10 {
+        let mut next = Some(Event::Looked { is_kept: false, is_marked });
+        while let Some(event) = next.take() {
+            let (after, effects) = step(state, event);
+            state = after;
+            if effects.iter().any(|effect| effect == Effect::Leave) {
+                return Ok(End::Left);
+            }
+            next = state.question.map(|question| match question {
+                Question::Lead => Event::Led { is_scanned: false },
+                Question::Lock => Event::Locked,
+                Question::Start => Event::Started,
+                Question::Tell(_) if state.svscan == Svscan::None => Event::NotTold,
+                Question::Tell(_) => Event::Told,
+            });
+        }
+        let end = match state.svscan {
+            Svscan::Ours => Event::OursEnded { has_left: true },
+            Svscan::Found => Event::FoundEnded,
+            Svscan::None if state.wish == Wish::None => return Ok(End::Rests),
+            Svscan::None => continue,
+        };
+        match state.wish {
+            Wish::None => return Ok(End::Runs),
+            Wish::Unheard(_) => {}
+            Wish::Heard => {
+                is_marked = true;
+                let (after, effects) = step(state, end);
+                state = after;
+                if effects.iter().any(|effect| effect == Effect::Leave) {
+                    return Ok(End::Left);
+                }
+            }
+        }
+    }
+    Err(format!("no end is reached from {begun:?}"))
+}
+
+/// Where it comes to from each reachable state, once the world does what it is asked.
+fn ends(step: &Step, states: &BTreeSet<State>) -> Result<(), String> {
+    for &state in states.iter().filter(|state| state.question.is_none()) {
+        for is_marked in [false, true] {
+            let expected = match state.wish {
+                Wish::None if is_marked && state.svscan == Svscan::None => End::Rests,
+                Wish::None => End::Runs,
+                Wish::Unheard(_) | Wish::Heard => End::Left,
+            };
+            let end = go_on(step, state, is_marked)?;
+            if end != expected {
+                return Err(format!("{end:?}, not {expected:?}, marked {is_marked}: {state:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All laws.
+pub fn check(step: &Step) -> Result<(), String> {
+    let states = explore(step)?;
+    ends(step, &states)
+}
+
+#[test]
+fn every_edge_of_every_reachable_state_keeps_the_laws() {
+    let states = explore(&step).unwrap();
+    assert!(states.len() > 50, "only {} states were reached", states.len());
+}
+
+#[test]
+fn from_every_state_it_comes_to_an_svscan_that_runs_or_to_the_stop_that_was_asked_for() {
+    assert_eq!(ends(&step, &explore(&step).unwrap()), Ok(()));
+}
