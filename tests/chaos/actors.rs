@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub const WRITER: &str = "--writer";
+pub const MORTAL: &str = "--mortal";
 pub const LOGGER: &str = "--logger";
 
 /// Between two lines.
@@ -66,13 +67,42 @@ pub fn write(records: &Path) -> ExitCode {
         number += 1;
         // One line, one write: it goes into the pipe whole or not at all.
         if let Err(error) = io::stdout().write_all(format!("{number}\n").as_bytes()) {
-            append(records, "complaints", &format!("writing line {number}: {error}"));
+            append(records, "broken-pipes", &format!("{} {error}", processes::now()));
             return ExitCode::FAILURE;
         }
         std::thread::sleep(if is_alone { PACE } else { PACE_OF_A_COPY });
     }
     if is_alone {
         fs::write(counter, format!("{number}\n")).unwrap();
+    }
+    ExitCode::SUCCESS
+}
+
+/// A service that may be killed at any moment: it writes down each number before its line, so that
+/// each kill costs one line at most, and goes on behind the last. A broken pipe is booked, and ends
+/// it.
+pub fn write_mortally(records: &Path) -> ExitCode {
+    use std::os::unix::fs::FileExt;
+    let (term, hangup) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    signal_hook::flag::register(SIGTERM, Arc::clone(&term)).unwrap();
+    signal_hook::flag::register(SIGHUP, Arc::clone(&hangup)).unwrap();
+    std::env::set_current_dir(records).unwrap();
+    let (_, _lock) = enter(records, "service");
+    let mut counter = File::options();
+    counter.create(true).truncate(false).read(true).write(true);
+    let counter = counter.open(records.join("counter")).unwrap();
+    let mut text = [0; 20];
+    let length = counter.read_at(&mut text, 0).unwrap();
+    let before = String::from_utf8_lossy(&text[..length]);
+    let mut number: u64 = before.trim().parse().unwrap_or(0);
+    while !term.load(Ordering::SeqCst) {
+        number += 1;
+        counter.write_all_at(format!("{number:020}").as_bytes(), 0).unwrap();
+        if let Err(error) = io::stdout().write_all(format!("{number}\n").as_bytes()) {
+            append(records, "broken-pipes", &format!("{} {error}", processes::now()));
+            return ExitCode::FAILURE;
+        }
+        std::thread::sleep(PACE);
     }
     ExitCode::SUCCESS
 }

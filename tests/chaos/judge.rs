@@ -19,6 +19,7 @@ pub enum Promise {
     OneOfEach,
     NoZombie,
     NoLeak,
+    NoGrowth,
     OrderlyStop,
 }
 
@@ -37,12 +38,13 @@ pub const OF_ALL: [Promise; 9] = [
 
 /// Those that are asked of ours alone: the others have no svscanboot that takes a directory, and
 /// commands and descriptors of their own.
-pub const OF_OURS: [Promise; 6] = [
+pub const OF_OURS: [Promise; 7] = [
     Promise::Status,
     Promise::Control,
     Promise::Message,
     Promise::OneOfEach,
     Promise::NoLeak,
+    Promise::NoGrowth,
     Promise::OrderlyStop,
 ];
 
@@ -63,6 +65,7 @@ impl Promise {
             Self::OneOfEach => "one svscanboot, svscan, readproctitle, and supervise for each",
             Self::NoZombie => "no zombie stays",
             Self::NoLeak => "no descriptor is leaked",
+            Self::NoGrowth => "none of ours grows, in memory or in descriptors",
             Self::OrderlyStop => "the orderly stop ends everything",
         }
     }

@@ -1,10 +1,11 @@
-//! Who is killed, and when.
+//! Who is killed or signalled, and when.
 
 use crate::processes::{self, Process};
 use crate::random::Random;
 use crate::system::{Kind, Role};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long a successor is waited for, to be killed as young as it can be.
@@ -34,6 +35,16 @@ pub struct Killer {
     pub events: Vec<Event>,
     pub lives: Vec<Life>,
     pub kills: u64,
+    /// How often the process of a mortal service was killed, and how often its logger.
+    pub service_kills: BTreeMap<String, u64>,
+    pub logger_kills: BTreeMap<String, u64>,
+    /// HUP, TERM, INT and STOP that were sent.
+    pub signals: u64,
+    /// Who was stopped, by pid and start time, and when it is continued.
+    stopped: Vec<(i32, u64, Instant)>,
+    /// Whose supervise is spared, and until when: its logger was killed just now, and it may be the
+    /// last to hold a read end of the log pipe.
+    spared: Vec<(String, Instant)>,
     mood: Mood,
     mood_until: Instant,
 }
@@ -49,10 +60,31 @@ enum Mood {
 }
 
 fn is_top(role: Role) -> bool {
-    !matches!(role, Role::Supervise | Role::LogSupervise)
+    matches!(role, Role::Boot | Role::Scan | Role::ReadProcTitle)
 }
 
+/// Whether HUP has it become the program on disk; any other ends of it.
+fn is_reexecuted(role: Role) -> bool {
+    matches!(role, Role::Scan | Role::Supervise | Role::LogSupervise)
+}
+
+/// How long a logger may take to be started again, after all that have to start it too.
+const SPARED: Duration = Duration::from_secs(3);
+/// How old a process has to be to hold all that it will, in clock ticks.
+const SETTLED: u64 = 100;
+
 type Target = (Process, Role);
+
+/// Looks for the mortal services as they are now.
+pub type Mortals<'a> = &'a dyn Fn() -> Vec<Mortal>;
+
+/// A service that may itself be killed, and its logger too: a multilog of ours.
+#[derive(Clone)]
+pub struct Mortal {
+    pub name: String,
+    pub service: Option<Process>,
+    pub logger: Option<Process>,
+}
 
 impl Killer {
     pub fn new(kind: Kind, seed: u64) -> Self {
@@ -62,6 +94,11 @@ impl Killer {
             events: Vec::new(),
             lives: Vec::new(),
             kills: 0,
+            service_kills: BTreeMap::new(),
+            logger_kills: BTreeMap::new(),
+            signals: 0,
+            stopped: Vec::new(),
+            spared: Vec::new(),
             mood: Mood::Anything,
             mood_until: Instant::now(),
         }
@@ -73,11 +110,18 @@ impl Killer {
 
     /// Strikes once, and says how long to wait before the next time. `tend` is called while a
     /// strike takes its time.
-    pub fn strike(&mut self, mut tend: impl FnMut()) -> Duration {
+    pub fn strike(&mut self, mortals: Mortals<'_>, mut tend: impl FnMut()) -> Duration {
         self.change_mood();
+        self.continue_stopped(Instant::now());
         let targets = self.targets();
+        let is_ours = self.kind == Kind::Ours;
         match self.random.within(0..=99) {
             _ if self.mood == Mood::Peace => {}
+            40..=59 if is_ours => self.signal_one(&targets),
+            // As an upgrade of the package does.
+            60..=61 if is_ours => self.signal_all(&targets, Signal::SIGHUP),
+            62..=69 if is_ours => self.kill_mortal(&mortals()),
+            70..=72 if is_ours => self.kill_readers(&mortals(), &targets),
             // All at once; the loggers themselves live on, so no pipe is without a reader.
             0 => self.kill_all(&targets),
             1..=8 => {
@@ -103,6 +147,100 @@ impl Killer {
         Duration::from_millis(self.random.within(5..=50))
     }
 
+    /// Sends one process another signal than KILL. TERM to svscanboot is the orderly stop: it is left
+    /// for the end of the run.
+    fn signal_one(&mut self, targets: &[Target]) {
+        let Some(target) = self.pick(targets) else { return };
+        let signals = [Signal::SIGHUP, Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGINT];
+        let Some(&signal) = self.random.pick(&signals) else { return };
+        if signal == Signal::SIGTERM && target.1 == Role::Boot {
+            return;
+        }
+        // Until it has opened what it has to hold it is no holder of a pipe: such a one is not stopped.
+        let is_young = target.0.start + SETTLED > processes::now();
+        if signal == Signal::SIGSTOP && is_young {
+            return;
+        }
+        self.signal(&target, signal);
+    }
+
+    fn signal_all(&mut self, targets: &[Target], signal: Signal) {
+        let some: Vec<Target> =
+            targets.iter().filter(|(_, role)| is_reexecuted(*role)).cloned().collect();
+        some.iter().for_each(|target| self.signal(target, signal));
+    }
+
+    fn signal(&mut self, target: &Target, signal: Signal) {
+        let (process, role) = target;
+        if signal == Signal::SIGSTOP {
+            let length = Duration::from_millis(self.random.within(10..=800));
+            self.stopped.push((process.pid, process.start, Instant::now() + length));
+        } else if signal != Signal::SIGHUP || !is_reexecuted(*role) {
+            self.lives.push(life(target, processes::now()));
+        }
+        self.note(describe(target).replacen("kill", signal.as_str(), 1));
+        self.signals += 1;
+        let _ = kill(Pid::from_raw(process.pid), signal);
+    }
+
+    /// Lets those go on whose time it is.
+    fn continue_stopped(&mut self, now: Instant) {
+        self.stopped.retain(|(pid, start, until)| {
+            let is_due = now >= *until;
+            if is_due && processes::read(*pid).is_some_and(|found| found.start == *start) {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGCONT);
+            }
+            !is_due
+        });
+    }
+
+    /// Lets everybody go on.
+    pub fn continue_all(&mut self) {
+        self.continue_stopped(Instant::now() + Duration::from_secs(3600));
+    }
+
+    /// Kills the process of a service that may be killed, or its logger, or both.
+    fn kill_mortal(&mut self, mortals: &[Mortal]) {
+        let Some(mortal) = self.random.pick(mortals).cloned() else { return };
+        let which = self.random.within(0..=2);
+        if which != 1
+            && let Some(service) = mortal.service.as_ref()
+        {
+            self.kill_all(&[(service.clone(), Role::Service)]);
+            self.note(format!("kill the process of {}", mortal.name));
+            *self.service_kills.entry(mortal.name.clone()).or_default() += 1;
+        }
+        if which != 0
+            && let Some(logger) = mortal.logger.as_ref()
+            && self.spare(&mortal.name)
+        {
+            self.kill_all(&[(logger.clone(), Role::Logger)]);
+            self.note(format!("kill the logger of {}", mortal.name));
+            *self.logger_kills.entry(mortal.name.clone()).or_default() += 1;
+        }
+    }
+
+    /// Kills all that read a service's log pipe, but not its supervise, which keeps a read end: the
+    /// service must not meet a broken pipe.
+    fn kill_readers(&mut self, mortals: &[Mortal], targets: &[Target]) {
+        let Some(mortal) = self.random.pick(mortals).cloned() else { return };
+        let Some(logger) = mortal.logger.clone() else { return };
+        if !self.spare(&mortal.name) {
+            return;
+        }
+        let is_reader = |(process, role): &&Target| match role {
+            Role::Boot | Role::Scan => true,
+            Role::LogSupervise => {
+                service_of(process.pid).is_some_and(|place| place.ends_with(&mortal.name))
+            }
+            _ => false,
+        };
+        let mut readers: Vec<Target> = targets.iter().filter(is_reader).cloned().collect();
+        readers.push((logger, Role::Logger));
+        self.kill_all(&readers);
+        *self.logger_kills.entry(mortal.name).or_default() += 1;
+    }
+
     fn change_mood(&mut self) {
         if Instant::now() < self.mood_until {
             return;
@@ -126,7 +264,25 @@ impl Killer {
             Mood::Supervises => !is_top(*role),
             Mood::Tops => is_top(*role),
         };
-        targets.filter(wanted).collect()
+        let is_spared = |(process, role): &Target| {
+            let is_of = |name: &str| service_of(process.pid).is_some_and(|it| it.ends_with(name));
+            *role == Role::Supervise
+                && self.spared.iter().any(|(name, until)| Instant::now() < *until && is_of(name))
+        };
+        targets.filter(wanted).filter(|target| !is_spared(target)).collect()
+    }
+
+    /// Spares a mortal service's supervise for a while; whether it is old enough to hold its end.
+    fn spare(&mut self, name: &str) -> bool {
+        let is_it = |process: &Process| {
+            self.kind.role(process) == Some(Role::Supervise)
+                && process.start + SETTLED <= processes::now()
+                && service_of(process.pid).is_some_and(|it| it.ends_with(name))
+        };
+        let is_held = processes::all().iter().any(is_it);
+        self.spared.retain(|(_, until)| Instant::now() < *until);
+        self.spared.push((name.to_owned(), Instant::now() + SPARED));
+        is_held
     }
 
     /// One of them: the few at the top as often as all the supervises together.
@@ -199,7 +355,11 @@ fn service_of(pid: i32) -> Option<std::path::PathBuf> {
 
 /// The life of a process up to now, killed or not.
 pub fn life((process, role): &Target, now: u64) -> Life {
-    let place = service_of(process.pid).filter(|_| !is_top(*role));
+    let place = match role {
+        // Both work in the records of their service.
+        Role::Service | Role::Logger => processes::working_directory(process.pid),
+        _ => service_of(process.pid).filter(|_| !is_top(*role)),
+    };
     let name = place.as_deref().and_then(std::path::Path::file_name).unwrap_or_default();
     Life { role: *role, of: name.to_string_lossy().into_owned(), from: process.start, to: now }
 }

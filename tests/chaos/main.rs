@@ -1,5 +1,7 @@
-//! The kill test: two dozen services with loggers, and `kill -9` at random on everything that
-//! supervises them, for a time. Judged from outside, by pid, start time and what the logs hold.
+//! The kill test: some thirty services with loggers, and `kill -9` at random on everything that
+//! supervises them, for a time. Ours also gets HUP, TERM, INT, STOP and CONT, has some services and
+//! their loggers killed, and links that come and go. Judged from outside, by pid, start time, what
+//! the logs hold, and what memory and descriptors are taken over time.
 //!
 //! `chaos [SECONDS] [--seed N] [--peers]`; 60 seconds without a word. The commands are those of
 //! `target/command`, as `make build` leaves them, or of the directory that `CHAOS_COMMANDS` names.
@@ -18,6 +20,7 @@
 )]
 
 mod actors;
+mod growth;
 mod init;
 mod judge;
 mod killer;
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     match words[..] {
         // A run script gives the records; `./run` is not among the words, for it ends in `exec`.
         [actors::WRITER, records] => actors::write(Path::new(records)),
+        [actors::MORTAL, records] => actors::write_mortally(Path::new(records)),
         [actors::LOGGER, records] => actors::log(Path::new(records)),
         [INSIDE, kind, seconds, seed, place] => {
             let kind = Kind::of(kind).unwrap();

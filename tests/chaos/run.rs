@@ -1,11 +1,12 @@
 //! One run, as process 1 of its namespace: everything is brought up, struck for a time, left to
 //! settle, judged, and stopped.
 
+use crate::growth::Growth;
 use crate::init::{Init, id};
 use crate::judge::{Judge, OF_ALL, OF_OURS};
 use crate::killer::Killer;
 use crate::processes::{self, Process};
-use crate::service::{Identity, Part, Service, is_alive, make_all};
+use crate::service::{Identity, Link, Part, Service, is_alive, make_all};
 use crate::system::{Ask, Kind, Role, System};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -38,6 +39,8 @@ pub struct Run {
     pub copies: BTreeSet<(usize, Identity)>,
     /// What each of ours had open before it began.
     pub had_open: BTreeMap<(String, PathBuf), Vec<String>>,
+    /// What each took when it began, and the most that was seen since.
+    pub growth: Growth,
     pub respawns: u64,
     pub asked: u64,
     pub asked_again: u64,
@@ -51,9 +54,10 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
         (Kind::Ours, None) => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/command"),
         _ => PathBuf::from("/usr/bin"),
     };
-    let services = make_all(place, &scan);
+    let system = System { kind, commands, scan, said: place.join("said") };
+    let services = make_all(&system, place);
     let mut run = Run {
-        system: System { kind, commands, scan, said: place.join("said") },
+        system,
         services,
         init: Init::default(),
         top: 0,
@@ -61,6 +65,7 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
         judge: Judge::default(),
         copies: BTreeSet::new(),
         had_open: BTreeMap::new(),
+        growth: Growth::default(),
         respawns: 0,
         asked: 0,
         asked_again: 0,
@@ -77,6 +82,7 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
     run.judge_loggers();
     run.judge_zombies();
     if kind == Kind::Ours {
+        run.judge_growth();
         run.judge_commands();
         run.judge_descriptors();
         run.judge_stop();
@@ -84,6 +90,8 @@ pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
         run.end_peer();
     }
     run.judge_logs();
+    run.judge_pipes();
+    run.judge_mortals();
     run.tell(place)
 }
 
@@ -142,7 +150,7 @@ impl Run {
                 Part::Raised => self.ask(Ask::Up, index),
                 Part::Once => self.ask(Ask::Once, index),
                 Part::Paused => self.ask(Ask::Pause, index),
-                Part::Steady | Part::NeverUp | Part::Bounced => {}
+                Part::Steady | Part::NeverUp | Part::Bounced | Part::Mortal | Part::Linked => {}
             }
         }
         let is_set = |service: &Service| match service.part {
@@ -166,6 +174,9 @@ impl Run {
                 self.had_open.insert(key(&process), open);
             }
         }
+        if self.is_ours() {
+            self.growth.begin(&self.system);
+        }
         Ok(())
     }
 
@@ -177,8 +188,9 @@ impl Run {
         while Instant::now() < until {
             self.tend();
             if Instant::now() >= next_strike {
-                let Self { killer, init, top, system, respawns, .. } = self;
-                let pause = killer.strike(|| {
+                let Self { killer, init, top, system, respawns, services, .. } = self;
+                let mortals = || services.iter().filter_map(Service::mortal).collect();
+                let pause = killer.strike(&mortals, || {
                     if init.end_of(*top).is_some() {
                         *respawns += 1;
                         *top = id(&init.start(&mut system.top()));
@@ -195,7 +207,14 @@ impl Run {
                 self.look();
                 next_look = Instant::now() + LOOK;
             }
+            if self.is_ours() {
+                self.growth.look(&self.system);
+            }
             std::thread::sleep(Duration::from_millis(1));
+        }
+        self.killer.continue_all();
+        for index in 0..self.services.len() {
+            self.services[index].link = Link::Wanted;
         }
         self.killer.note("the last kill is done".into());
     }
@@ -211,7 +230,19 @@ impl Run {
                 service.told = Instant::now();
                 if service.is_wanted_up { Ask::Up } else { Ask::Down }
             }
-            Part::Steady | Part::Raised | Part::Once => {
+            Part::Linked => {
+                // Only from the one state to the other: what is on its way goes on in `ask_again`. What
+                // no logger has come to read yet would go with its pipe.
+                let service = &mut self.services[index];
+                let is_whole = service.running().is_some() && service.running_logger().is_some();
+                match service.link {
+                    Link::Wanted if is_whole => service.link = Link::Unwanted,
+                    Link::Gone => service.link = Link::Wanted,
+                    Link::Wanted | Link::Unwanted => {}
+                }
+                return self.tend_link(index);
+            }
+            Part::Steady | Part::Raised | Part::Once | Part::Mortal => {
                 *self.killer.random.pick(&harmless).unwrap()
             }
             Part::TakenDown | Part::NeverUp => Ask::Continue,
@@ -223,6 +254,10 @@ impl Run {
     /// Repeats what was asked without effect.
     pub fn ask_again(&mut self) {
         for index in 0..self.services.len() {
+            if self.services[index].part == Part::Linked {
+                self.tend_link(index);
+                continue;
+            }
             let service = &self.services[index];
             let is_late = service.told.elapsed() >= AGAIN;
             if service.part == Part::Bounced
@@ -235,6 +270,64 @@ impl Run {
                 self.ask(if is_wanted_up { Ask::Up } else { Ask::Down }, index);
             }
         }
+    }
+
+    /// Goes on with the coming and going of a link: down, out of the scan directory, and its
+    /// supervises told to leave; or back, and up.
+    fn tend_link(&mut self, index: usize) {
+        let service = &self.services[index];
+        let link = self.system.scan.join(&service.name);
+        let is_linked = fs::symlink_metadata(&link).is_ok();
+        let is_running = service.running().is_some();
+        let is_late = service.told.elapsed() >= AGAIN;
+        let directory = service.directory.clone();
+        match service.link {
+            Link::Wanted if !is_linked => {
+                self.killer.note(format!("link {}", service.name));
+                std::os::unix::fs::symlink(&directory, &link).unwrap();
+                let service = &mut self.services[index];
+                service.is_wanted_up = true;
+                service.asked_starts += 1;
+                service.told = Instant::now();
+            }
+            // Wanted again while it was on its way out.
+            Link::Wanted if !service.is_wanted_up => {
+                let service = &mut self.services[index];
+                service.is_wanted_up = true;
+                service.asked_starts += 1;
+                service.told = Instant::now();
+                self.give(Ask::Up, index, "");
+            }
+            // A supervise that was killed before it left keeps that the service is wanted down.
+            Link::Wanted if !is_running && is_late => {
+                self.services[index].told = Instant::now();
+                self.give(Ask::Up, index, "");
+            }
+            Link::Unwanted if is_running => {
+                let was_wanted = std::mem::replace(&mut self.services[index].is_wanted_up, false);
+                if was_wanted || is_late {
+                    self.services[index].told = Instant::now();
+                    self.give(Ask::Down, index, "");
+                }
+            }
+            Link::Unwanted => {
+                self.killer.note(format!("unlink {}", service.name));
+                fs::remove_file(&link).unwrap();
+                self.services[index].link = Link::Gone;
+                self.give(Ask::Exit, index, "");
+                self.give(Ask::Exit, index, "log");
+            }
+            Link::Wanted | Link::Gone => {}
+        }
+    }
+
+    /// Gives a control command to a service or its logger, without counting a start.
+    fn give(&mut self, ask: Ask, index: usize, side: &str) {
+        let service = &self.services[index];
+        self.asked += 1;
+        self.killer.note(format!("ask {ask:?} of {} {side}", service.name));
+        let mut command = self.system.control(ask, &service.directory.join(side));
+        self.init.start(&mut command);
     }
 
     /// Looks for second copies among all processes, by their marks.
@@ -336,8 +429,8 @@ impl Run {
     fn tell(&mut self, place: &Path) -> ExitCode {
         let killer = &self.killer;
         println!(
-            "{} kills, {} times the top was started again, {} commands given, {} of them again",
-            killer.kills, self.respawns, self.asked, self.asked_again
+            "{} kills, {} other signals, {} times the top was started again, {} commands given, {} of them again",
+            killer.kills, killer.signals, self.respawns, self.asked, self.asked_again
         );
         let events: Vec<String> = killer.events.iter().map(|event| event.line()).collect();
         let _ = fs::write(place.join("events"), events.join("\n"));

@@ -1,9 +1,11 @@
 //! The services: what each is for, where it stands, and what its books say.
 
-use crate::actors::{LOGGER, WRITER};
-use crate::processes;
+use crate::actors::{LOGGER, MORTAL, WRITER};
+use crate::killer::Mortal;
+use crate::processes::{self, Process};
+use crate::system::{Kind, System};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,6 +26,10 @@ pub enum Part {
     Paused,
     /// `svc -d` and `svc -u` all the time.
     Bounced,
+    /// Ours alone: it and its logger, a multilog, are killed too.
+    Mortal,
+    /// Ours alone: its link in the scan directory comes and goes.
+    Linked,
 }
 
 impl Part {
@@ -37,6 +43,9 @@ impl Part {
         matches!(self, Self::TakenDown | Self::NeverUp)
     }
 }
+
+/// Those that only ours has to bear.
+const CAST_OF_OURS: [(Part, usize); 2] = [(Part::Mortal, 4), (Part::Linked, 3)];
 
 const CAST: [(Part, usize); 7] = [
     (Part::Steady, 14),
@@ -64,26 +73,52 @@ pub struct Service {
     pub told: Instant,
     /// How many starts were asked for.
     pub asked_starts: usize,
+    /// Of one that is linked: where its link is to be.
+    pub link: Link,
+}
+
+/// Whether a service's name is wanted in the scan directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Wanted,
+    /// It is on its way out: down first.
+    Unwanted,
+    Gone,
 }
 
 /// Makes the whole cast under `place`, in the scan directory `scan`.
-pub fn make_all(place: &Path, scan: &Path) -> Vec<Service> {
+pub fn make_all(system: &System, place: &Path) -> Vec<Service> {
+    let (scan, commands) = (&system.scan, &system.commands);
     let program = std::env::current_exe().unwrap();
     let mut all = Vec::new();
-    let parts = CAST.iter().flat_map(|(part, count)| std::iter::repeat_n(*part, *count));
+    let of_ours = if system.kind == Kind::Ours { &CAST_OF_OURS[..] } else { &[] };
+    let cast = CAST.iter().chain(of_ours);
+    let parts = cast.flat_map(|(part, count)| std::iter::repeat_n(*part, *count));
     for (number, part) in parts.enumerate() {
         let name = format!("{part:?}{number}").to_lowercase();
-        let (directory, records) = (scan.join(&name), place.join("records").join(&name));
+        let around = if part == Part::Linked { place.join("linked") } else { scan.clone() };
+        let (directory, records) = (around.join(&name), place.join("records").join(&name));
         fs::create_dir_all(directory.join("log")).unwrap();
         fs::create_dir_all(&records).unwrap();
         let script = |path: PathBuf, mode: &str| {
             let (program, records) = (program.display(), records.display());
             let text = format!("#!/bin/sh\nexec '{program}' {mode} '{records}'\n");
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_script(&path, &text);
         };
-        script(directory.join("run"), WRITER);
-        script(directory.join("log/run"), LOGGER);
+        if part == Part::Mortal {
+            script(directory.join("run"), MORTAL);
+            let (multilog, records) = (commands.join("multilog"), records.display());
+            let (multilog, size) = (multilog.display(), "s16777215 n1000");
+            let text = format!("#!/bin/sh\ncd '{records}' && exec '{multilog}' {size} ./main\n");
+            write_script(&directory.join("log/run"), &text);
+        } else {
+            script(directory.join("run"), WRITER);
+            script(directory.join("log/run"), LOGGER);
+        }
+        if part == Part::Linked {
+            fs::create_dir_all(scan).unwrap();
+            symlink(&directory, scan.join(&name)).unwrap();
+        }
         let starts_down = matches!(part, Part::NeverUp | Part::Raised);
         if starts_down {
             fs::write(directory.join("down"), "").unwrap();
@@ -98,12 +133,38 @@ pub fn make_all(place: &Path, scan: &Path) -> Vec<Service> {
             is_wanted_up: !part.stays_down(),
             told: Instant::now(),
             asked_starts: usize::from(!starts_down),
+            link: Link::Wanted,
         });
     }
     all
 }
 
+fn write_script(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 impl Service {
+    /// What a mortal service's multilog has written, its files in their order. A file that a killed
+    /// multilog left without a last newline gets one.
+    pub fn multilog_text(&self) -> String {
+        let place = self.records.join("main");
+        let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with('@')).collect();
+        names.sort();
+        names.push("current".into());
+        let mut text = String::new();
+        for name in names {
+            let bytes = fs::read(place.join(name)).unwrap_or_default();
+            text.push_str(&String::from_utf8_lossy(&bytes));
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+        }
+        text
+    }
+
     /// The lines of one of its books, as pids and start times.
     pub fn book(&self, name: &str) -> Vec<Identity> {
         let text = fs::read_to_string(self.records.join(name)).unwrap_or_default();
@@ -127,7 +188,31 @@ impl Service {
 
     /// Its logger's process that was started last, if it still runs.
     pub fn running_logger(&self) -> Option<Identity> {
+        if self.part == Part::Mortal {
+            return self.multilog().map(|process| (process.pid, process.start));
+        }
         self.book("logger-starts").last().copied().filter(is_alive)
+    }
+}
+
+impl Service {
+    /// The multilog of a mortal service.
+    pub fn multilog(&self) -> Option<Process> {
+        let is_it = |process: &Process| {
+            process.name == "multilog"
+                && process.state != 'Z'
+                && processes::working_directory(process.pid).as_ref() == Some(&self.records)
+        };
+        processes::all().into_iter().find(is_it)
+    }
+
+    /// A mortal service as the killer knows it.
+    pub fn mortal(&self) -> Option<Mortal> {
+        if self.part != Part::Mortal {
+            return None;
+        }
+        let service = self.running().and_then(|(pid, _)| processes::read(pid));
+        Some(Mortal { name: self.name.clone(), service, logger: self.multilog() })
     }
 }
 

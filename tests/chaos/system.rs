@@ -21,7 +21,7 @@ pub const PEERS: [(Kind, &str); 3] = [
     (Kind::S6, "/usr/bin/s6-svscan"),
 ];
 
-/// What is killed: not the services, not their loggers' processes.
+/// What is killed: of the services and their loggers only the mortal ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Boot,
@@ -29,6 +29,10 @@ pub enum Role {
     ReadProcTitle,
     Supervise,
     LogSupervise,
+    /// The process of a mortal service.
+    Service,
+    /// Its logger.
+    Logger,
 }
 
 impl Kind {
@@ -77,6 +81,7 @@ pub enum Ask {
     Pause,
     Continue,
     Hangup,
+    Exit,
 }
 
 impl Ask {
@@ -89,6 +94,7 @@ impl Ask {
             Self::Pause => 'p',
             Self::Continue => 'c',
             Self::Hangup => 'h',
+            Self::Exit => 'x',
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::judge::Promise;
 use crate::killer::{Killer, Life, life};
 use crate::processes::{self, Process};
 use crate::run::{EFFECT, PATIENCE, Run, key, state};
-use crate::service::{Identity, Part, flaws, is_alive};
+use crate::service::{Identity, Part, Service, flaws, is_alive};
 use crate::system::{Ask, Kind, Role};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,7 +27,11 @@ impl Run {
                     format!("{name}: was {:?}, is {running:?}", service.service)
                 });
             }
-            for extra in starts.iter().skip(service.asked_starts) {
+            let broken = service.text("broken-pipes");
+            let died = self.killer.service_kills.get(name).copied().unwrap_or(0);
+            let may_start =
+                service.asked_starts + usize::try_from(died).unwrap() + broken.lines().count();
+            for extra in starts.iter().skip(may_start) {
                 self.judge.breach(Promise::NoUnaskedStart, || tell(extra, "one start too many"));
             }
             if service.part.stays_down() && running.is_some() {
@@ -56,6 +60,65 @@ impl Run {
         }
     }
 
+    /// No service meets a broken pipe: its supervise keeps a read end of the log pipe, and where the
+    /// logger was killed that supervise is spared. Only where a link comes and goes, and the logger
+    /// with it, can there be a moment at which all who hold one are dead.
+    pub fn judge_pipes(&mut self) {
+        let held = Holders::of(&self.killer, self.system.kind);
+        for service in &self.services {
+            let name = &service.name;
+            let may_be = service.part == Part::Linked;
+            for line in service.text("broken-pipes").lines() {
+                let moment = line.split(' ').next().and_then(|word| word.parse().ok()).unwrap();
+                if !may_be || !held.is_none_at(moment, name) {
+                    self.judge.breach(Promise::NoComplaint, || {
+                        let around = self.killer.around(moment, name);
+                        format!("{name}: a broken pipe at {}\n{around}", clock(moment))
+                    });
+                }
+            }
+        }
+    }
+
+    /// Of a mortal service each kill costs one line at most, and its killed multilog none.
+    pub fn judge_mortals(&mut self) {
+        for service in self.services.iter().filter(|it| it.part == Part::Mortal) {
+            let name = &service.name;
+            let kills = |of: &BTreeMap<String, u64>| of.get(name).copied().unwrap_or(0);
+            let service_kills = kills(&self.killer.service_kills);
+            let logger_kills = kills(&self.killer.logger_kills);
+            let last: u64 = service.text("counter").trim().parse().unwrap_or(0);
+            let flaws = flaws(&service.multilog_text(), last);
+            let may_repeat = logger_kills * LINES_OF_A_LOOK;
+            println!(
+                "{name}: {last} lines, {service_kills} kills of it, {logger_kills} of its multilog, \
+                 {} lines missing, {} twice",
+                flaws.missing, flaws.twice
+            );
+            if flaws.missing > service_kills
+                || flaws.twice > may_repeat
+                || flaws.torn > 0
+                || last == 0
+            {
+                self.judge.breaches(Promise::EveryLine, flaws.count().max(1), || {
+                    format!("{name}: {last} lines, {service_kills} may be missing: {flaws:?}")
+                });
+            }
+        }
+    }
+
+    pub fn judge_growth(&mut self) {
+        for (word, first, most, is_too_much) in self.growth.judged(self.services.len()) {
+            println!(
+                "{word}: at first {} kB and {} descriptors, at most {} kB and {}",
+                first.memory, first.descriptors, most.memory, most.descriptors
+            );
+            if is_too_much {
+                self.judge.breach(Promise::NoGrowth, || format!("{word}: {first:?}, {most:?}"));
+            }
+        }
+    }
+
     /// A logger ends when nobody is left to write to it. While its service is up, the service
     /// itself is; while it is down, svscan or one of its supervises has to be.
     pub fn judge_loggers(&mut self) {
@@ -65,6 +128,10 @@ impl Run {
             let name = &service.name;
             if service.running_logger().is_none() {
                 self.judge.breach(Promise::Up, || format!("{name}/log: it is down"));
+            }
+            // It is killed, or told to leave.
+            if matches!(service.part, Part::Mortal | Part::Linked) {
+                continue;
             }
             for end in service.text("logger-ends").lines().filter_map(|line| line.parse().ok()) {
                 if self.is_ours() && !service.part.stays_up() && held.is_none_at(end, name) {
@@ -235,7 +302,7 @@ impl Run {
                         open.ends_with("/supervise/ok") || Path::new(open.as_str()).is_dir()
                     }
                     Role::Boot => is_pidfd(open) || open.ends_with("/.svscan/control"),
-                    Role::ReadProcTitle => false,
+                    Role::ReadProcTitle | Role::Service | Role::Logger => false,
                 };
                 // Each of them once.
                 !is_allowed || !allowed.insert(open.clone())
@@ -254,7 +321,8 @@ impl Run {
         };
         let first = self.services.iter().find(|it| it.part == Part::Steady);
         let expected = first.map_or(0, |service| open(service.service));
-        for service in self.services.iter().filter(|it| it.running().is_some()) {
+        let like_it = |it: &&Service| it.running().is_some() && it.part != Part::Mortal;
+        for service in self.services.iter().filter(like_it) {
             if open(service.running()) != expected {
                 self.judge.breach(Promise::NoLeak, || {
                     let open = service.running().map(|it| processes::descriptors(it.0));
@@ -292,11 +360,15 @@ impl Run {
 
     pub fn judge_logs(&mut self) {
         let mut lines = 0;
-        for service in &self.services {
+        for service in self.services.iter().filter(|it| it.part != Part::Mortal) {
             let last = service.text("counter").trim().parse().unwrap_or(0);
             lines += last;
             let log = service.text("log.txt");
             let flaws = flaws(&log, last);
+            // What was in a pipe that nobody held went with it.
+            if service.part == Part::Linked && !service.text("broken-pipes").is_empty() {
+                continue;
+            }
             let stays_silent = service.part == Part::NeverUp && !self.is_ours();
             if flaws.count() > 0 || last == 0 && !stays_silent {
                 self.judge.breaches(Promise::EveryLine, flaws.count().max(1), || {
@@ -311,6 +383,10 @@ impl Run {
 /// Who holds a write end of a log pipe while the service itself is down: svscan and the two
 /// supervises, once they have had a moment to open it.
 struct Holders(Vec<Life>);
+
+/// How many lines a killed multilog may write a second time, per kill: those of one look, at two
+/// hundred a second.
+const LINES_OF_A_LOOK: u64 = 400;
 
 /// How long a successor may take until it holds what it has to.
 const MOMENT: u64 = 50;
@@ -329,8 +405,8 @@ impl Holders {
         !self.0.iter().any(|life| {
             let is_holder = match life.role {
                 Role::Scan => true,
-                Role::Supervise | Role::LogSupervise => life.of == service,
-                Role::Boot | Role::ReadProcTitle => false,
+                Role::Supervise | Role::LogSupervise | Role::Logger => life.of == service,
+                Role::Service | Role::Boot | Role::ReadProcTitle => false,
             };
             is_holder && life.from + MOMENT <= moment && moment + MOMENT < life.to
         })
