@@ -56,7 +56,7 @@ DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
 install-package: install
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
-	install -D -m 644 initscripts/daemontools-rs.conf $(DESTDIR)/etc/init/daemontools-rs.conf
+	install -D -m 644 -t $(DESTDIR)/etc/init initscripts/daemontools-rs.conf initscripts/daemontools-rs-stop.conf
 	install -D -m 644 initscripts/daemontools-rs.service \
 	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service
 	install -D -m 644 initscripts/sysconfig $(DESTDIR)/etc/sysconfig/daemontools-rs

@@ -7,7 +7,6 @@
 #include rpm/make-links.sh
 #include rpm/lines.sh
 #include rpm/add-lines.sh
-#include rpm/processes.sh
 #include rpm/init.sh
 #include rpm/shutdown.sh
 unit=daemontools-rs.service
@@ -15,15 +14,12 @@ unit=daemontools-rs.service
 label() {
   # SELinux: rpm labels what it unpacks itself; links made by %post and edited files are ours to do.
   selinuxenabled 2>/dev/null || return 0
-  for name in @COMMANDS@; do set -- "$@" "/command/$name" "/usr/bin/$name"; done
-  for path in /command /service "${program%/*}" "$program" /etc/init/daemontools-rs.conf \
-    /usr/lib/systemd/system/$unit /etc/sysconfig/daemontools-rs /etc/inittab \
-    "$(readlink -f /etc/rc.local)" "$state" "$@"; do
-    ! exists "$path" || restorecon "$path" || :
+  for name in @COMMANDS@; do set -- "$@" "/usr/bin/$name"; done
+  for path in "$@" /service /etc/inittab "$(readlink -f /etc/rc.local)" "$state"; do
+    ! exists "$path" || restorecon "$path"
   done
+  restorecon -R /command "${program%/*}"
 }
-
-is_scanned() { [ -n "$(svscans)" ]; }
 
 set_going() {
   patience=5
@@ -38,7 +34,26 @@ set_going() {
     sysv) telinit q ;;
     *) return 0 ;;
   esac >/dev/null 2>&1
-  within $patience is_scanned || say "svscan does not run yet: start it with /command/svscanboot &"
+  [ "$(scan_status $patience)" != absent ] || say "svscan does not run yet: start it with: $(starter)"
+}
+starter() { # the command that has the init that runs start us, and keep us
+  case $(running_init) in
+    systemd) echo "systemctl start $unit" ;;
+    upstart) echo "initctl start daemontools-rs" ;;
+    *) if [ -x /etc/init.d/daemontools-rs ]; then echo "/etc/init.d/daemontools-rs start"
+      else echo "/command/svscanboot &"; fi ;;
+  esac
+}
+
+# `telinit u` makes Upstart forget a job that runs: nothing would guard svscanboot then. An admin who
+# does not want the job takes its `start on` out.
+guard_again() {
+  [ "$(running_init)" = upstart ] || return 0
+  case $(scan_status) in kept | alone) ;; *) return 0 ;; esac
+  grep -q '^[[:space:]]*start[[:space:]][[:space:]]*on' /etc/init/daemontools-rs.conf || return 0
+  case $(initctl status daemontools-rs 2>/dev/null) in
+    *stop/waiting*) initctl start daemontools-rs >/dev/null 2>&1 ;;
+  esac
 }
 
 name_shadows() {
@@ -61,13 +76,8 @@ set_up() {
 }
 
 re_execute() {
-  ! grep -qi '^[[:space:]]*REEXEC=["'\'']\{0,1\}no' /etc/sysconfig/daemontools-rs 2>/dev/null || return 0
-  for pid in $(svscans); do
-    # HUP ends a 0.76 svscan; and one that runs this very file has nothing to become.
-    if is_ours "$pid" && [ "$(identity "/proc/$pid/exe")" != "$(identity "$program")" ]; then
-      kill -HUP "$pid"
-    fi
-  done
+  grep -qi '^[[:space:]]*REEXEC=["'\'']\{0,1\}no' /etc/sysconfig/daemontools-rs 2>/dev/null ||
+    "$program" svscanboot --reexec >/dev/null 2>&1
 }
 
 make_links
@@ -75,6 +85,7 @@ if [ -e "$state/set-up" ]; then
   label
   [ ! -d /run/systemd/system ] || systemctl daemon-reload >/dev/null 2>&1
   re_execute
+  guard_again
 else
   set_up
 fi

@@ -11,8 +11,8 @@ for directory in /command /usr/bin; do
     file=$directory/$name saved=$state/replaced$directory/$name
     if exists "$file" && ! is_our_link "$file" && ! exists "$saved"; then
       if ! reason=$({ mkdir -p "${saved%/*}" && cp -a "$file" "$saved.new" && mv "$saved.new" "$saved"; } 2>&1); then
-        say "not installed: unable to keep a copy of $file: ${reason##*: }"
-        exit 1
+        # To fail now would leave a transaction half done.
+        say "unable to keep a copy of $file, which ours replaces: ${reason##*: }"
       fi
     fi
   done

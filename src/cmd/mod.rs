@@ -40,7 +40,7 @@ pub struct Command {
 pub const COMMANDS: [Command; 17] = [
     Command {
         name: "svscanboot",
-        usage: "svscanboot [--fallback | --stop] [dir]",
+        usage: "svscanboot [--fallback | --stop | --status | --reexec] [dir]",
         purpose: "run svscan, and show its messages in the process list",
         run: svscanboot::run,
     },

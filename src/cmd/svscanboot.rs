@@ -1,19 +1,46 @@
 //! svscanboot: what an init starts. Contract: svscanboot(8), reference section 2.
 
-use crate::error::Exit;
+use crate::error::{Exit, Program};
 use crate::svscanboot::driver::{self, Call};
-use crate::svscanboot::stop_client;
+use crate::svscanboot::{erase_client, status_client, stop_client};
 use crate::sys::start::Arguments;
+use core::time::Duration;
+use std::ffi::CStr;
+
+const SVSCANBOOT: Program = Program::command("svscanboot");
+const USAGE: &str = "svscanboot [--fallback | --stop | --status | --reexec] [dir]";
 
 /// Runs svscanboot.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let option = arguments.bytes(1).filter(|word| [&b"--fallback"[..], b"--stop"].contains(word));
-    let is_fallback = option == Some(b"--fallback");
-    let directory = arguments.get(if option.is_some() { 2 } else { 1 }).unwrap_or(c"/service");
-    if option == Some(b"--stop") {
-        return stop_client::stop(directory);
+    let word = arguments.bytes(1).unwrap_or_default();
+    let Some(option) = word.strip_prefix(b"--") else {
+        return keep(&arguments, arguments.get(1), false);
+    };
+    let directory = arguments.get(2);
+    let scanned = directory.unwrap_or(c"/service");
+    let (option, number) = match option.iter().position(|&byte| byte == b'=') {
+        Some(at) => (option.get(..at), option.get(at + 1..).map(seconds)),
+        None => (Some(option), None),
+    };
+    match (option.unwrap_or_default(), number) {
+        (b"fallback", None) => keep(&arguments, directory, true),
+        (b"stop", None) => stop_client::stop(scanned),
+        (b"stop", Some(Some(patience))) => erase_client::stop(scanned, patience),
+        (b"status", None) => status_client::status(scanned, Duration::ZERO),
+        (b"status", Some(Some(patience))) => status_client::status(scanned, patience),
+        (b"reexec", None) => status_client::reexec(scanned),
+        _ => SVSCANBOOT.usage(USAGE),
     }
+}
+
+fn keep(arguments: &Arguments, directory: Option<&CStr>, is_fallback: bool) -> Exit {
     let called_by = arguments.bytes(0).unwrap_or_default();
+    let directory = directory.unwrap_or(c"/service");
     driver::run(Call { directory, is_fallback, called_by })
+}
+
+fn seconds(text: &[u8]) -> Option<Duration> {
+    let number: u16 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(Duration::from_secs(number.into()))
 }

@@ -4,9 +4,10 @@
 use super::records::ScanRecords;
 use super::scan_lock::take;
 use crate::service::control;
-use crate::sys::Errno;
 use crate::sys::descriptor::{Purpose, open};
 use crate::sys::entry::{self, Access, Shape};
+use crate::sys::process::Pid;
+use crate::sys::{Errno, file, proc};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// What makes us the one that keeps the scan, as long as it is held: the lock, and the presence that
@@ -36,4 +37,13 @@ impl Keeper {
 /// ENXIO when there is none; those of openat(2).
 pub fn look(records: &ScanRecords) -> Result<OwnedFd, Errno> {
     open(records.as_fd(), b"boot-ok", Purpose::WriteNoLink)
+}
+
+/// The svscanboots that keep this scan or stand by for it: all have `boot-ok` open.
+#[must_use]
+pub fn all(records: &ScanRecords) -> Vec<Pid> {
+    let Ok(presence) = file::facts_no_link(records.as_fd(), b"boot-ok") else { return Vec::new() };
+    let mut found = proc::processes_named(b"svscanboot");
+    found.retain(|&pid| proc::has_open(pid, &presence));
+    found
 }

@@ -1,17 +1,21 @@
 //! svscanboot: what an init starts. [`leader`] decides, as a pure function; [`driver`] is the loop
 //! that performs it, [`beginning`] what comes before, [`child`] svscan or readproctitle as a child,
-//! [`messages`] the pipe between the two, [`stop_client`] is `svscanboot --stop`. Manual page:
-//! svscanboot(8).
+//! [`messages`] the pipe between the two. [`stop_client`] is `svscanboot --stop`, for what an init runs
+//! at a halt; [`status_client`] and [`erase_client`] answer the scriptlets of a package, and
+//! [`services`] knows whose supervise runs. Manual page: svscanboot(8).
 
 pub mod beginning;
 pub mod child;
 pub mod driver;
+pub mod erase_client;
 pub mod leader;
 #[cfg(test)]
 mod leader_laws;
 #[cfg(test)]
 mod leader_mutants;
 pub mod messages;
+pub mod services;
+pub mod status_client;
 pub mod stop_client;
 
 use crate::error::Program;

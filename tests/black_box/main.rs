@@ -22,6 +22,7 @@ mod pgrphack;
 mod readproctitle;
 mod reexec;
 mod scratch;
+mod scriptlets;
 mod setlock;
 mod setuidgid;
 mod softlimit;

@@ -82,6 +82,27 @@ fn it_keeps_svscan_and_readproctitle_and_shows_errors_in_ps() {
 }
 
 #[test]
+fn what_an_init_leaves_open_reaches_no_service() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("scan/a", "ls -l /proc/$$/fd >../../open\nexec sleep 1000");
+    scratch.write("script", b"");
+    let boot = scratch.command("svscanboot").get_program().to_owned();
+    let mut child = Command::new("bash")
+        .args(["-c", "exec \"$0\" scan 7<script 9<script 42<script"])
+        .arg(boot)
+        .current_dir(scratch.path())
+        .spawn()
+        .unwrap();
+    wait_for("the service", || scratch.read("open").contains(" 2 -> "));
+    assert!(!scratch.read("open").contains("/script"), "{}", scratch.read("open"));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
+
+#[test]
 fn one_that_is_started_while_the_scan_is_being_stopped_starts_it_again() {
     if !only_ours("svscanboot") {
         return;

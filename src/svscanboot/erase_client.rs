@@ -1,0 +1,105 @@
+//! `svscanboot --stop=SECONDS`: the stop for good, when the package is erased. Nothing is hurried,
+//! and so nothing killed: what has not ended by then is named, and ends by itself.
+
+use super::services::{Kinds, supervised, take_down};
+use super::status_client::{Standing, answer, is_ours, svscans};
+use crate::error::Exit;
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, keeper, scan_control};
+use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::sys::process::{self, Pid};
+use crate::sys::signal::{SIGKILL, SIGTERM, Signal};
+use crate::sys::{clock, poll, proc};
+use core::time::Duration;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+const STOPPED: (&str, u8) = ("stopped", 0);
+/// What still runs was named instead of a word.
+const STILL_RUNNING: u8 = 1;
+/// How long those may take that no svscan ends any more, services and loggers each.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
+/// How long an svscanboot may take to leave when its scan has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const PACE: Duration = Duration::from_millis(20);
+
+/// Stops the scan of `directory`, the svscanboots that keep it or stand by for it, and the
+/// supervises that are left of an svscan that was killed.
+#[must_use]
+pub fn stop(directory: &CStr, patience: Duration) -> Exit {
+    let Ok(place) = open(HERE, directory.to_bytes(), Purpose::Directory) else {
+        return answer(STOPPED);
+    };
+    let records = ScanRecords::open(place.as_fd()).ok();
+    let keepers = keepers(directory, records.as_ref());
+    if Standing::of(directory) == Standing::Foreign {
+        end(&keepers, true);
+        // It was there before us, or came from elsewhere: its services are not ours to stop.
+        return answer(("foreign", 2));
+    }
+    let sender = records.as_ref().and_then(|records| scan_control::connect(records).ok());
+    if let Some(sender) = &sender {
+        let _ = scan_control::say(sender, Word::Stop);
+        let until = clock::monotonic().saturating_add(patience);
+        let _ = poll::wait(&mut [poll::broken(sender.as_fd())], Some(until));
+    }
+    // A TERM that comes while svscan has not ended would be taken for a wish to hurry.
+    end(&keepers, sender.as_ref().is_none_or(|sender| sender.is_gone()));
+    if sender.is_none() {
+        // One without a control FIFO leaves its services be, as 0.76's does.
+        signal_all(&svscans(directory), SIGTERM);
+    }
+    take_down(place.as_fd(), Kinds::Services, LEFT_BEHIND);
+    take_down(place.as_fd(), Kinds::Loggers, LEFT_BEHIND);
+    say_what_runs(directory, place.as_fd())
+}
+
+/// The svscanboots of ours that keep `directory` or stand by for it. Where there can be no records, an
+/// svscan shows its own as its parent.
+fn keepers(directory: &CStr, records: Option<&ScanRecords>) -> Vec<Pid> {
+    let mut found = records.map(keeper::all).unwrap_or_default();
+    let parents = svscans(directory).into_iter().filter_map(|pid| proc::Process::read(pid).ok());
+    found.extend(parents.map(|found| found.parent));
+    found.retain(|&pid| is_svscanboot_of_ours(pid));
+    found
+}
+
+fn is_svscanboot_of_ours(pid: Pid) -> bool {
+    proc::is_named(pid, b"svscanboot") && is_ours(pid)
+}
+
+/// Ends svscanboots; by TERM first, where that asks for nothing more than their end.
+fn end(keepers: &[Pid], by_term: bool) {
+    let left = || -> Vec<Pid> {
+        keepers.iter().copied().filter(|&pid| is_svscanboot_of_ours(pid)).collect()
+    };
+    if by_term {
+        signal_all(&left(), SIGTERM);
+        let until = clock::monotonic().saturating_add(LAST_WORDS);
+        while !left().is_empty() && clock::monotonic() < until {
+            poll::pause(PACE);
+        }
+    }
+    signal_all(&left(), SIGKILL);
+}
+
+fn signal_all(pids: &[Pid], signal: Signal) {
+    for &pid in pids {
+        let _ = process::kill(pid, signal);
+    }
+}
+
+/// The directory of each service and logger that still runs, a line each, or the word that none
+/// does.
+fn say_what_runs(directory: &CStr, place: BorrowedFd<'_>) -> Exit {
+    let left = [supervised(place, Kinds::Services), supervised(place, Kinds::Loggers)];
+    let mut lines = Vec::new();
+    for one in left.iter().flatten() {
+        lines.extend_from_slice(&[directory.to_bytes(), b"/", &one.name, b"\n"].concat());
+    }
+    if lines.is_empty() {
+        return answer(STOPPED);
+    }
+    let _ = descriptor::write(descriptor::standard(1), &lines);
+    Exit::of_child(STILL_RUNNING)
+}
