@@ -1,10 +1,10 @@
 //! `.svscan/boot-lock` and `.svscan/boot-ok`: of several svscanboots one keeps the scan, and the
 //! others see when it is gone.
 
+use super::entries::{BOOT_LOCK, BOOT_OK};
 use super::records::ScanRecords;
 use super::scan_lock::take;
 use crate::service::control;
-use crate::sys::descriptor::{Purpose, open};
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, file, proc};
@@ -24,9 +24,8 @@ impl Keeper {
     /// # Errors
     /// EAGAIN when another svscanboot does; those of openat(2).
     pub fn become_it(records: &ScanRecords) -> Result<Self, Errno> {
-        let place = records.as_fd();
-        let lock = take(entry::open(place, b"boot-lock", Access::Append, Shape::File)?)?;
-        Ok(Self { _lock: lock, _presence: control::fifo(place, b"boot-ok")? })
+        let lock = take(records.open_lock(BOOT_LOCK)?)?;
+        Ok(Self { _lock: lock, _presence: control::fifo(records.as_fd(), BOOT_OK)? })
     }
 }
 
@@ -36,13 +35,13 @@ impl Keeper {
 /// # Errors
 /// ENXIO when there is none; those of openat(2).
 pub fn look(records: &ScanRecords) -> Result<OwnedFd, Errno> {
-    open(records.as_fd(), b"boot-ok", Purpose::WriteNoLink)
+    entry::open(records.as_fd(), BOOT_OK, Access::Write, Shape::Fifo)
 }
 
 /// The svscanboots that keep this scan or stand by for it: all have `boot-ok` open.
 #[must_use]
 pub fn all(records: &ScanRecords) -> Vec<Pid> {
-    let Ok(presence) = file::facts_no_link(records.as_fd(), b"boot-ok") else { return Vec::new() };
+    let Ok(presence) = file::facts_no_link(records.as_fd(), BOOT_OK) else { return Vec::new() };
     let mut found = proc::processes_named(b"svscanboot");
     found.retain(|&pid| proc::has_open(pid, &presence));
     found

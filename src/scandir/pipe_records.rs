@@ -2,22 +2,21 @@
 //! successor of a killed svscan finds the same pipe again and no other, and a service whose name is
 //! gone from the scan directory. An addition of ours.
 //!
-//! A header names the boot and the pid namespace; each record is a service's device and inode and
-//! its pipe's inode ([`NO_PIPE`] without a logger, [`FORGOTTEN`] when it is let go of), appended when
-//! that comes to be, a later one over an earlier one. The file is written anew, shorter, when an
-//! svscan starts.
+//! A header names the boot; each record is a service's device and inode and its pipe's inode
+//! ([`NO_PIPE`] without a logger, [`FORGOTTEN`] when it is let go of), written behind the others when
+//! that comes to be, a later one over an earlier one. One that could be written only in part, on a
+//! full disk, is written over by the next: none behind it is misread. The file is written anew,
+//! shorter, when an svscan starts.
 
+use super::entries::{NEW_PIPES, PIPES};
 use super::records::ScanRecords;
-use crate::sys::descriptor::{self, Purpose, open};
-use crate::sys::file::{self, Kind};
-use crate::sys::{Errno, directory, proc};
+use crate::sys::proc::{Boot, Likeness};
+use crate::sys::{Errno, descriptor, directory, file};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-const NAME: &[u8] = b"pipes";
-const NEW: &[u8] = b"pipes.new";
 const MAGIC: [u8; 8] = *b"dt-pipe\n";
-const HEADER: usize = 32;
+const HEADER: usize = MAGIC.len() + Boot::SIZE;
 const RECORD: usize = 24;
 /// A hundred thousand services: more than that is not read.
 const LARGEST: u64 = 100_000 * RECORD as u64;
@@ -34,6 +33,8 @@ pub type Key = (u64, u64);
 #[derive(Debug)]
 pub struct PipeRecords {
     file: Option<OwnedFd>,
+    /// How much of it are whole records.
+    length: usize,
     known: BTreeMap<Key, u64>,
 }
 
@@ -41,7 +42,7 @@ impl PipeRecords {
     /// No record at all, where none can be kept.
     #[must_use]
     pub const fn none() -> Self {
-        Self { file: None, known: BTreeMap::new() }
+        Self { file: None, length: 0, known: BTreeMap::new() }
     }
 
     /// Reads what an earlier svscan of this boot recorded and writes it anew. What cannot be read
@@ -50,14 +51,25 @@ impl PipeRecords {
     /// # Errors
     /// Those of openat(2), write(2) and renameat(2): nothing can be recorded then.
     pub fn open(records: &ScanRecords) -> Result<Self, Errno> {
-        let known = read(records).unwrap_or_default();
-        let _ = directory::remove(records.as_fd(), NEW);
-        let file = open(records.as_fd(), NEW, Purpose::New(0o600))?;
+        let mut pipes = Self::none();
+        pipes.go_over_to(records)?;
+        Ok(pipes)
+    }
+
+    /// Goes on in other records: those of before, or the scan directory with them, were removed.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; it goes on in the old ones then.
+    pub fn go_over_to(&mut self, records: &ScanRecords) -> Result<(), Errno> {
+        let mut known = read(records).unwrap_or_default();
+        known.extend(&self.known);
+        let file = records.make(NEW_PIPES)?;
         let mut bytes = header().to_vec();
         bytes.extend(known.iter().flat_map(|(key, pipe)| encode(*key, *pipe)));
-        write_whole(&file, &bytes)?;
-        directory::rename(records.as_fd(), NEW, NAME)?;
-        Ok(Self { file: Some(file), known })
+        write_whole(&file, &bytes, 0)?;
+        directory::rename(records.as_fd(), NEW_PIPES, PIPES)?;
+        *self = Self { file: Some(file), length: bytes.len(), known };
+        Ok(())
     }
 
     /// The inode of the pipe that was recorded for a service.
@@ -76,10 +88,11 @@ impl PipeRecords {
     /// # Errors
     /// Those of write(2).
     pub fn put(&mut self, service: Key, pipe: u64) -> Result<(), Errno> {
-        if self.known.insert(service, pipe) == Some(pipe) {
-            return Ok(());
+        if self.known.get(&service) != Some(&pipe) {
+            self.append(service, pipe)?;
+            self.known.insert(service, pipe);
         }
-        self.append(service, pipe)
+        Ok(())
     }
 
     /// Records that a service is let go of.
@@ -87,28 +100,30 @@ impl PipeRecords {
     /// # Errors
     /// Those of write(2).
     pub fn forget(&mut self, service: Key) -> Result<(), Errno> {
-        match self.known.remove(&service) {
-            Some(_) => self.append(service, FORGOTTEN),
-            None => Ok(()),
+        if self.known.contains_key(&service) {
+            self.append(service, FORGOTTEN)?;
+            self.known.remove(&service);
         }
+        Ok(())
     }
 
-    fn append(&self, service: Key, pipe: u64) -> Result<(), Errno> {
-        match &self.file {
-            Some(file) => write_whole(file, &encode(service, pipe)),
-            None => Ok(()),
-        }
+    fn append(&mut self, service: Key, pipe: u64) -> Result<(), Errno> {
+        let Some(file) = &self.file else { return Ok(()) };
+        write_whole(file, &encode(service, pipe), self.length)?;
+        self.length = self.length.saturating_add(RECORD);
+        Ok(())
     }
 }
 
-fn write_whole(file: &OwnedFd, bytes: &[u8]) -> Result<(), Errno> {
-    if descriptor::write(file.as_fd(), bytes)? == bytes.len() { Ok(()) } else { Err(Errno::ENOSPC) }
+fn write_whole(file: &OwnedFd, bytes: &[u8], place: usize) -> Result<(), Errno> {
+    let place = i64::try_from(place).map_err(|_| Errno::EFBIG)?;
+    let written = descriptor::write_at(file.as_fd(), bytes, place)?;
+    if written == bytes.len() { Ok(()) } else { Err(Errno::ENOSPC) }
 }
 
 fn header() -> [u8; HEADER] {
     let mut header = [0; HEADER];
-    let fields = [&MAGIC[..], &proc::boot(), &proc::pid_namespace().to_le_bytes()].concat();
-    for (byte, field) in header.iter_mut().zip(fields) {
+    for (byte, field) in header.iter_mut().zip(MAGIC.into_iter().chain(Boot::now().to_bytes())) {
         *byte = field;
     }
     header
@@ -130,18 +145,21 @@ fn decode(record: &[u8]) -> Option<(Key, u64)> {
 }
 
 fn read(records: &ScanRecords) -> Option<BTreeMap<Key, u64>> {
-    let file = open(records.as_fd(), NAME, Purpose::ReadNoLink).ok()?;
+    let file = records.read(PIPES).ok()?;
     let facts = file::facts_of(file.as_fd()).ok()?;
-    let is_ours = facts.kind == Kind::Regular && facts.owner == file::our_user();
-    if !is_ours || facts.mode & 0o022 != 0 || facts.size > LARGEST {
+    if facts.owner != file::our_user() || facts.mode & 0o022 != 0 || facts.size > LARGEST {
         return None;
     }
     let mut bytes = vec![0; usize::try_from(facts.size).ok()?];
     let length = descriptor::read(file.as_fd(), &mut bytes).ok()?;
-    let (found, rest) = bytes.get(..length)?.split_at_checked(HEADER)?;
+    let bytes = bytes.get(..length)?.strip_prefix(&MAGIC)?;
+    let (boot, rest) = bytes.split_first_chunk()?;
+    if Boot::from_bytes(*boot).compare(Boot::now()) != Likeness::Same {
+        return None;
+    }
     let mut known: BTreeMap<_, _> = rest.chunks_exact(RECORD).filter_map(decode).collect();
     known.retain(|_, pipe| *pipe != FORGOTTEN);
-    (found == header()).then_some(known)
+    Some(known)
 }
 
 #[cfg(test)]
@@ -181,10 +199,37 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!(PipeRecords::open(&records).unwrap().get((1, 2)), Some(6));
+        // Gone, with the directory that they stood in: written anew, with all that was known.
+        let mut fourth = PipeRecords::open(&records).unwrap();
+        std::fs::remove_dir_all(place.path().join(".svscan")).unwrap();
+        assert!(!records.are_of(scan.as_fd()));
+        let records = ScanRecords::open_or_make(scan.as_fd()).unwrap();
+        fourth.go_over_to(&records).unwrap();
+        fourth.put((1, 5), 8).unwrap();
+        let fifth = PipeRecords::open(&records).unwrap();
+        assert_eq!((fifth.get((1, 2)), fifth.get((1, 5))), (Some(6), Some(8)));
         // Of another boot: not believed.
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[10] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(PipeRecords::open(&records).unwrap().get((1, 2)), None);
+    }
+
+    #[test]
+    fn what_could_be_written_in_part_only_is_written_over_by_the_next() {
+        let place = tempfile::tempdir().unwrap();
+        let scan = std::fs::File::open(place.path()).unwrap();
+        let records = ScanRecords::open_or_make(scan.as_fd()).unwrap();
+        let mut first = PipeRecords::open(&records).unwrap();
+        first.put((1, 2), 5).unwrap();
+        // As a full disk leaves it: some bytes of a record, and no more.
+        let path = place.path().join(".svscan/pipes");
+        let torn = [std::fs::read(&path).unwrap(), vec![7; RECORD - 5]].concat();
+        std::fs::write(&path, torn).unwrap();
+        first.put((1, 3), 6).unwrap();
+        first.put((1, 4), 7).unwrap();
+        let second = PipeRecords::open(&records).unwrap();
+        let pipes = [(1, 2), (1, 3), (1, 4)].map(|service| second.get(service));
+        assert_eq!(pipes, [Some(5), Some(6), Some(7)]);
     }
 }

@@ -1,16 +1,22 @@
-//! `.svscan` in a scan directory: opened, and made if need be.
+//! `.svscan` in a scan directory: opened, and made if need be. Where it cannot be made, root has
+//! another place for what would stand in it ([`run_records`]).
+//!
+//! [`run_records`]: super::run_records
 
+use super::run_records::{is_in_use, open_place};
 use crate::sys::descriptor::{Purpose, open};
+use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file;
 use crate::sys::{Errno, directory};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NAME: &[u8] = b".svscan";
 
-/// The open `.svscan` directory of a scan directory.
+/// The open `.svscan` directory of a scan directory, or the one that stands for it.
 #[derive(Debug)]
 pub struct ScanRecords {
     descriptor: OwnedFd,
+    is_elsewhere: bool,
 }
 
 impl AsFd for ScanRecords {
@@ -20,28 +26,107 @@ impl AsFd for ScanRecords {
 }
 
 impl ScanRecords {
-    /// Opens `.svscan` in the scan directory, and makes it if it is not there.
+    /// Opens the records of the scan directory, and makes them if they are not there.
     ///
     /// # Errors
-    /// Those of mkdir(2) and open(2); EPERM for one that is another user's or open to others.
+    /// Those of mkdir(2) and open(2); EPERM for a `.svscan` that is another user's or open to
+    /// others. For root, what keeps `.svscan` from being made keeps nothing from being recorded.
     pub fn open_or_make(scan_directory: BorrowedFd<'_>) -> Result<Self, Errno> {
-        match directory::make(scan_directory, NAME, 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(error) => return Err(error),
-        }
-        Self::open(scan_directory)
+        Self::find(scan_directory, true)
     }
 
-    /// Opens `.svscan` in the scan directory.
+    /// Opens the records of the scan directory.
     ///
     /// # Errors
     /// Those of open(2); EPERM for one that is another user's or open to others.
     pub fn open(scan_directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        Self::find(scan_directory, false)
+    }
+
+    /// Where somebody works already is the place for all; then `.svscan`.
+    fn find(scan_directory: BorrowedFd<'_>, makes: bool) -> Result<Self, Errno> {
+        let elsewhere = |descriptor: OwnedFd| Self { descriptor, is_elsewhere: true };
+        if let Ok(place) = open_place(scan_directory, false)
+            && is_in_use(place.as_fd())
+        {
+            return Ok(elsewhere(place));
+        }
+        let error = match Self::in_scan_directory(scan_directory, makes) {
+            Ok(records) if records.are_writable() || is_in_use(records.as_fd()) => {
+                return Ok(records);
+            }
+            Ok(_) => Errno::EROFS,
+            Err(error) => error,
+        };
+        let is_refused = matches!(
+            error,
+            Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::ENOSPC | Errno::EDQUOT
+        );
+        if !is_refused && (makes || error != Errno::ENOENT) {
+            return Err(error);
+        }
+        open_place(scan_directory, makes).map(elsewhere).map_err(|_| error)
+    }
+
+    fn in_scan_directory(scan_directory: BorrowedFd<'_>, makes: bool) -> Result<Self, Errno> {
+        if makes {
+            match directory::make(scan_directory, NAME, 0o700) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let descriptor = open(scan_directory, NAME, Purpose::DirectoryNoLink)?;
         let facts = file::facts_of(descriptor.as_fd())?;
         if facts.owner != file::our_user() || facts.mode & 0o022 != 0 {
             return Err(Errno::EPERM);
         }
-        Ok(Self { descriptor })
+        Ok(Self { descriptor, is_elsewhere: false })
+    }
+
+    /// Whether these are still the records of this scan directory: somebody may have removed them,
+    /// or the directory, and made it again.
+    #[must_use]
+    pub fn are_of(&self, scan_directory: BorrowedFd<'_>) -> bool {
+        let found = if self.is_elsewhere {
+            open_place(scan_directory, false).and_then(|place| file::facts_of(place.as_fd()))
+        } else {
+            file::facts_no_link(scan_directory, NAME)
+        };
+        found.is_ok_and(|found| file::same(self.as_fd(), &found).is_ok())
+    }
+
+    /// Whether something can be recorded.
+    #[must_use]
+    pub fn are_writable(&self) -> bool {
+        file::may_write(self.as_fd())
+    }
+
+    /// Opens the file `name` to be locked, and makes it if it is not there. On a file system that
+    /// has become read-only since, it is opened to read: that will do for a lock.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub(super) fn open_lock(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
+        match entry::open(self.as_fd(), name, Access::Append, Shape::File) {
+            Err(Errno::EROFS) => entry::open(self.as_fd(), name, Access::Read, Shape::File),
+            other => other,
+        }
+    }
+
+    /// Opens the record `name` to read it.
+    ///
+    /// # Errors
+    /// ENOENT when there is none; those of openat(2).
+    pub(super) fn read(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
+        entry::open(self.as_fd(), name, Access::Read, Shape::File)
+    }
+
+    /// Makes the record `name` anew.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub(super) fn make(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
+        let _ = directory::remove(self.as_fd(), name);
+        open(self.as_fd(), name, Purpose::New(0o600))
     }
 }

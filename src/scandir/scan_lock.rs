@@ -1,11 +1,11 @@
 //! `.svscan/lock`: one svscan per scan directory. svscanboot takes it first and hands it to its svscan.
 
+use super::entries::LOCK;
 use super::records::ScanRecords;
 use crate::sys::descriptor;
-use crate::sys::entry::{self, Access, Shape};
 use crate::sys::{Errno, clock, file, lock, poll};
 use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
 const GRACE: Duration = Duration::from_millis(100);
@@ -22,21 +22,32 @@ pub struct ScanLock {
 }
 
 impl ScanLock {
-    /// Takes the lock: the one that an image before us handed over or that svscanboot handed
-    /// down, or else a new one.
+    /// Takes the lock.
     ///
     /// # Errors
     /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
-    pub fn acquire(records: &ScanRecords, old: Option<OwnedFd>) -> Result<Self, Errno> {
-        let file = entry::open(records.as_fd(), b"lock", Access::Append, Shape::File)?;
-        let facts = file::facts_of(file.as_fd())?;
-        let old = old.filter(|old| file::same(old.as_fd(), &facts).is_ok());
-        let handed_down = descriptor::inherited(LOCK_NUMBER, |other| {
-            old.is_none() && file::same(other, &facts).is_ok()
-        });
+    pub fn acquire(records: &ScanRecords) -> Result<Self, Errno> {
+        let file = take(records.open_lock(LOCK)?)?;
+        Ok(Self { file, was_handed_down: false })
+    }
+
+    /// Goes on with the lock that an image before us handed over or that svscanboot handed down, or
+    /// takes it. Only at the beginning: later the number is one of ours.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub fn resume_or_acquire(records: &ScanRecords, old: Option<OwnedFd>) -> Result<Self, Errno> {
+        let facts = file::facts_no_link(records.as_fd(), LOCK);
+        let is_it =
+            |file: BorrowedFd<'_>| facts.is_ok_and(|facts| file::same(file, &facts).is_ok());
+        let old = old.filter(|old| is_it(old.as_fd()));
+        let handed_down = descriptor::inherited(LOCK_NUMBER, |other| old.is_none() && is_it(other));
         let was_handed_down = handed_down.is_some();
-        let file = take(old.or(handed_down).unwrap_or(file))?;
-        Ok(Self { file, was_handed_down })
+        match old.or(handed_down) {
+            // It is held already; taking it again makes sure of that.
+            Some(file) => Ok(Self { file: take(file)?, was_handed_down }),
+            None => Self::acquire(records),
+        }
     }
 }
 

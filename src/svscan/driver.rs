@@ -12,6 +12,7 @@ use crate::error::{Exit, Program};
 use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
 use crate::scandir::scan_lock::ScanLock;
+use crate::scandir::scanner::STOP_SIGNAL;
 use crate::scandir::word::Word;
 use crate::scandir::{ScanRecords, mark};
 use crate::service;
@@ -75,6 +76,8 @@ struct Driver {
     /// What an svscan before us held is still to be looked for.
     is_heir: bool,
     stop: Option<Stop>,
+    /// Who asked for it by a signal.
+    asked_by: Option<Pid>,
     /// When to go on with it: not with each of thousands of deaths.
     stop_look: Duration,
 }
@@ -95,9 +98,9 @@ impl Driver {
         }
         let stops_in_order = options.stop_on_term || process::our_pid() == 1;
         let wanted: &[signal::Signal] = if stops_in_order {
-            &[SIGCHLD, SIGALRM, SIGHUP, SIGTERM, SIGINT]
+            &[SIGCHLD, SIGALRM, SIGHUP, STOP_SIGNAL, SIGTERM, SIGINT]
         } else {
-            &[SIGCHLD, SIGALRM, SIGHUP]
+            &[SIGCHLD, SIGALRM, SIGHUP, STOP_SIGNAL]
         };
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
@@ -131,6 +134,7 @@ impl Driver {
             look_now: true,
             is_heir: true,
             stop: None,
+            asked_by: None,
             stop_look: Duration::ZERO,
         })
     }
@@ -371,8 +375,13 @@ impl Driver {
             poll::pause(Duration::from_secs(1));
         }
         self.look_now |= clock::monotonic() >= until;
-        while let Some(signal) = self.signals.next() {
+        while let Some((signal, sender)) = self.signals.next_with_sender() {
             match signal {
+                // Several may ask, as they may by the control FIFO; the same one hurries.
+                STOP_SIGNAL => {
+                    let hurries = self.asked_by.replace(sender) == Some(sender);
+                    self.ask_to_stop(hurries);
+                }
                 // From one who says no more than that: the second one hurries.
                 SIGTERM | SIGINT => self.ask_to_stop(self.stop.is_some()),
                 SIGALRM => self.look_now = true,

@@ -3,6 +3,7 @@
 
 use crate::error::{Exit, Program};
 use crate::scandir::scan_lock::ScanLock;
+use crate::scandir::scanner::STOP_SIGNAL;
 use crate::scandir::word::Word;
 use crate::scandir::{ScanRecords, mark, scan_control};
 use crate::service::control::Listener;
@@ -70,7 +71,7 @@ pub fn wait_for_foreign(
         let _ = poll::wait(&mut watched, Some(until));
         let (mut is_asked, mut is_wanted) = (false, false);
         while let Some(signal) = signals.next() {
-            is_asked |= matches!(signal, SIGTERM | SIGINT);
+            is_asked |= matches!(signal, SIGTERM | SIGINT | STOP_SIGNAL);
         }
         while let Some(byte) = control.and_then(Listener::next) {
             let word = Word::of(byte);
@@ -113,7 +114,7 @@ pub fn take_place(
             return Ok((None, None, None));
         }
     };
-    let lock = match ScanLock::acquire(&records, old_lock) {
+    let lock = match ScanLock::resume_or_acquire(&records, old_lock) {
         Ok(lock) => Some(lock),
         Err(Errno::EAGAIN) => {
             let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];

@@ -172,7 +172,7 @@ impl Driver<'_> {
 
     fn take_lock(&mut self) -> Event {
         let Some(records) = &self.records else { return Event::CannotLock };
-        match ScanLock::acquire(records, None) {
+        match ScanLock::acquire(records) {
             Ok(lock) => {
                 self.lock = Some(lock);
                 Event::Locked

@@ -3,6 +3,7 @@
 use super::Errno;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::AccessFlags;
 use std::os::fd::BorrowedFd;
 
 /// What a file is.
@@ -131,6 +132,13 @@ pub fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
 /// Those of fsync(2).
 pub fn sync(file: BorrowedFd<'_>) -> Result<(), Errno> {
     nix::unistd::fsync(file)
+}
+
+/// faccessat(2): whether entries of `directory` may be made and removed, as far as its modes and its
+/// file system say.
+#[must_use]
+pub fn may_write(directory: BorrowedFd<'_>) -> bool {
+    nix::unistd::faccessat(directory, ".", AccessFlags::W_OK, AtFlags::empty()).is_ok()
 }
 
 /// umask(2): the mode bits that new files do not get.

@@ -17,6 +17,9 @@ pub use consts::{
     SIGUSR1, SIGUSR2, SIGWINCH,
 };
 
+/// "The power fails": signal-hook has no name for it.
+pub const SIGPWR: Signal = libc::SIGPWR;
+
 /// Blocked signals, read one at a time.
 #[derive(Debug)]
 pub struct Signals {
@@ -54,8 +57,15 @@ impl Signals {
     /// The next signal that waits, if any.
     #[must_use]
     pub fn next(&self) -> Option<Signal> {
+        self.next_with_sender().map(|(signal, _)| signal)
+    }
+
+    /// As [`Self::next`], with the pid of the process that sent it; 0 for one that we cannot see,
+    /// and for the kernel.
+    #[must_use]
+    pub fn next_with_sender(&self) -> Option<(Signal, u32)> {
         let waiting = self.descriptor.read_signal().ok()??;
-        Signal::try_from(waiting.ssi_signo).ok()
+        Some((Signal::try_from(waiting.ssi_signo).ok()?, waiting.ssi_pid))
     }
 }
 
@@ -89,6 +99,15 @@ pub fn reset_dispositions() {
 pub fn all_default() {
     reset_dispositions();
     restore(&SigSet::empty());
+}
+
+/// As [`all_default`], but for one signal that stays blocked: it waits until the program that we
+/// start listens for it.
+pub fn all_default_but(blocked: Signal) {
+    reset_dispositions();
+    let mut mask = SigSet::empty();
+    let _ = Name::try_from(blocked).map(|name| mask.add(name));
+    restore(&mask);
 }
 
 /// An empty mask, and SIGPIPE as it was before [`ignore_broken_pipes`].

@@ -323,3 +323,42 @@ fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
     wait_for("the service again", || scratch.lines("starts") == 2);
     assert_ne!(child_named(first.id(), "svscan "), Some(svscan));
 }
+
+#[test]
+fn pwr_stops_any_svscan_in_order() {
+    if !only_ours("PWR kills 0.76") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    scratch.directory_at("scan");
+    let mut svscan = scratch.start("svscan", &["scan"]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+    kill(svscan.id(), "PWR");
+    assert_eq!(end_of(&mut svscan).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
+    assert!(scratch.path().join("scan/.svscan/stopped").exists());
+}
+
+#[test]
+fn a_second_pwr_of_the_same_sender_hurries_the_stop() {
+    if !only_ours("PWR kills 0.76") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("scan/a", "trap '' TERM\necho up >../../up\nwhile :; do sleep 1; done");
+    let mut svscan = scratch.start("svscan", &["scan"]);
+    wait_for("the service", || scratch.read("up") == "up\n");
+    let pwr = format!("kill -PWR {}", svscan.id());
+    let sent_by_another =
+        || assert!(Command::new("sh").args(["-c", &pwr]).status().unwrap().success());
+    sent_by_another();
+    wait_for("the first PWR to act", || scratch.svstat("scan/a").contains(", want down"));
+    sent_by_another();
+    stays("not hurried", Duration::from_secs(1), || svscan.try_wait().unwrap().is_none());
+    kill(svscan.id(), "PWR");
+    stays("not hurried", Duration::from_secs(1), || svscan.try_wait().unwrap().is_none());
+    kill(svscan.id(), "PWR");
+    assert_eq!(end_of(&mut svscan).code(), Some(0));
+    assert!(!scratch.is_running("scan/a"));
+}

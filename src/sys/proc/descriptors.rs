@@ -4,7 +4,7 @@ use super::{numbers, path_of};
 use crate::sys::Errno;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Facts};
-use crate::sys::process::Pid;
+use crate::sys::process::{self, Pid};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -52,14 +52,33 @@ fn last_name(target: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
+/// The path of what is behind a descriptor of ours, as it is now; with ` (deleted)` behind it if it
+/// has none any more.
+///
+/// # Errors
+/// Those of readlink(2).
+pub fn path_behind(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+    let number = u32::try_from(descriptor.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    at(process::our_pid(), number, |path| file::link_target(HERE, path))
+}
+
 /// The last name of what a descriptor of ours was opened as.
 ///
 /// # Errors
 /// Those of readlink(2).
 pub fn name_of(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
-    let number = u32::try_from(descriptor.as_raw_fd()).map_err(|_| Errno::EBADF)?;
-    let target = at(std::process::id(), number, |path| file::link_target(HERE, path))?;
-    Ok(last_name(&target).to_vec())
+    path_behind(descriptor).map(|path| last_name(&path).to_vec())
+}
+
+/// The path of the directory that a process works in; with ` (deleted)` behind it if it has none any
+/// more.
+///
+/// # Errors
+/// Those of readlink(2).
+pub fn working_directory(pid: Pid) -> Result<Vec<u8>, Errno> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/cwd", &mut path)?;
+    file::link_target(HERE, path)
 }
 
 /// Opens the directory that a process works in, or one at `rest` from there.

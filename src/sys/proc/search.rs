@@ -3,7 +3,8 @@
 use super::{Process, is_named, number, numbers, path_of, read_file};
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
-use crate::sys::process::Pid;
+use crate::sys::process::{self, Pid};
+use crate::sys::signal::Signal;
 
 /// Whether process `pid` works in the directory of these facts.
 #[must_use]
@@ -80,6 +81,36 @@ fn runs_set_id(pid: Pid) -> bool {
         .map_or(true, |facts| facts.mode & 0o6000 != 0)
 }
 
+/// Whether a process has our root directory: then a path means the same for both of us.
+#[must_use]
+pub fn has_our_root(pid: Pid) -> bool {
+    let root = |pid: Pid| {
+        let mut path = [0; 32];
+        file::facts(HERE, path_of(pid, b"/root", &mut path)?)
+    };
+    let is_same =
+        |ours: Facts, other: Facts| (ours.device, ours.inode) == (other.device, other.inode);
+    root(process::our_pid()).is_ok_and(|ours| root(pid).is_ok_and(|other| is_same(ours, other)))
+}
+
+/// Whether a process blocks a signal, as those do that read it when they are ready for it: then it
+/// can be sent without harm. The `SigBlk:` line of `/proc/PID/status`.
+#[must_use]
+pub fn blocks(pid: Pid, signal: Signal) -> bool {
+    let mut path = [0; 32];
+    let Ok(path) = path_of(pid, b"/status", &mut path) else { return false };
+    let mut text = [0; 4096];
+    let length = read_file(path, &mut text).unwrap_or(0);
+    blocked_in(text.get(..length).unwrap_or_default())
+        .is_some_and(|mask| mask >> signal.saturating_sub(1) & 1 == 1)
+}
+
+fn blocked_in(status: &[u8]) -> Option<u64> {
+    let mask =
+        status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"SigBlk:"))?;
+    u64::from_str_radix(std::str::from_utf8(mask).ok()?.trim(), 16).ok()
+}
+
 /// Every trusted process of this name that works in the directory of these facts. The directory is
 /// looked at first: that costs a third of what the name does.
 #[must_use]
@@ -119,6 +150,15 @@ mod tests {
         for status in [&b"Name:\tx\n"[..], b"Uid:\t0\t0\n", b"Uid:\t0\t0\t4294967296\n"] {
             assert_eq!(users_in(status), None);
         }
+    }
+
+    #[test]
+    fn the_mask_of_blocked_signals_is_read_from_its_own_line() {
+        let status = b"Name:\tSigBlk:\\n1\nSigQ:\t0/62\nSigBlk:\t0000000020000000\nSigIgn:\t1\n";
+        assert_eq!(blocked_in(status), Some(1 << 29));
+        assert_eq!(blocked_in(b"Name:\tx\n"), None);
+        let us = std::process::id();
+        assert!(!blocks(us, crate::sys::signal::SIGPWR) && has_our_root(us));
     }
 
     #[test]

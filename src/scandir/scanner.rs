@@ -1,0 +1,141 @@
+//! The svscan that works in a scan directory, found and told: through its control FIFO, or, where
+//! that is not there (the records were removed, or cannot be made), by its process and a signal.
+
+use super::records::ScanRecords;
+use super::scan_control;
+use super::word::Word;
+use crate::service::control::Sender;
+use crate::sys::descriptor::{Purpose, open};
+use crate::sys::proc::{self, Process};
+use crate::sys::process::{self, Pid};
+use crate::sys::signal::{SIGPWR, Signal};
+use crate::sys::{Errno, directory, file, poll};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// What tells an svscan of ours, under whatever it was started, to stop in order. A second one from
+/// the same sender hurries.
+pub const STOP_SIGNAL: Signal = SIGPWR;
+
+/// An svscan at work that is not our child.
+#[derive(Debug)]
+pub enum Scanner {
+    /// The one that reads the control FIFO.
+    Listening(Sender),
+    /// One that was found by the directory that it works in.
+    Found(Worker),
+}
+
+/// A process that listens for [`STOP_SIGNAL`].
+#[derive(Debug)]
+pub struct Worker {
+    pid: Pid,
+    start: u64,
+    pidfd: Option<OwnedFd>,
+}
+
+impl Scanner {
+    /// The svscan of ours that works in this scan directory, if there is one.
+    #[must_use]
+    pub fn find(
+        records: Option<&ScanRecords>,
+        scan_directory: Option<BorrowedFd<'_>>,
+    ) -> Option<Self> {
+        let listening = records.and_then(|records| scan_control::connect(records).ok());
+        listening.map(Self::Listening).or_else(|| {
+            let mut pids = workers(scan_directory?).into_iter();
+            pids.find_map(Worker::of).map(Self::Found)
+        })
+    }
+
+    /// Says a word to it; whether it can hear it.
+    #[must_use]
+    pub fn say(&self, word: Word) -> bool {
+        match self {
+            Self::Listening(sender) => scan_control::say(sender, word).is_ok(),
+            Self::Found(worker) => word != Word::Wanted && worker.signal().is_ok(),
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Self::Listening(sender) => sender.is_gone(),
+            Self::Found(worker) => !worker.lives(),
+        }
+    }
+
+    /// What shows its end; nothing where only looking from time to time does.
+    #[must_use]
+    pub fn watched(&self) -> Option<poll::PollFd<'_>> {
+        match self {
+            Self::Listening(sender) => Some(poll::broken(sender.as_fd())),
+            Self::Found(worker) => worker.pidfd.as_ref().map(|pidfd| poll::readable(pidfd.as_fd())),
+        }
+    }
+}
+
+impl Worker {
+    /// This process, if it listens for the signal: any other would die of it.
+    #[must_use]
+    pub fn of(pid: Pid) -> Option<Self> {
+        let pidfd = process::open_pidfd(pid).ok();
+        let start = Process::read(pid).ok()?.start;
+        proc::blocks(pid, STOP_SIGNAL).then_some(Self { pid, start, pidfd })
+    }
+
+    fn lives(&self) -> bool {
+        Process::read(self.pid).is_ok_and(|found| found.start == self.start && found.is_alive())
+    }
+
+    fn signal(&self) -> Result<(), Errno> {
+        if let Some(pidfd) = &self.pidfd {
+            match process::kill_by_pidfd(pidfd.as_fd(), STOP_SIGNAL) {
+                Err(Errno::ENOSYS | Errno::EPERM) => {}
+                other => return other,
+            }
+        }
+        if self.lives() { process::kill(self.pid, STOP_SIGNAL) } else { Err(Errno::ESRCH) }
+    }
+}
+
+/// Every svscan that works in this scan directory, ours or not, root's or our own: also one in a
+/// directory of the same path that was deleted.
+#[must_use]
+pub fn workers(scan_directory: BorrowedFd<'_>) -> Vec<Pid> {
+    let Ok(here) = file::facts(scan_directory, b".") else { return Vec::new() };
+    let path = open(scan_directory, b".", Purpose::Directory)
+        .and_then(|directory| proc::path_behind(directory.as_fd()));
+    let us = process::our_pid();
+    let mut pids = proc::processes_named(b"svscan");
+    pids.retain(|&pid| {
+        pid != us
+            && (proc::works_in(pid, &here)
+                || path.as_ref().is_ok_and(|path| works_in_deleted(pid, path)))
+    });
+    pids
+}
+
+/// As [`workers`], for a scan directory that is not there (any more).
+#[must_use]
+pub fn workers_in_deleted(name: &[u8]) -> Vec<Pid> {
+    let mut name = name;
+    while let Some(shorter) = name.strip_suffix(b"/").filter(|shorter| !shorter.is_empty()) {
+        name = shorter;
+    }
+    let path = if name.first() == Some(&b'/') {
+        Ok(name.to_vec())
+    } else {
+        directory::path_of_current().map(|here| [&here[..], b"/", name].concat())
+    };
+    let Ok(path) = path else { return Vec::new() };
+    let mut pids = proc::processes_named(b"svscan");
+    pids.retain(|&pid| works_in_deleted(pid, &path));
+    pids
+}
+
+fn works_in_deleted(pid: Pid, path: &[u8]) -> bool {
+    proc::working_directory(pid).is_ok_and(|found| {
+        found.strip_suffix(b" (deleted)") == Some(path) && proc::has_our_root(pid)
+    })
+}
