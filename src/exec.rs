@@ -3,7 +3,8 @@
 use crate::env;
 use crate::error::{Exit, Program};
 use crate::sys::Errno;
-use crate::sys::process::{Environment, exec};
+use crate::sys::process::{Environment, Words, exec};
+use crate::sys::start::Arguments;
 use std::ffi::CStr;
 
 /// Where a program is looked for when PATH is not set.
@@ -12,41 +13,48 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 /// The longest path that the kernel takes, its NUL included (PATH_MAX).
 const LONGEST: usize = 4096;
 
-/// Execs `name` with `arguments` (their first word included), looked up on our own PATH unless it
+/// Execs `name` with `words` (their first one included), looked up on our own PATH unless it
 /// holds a slash. Returns only to say why nothing could be run: what a later PATH element
 /// answered about a file that is there outlives "file does not exist".
 #[must_use]
-pub fn run(name: &CStr, arguments: &[&CStr], environment: &Environment<'_>) -> Errno {
+pub fn run<'a>(name: &CStr, words: impl Into<Words<'a>>, environment: &Environment<'_>) -> Errno {
     let path = env::value(b"PATH").unwrap_or(DEFAULT_PATH);
-    run_on(path, name, arguments, environment)
+    run_on(path, name, words, environment)
 }
 
-/// Becomes the program that the words name, as every wrapper ends: returns only with the exit code
-/// that goes with the message `unable to run`.
+/// Becomes the program that `arguments` name from number `first` on, as every wrapper ends: returns
+/// only with the exit code that goes with the message `unable to run`. No memory is asked for:
+/// softlimit may have left none.
 #[must_use]
-pub fn become_child(wrapper: Program, words: &[&CStr], environment: &Environment<'_>) -> Exit {
-    let name = words.first().copied().unwrap_or_default();
-    let error = run(name, words, environment);
+pub fn become_child(
+    wrapper: Program,
+    arguments: &Arguments,
+    first: usize,
+    environment: &Environment<'_>,
+) -> Exit {
+    let name = arguments.get(first).unwrap_or_default();
+    let error = run(name, Words::Own(arguments, first), environment);
     wrapper.fatal_because(&[b"unable to run ", name.to_bytes()], error)
 }
 
 /// As [`run`], looked up on `path`.
 #[must_use]
-pub fn run_on(
+pub fn run_on<'a>(
     path: &[u8],
     name: &CStr,
-    arguments: &[&CStr],
+    words: impl Into<Words<'a>>,
     environment: &Environment<'_>,
 ) -> Errno {
+    let words = words.into();
     if name.to_bytes().contains(&b'/') {
-        return exec(name, arguments, environment);
+        return exec(name, words, environment);
     }
     let mut remembered = Errno::ENOENT;
     let mut room = [0; LONGEST];
     for directory in path.split(|&byte| byte == b':') {
         let directory = if directory.is_empty() { b"." } else { directory };
         let Some(program) = join(&mut room, directory, name) else { return Errno::ENAMETOOLONG };
-        match exec(program, arguments, environment) {
+        match exec(program, words, environment) {
             Errno::ENOENT => {}
             error @ (Errno::EACCES | Errno::EPERM | Errno::EISDIR) => remembered = error,
             error => return error,

@@ -5,15 +5,13 @@
 //! line waits for nothing.
 
 use crate::error::Exit;
-use crate::sys::poll;
-use crate::sys::{Errno, descriptor};
+use crate::sys::{Errno, descriptor, heap, poll};
 
-/// What one read takes: as much as a pipe holds.
-const BLOCK: usize = 64 << 10;
-/// How much of a block a filter is given at once.
-const PIECE: usize = 8 << 10;
-/// How much is gathered, at least, before it is written while there is more of the block.
-const GATHERED: usize = 64 << 10;
+/// What one read takes: as much as a pipe holds, or as much as there is memory for; 0.76 gets along
+/// with a kilobyte.
+const BLOCKS: [usize; 4] = [64 << 10, 16 << 10, 4 << 10, 1 << 10];
+/// A filter is given this part of a block at once.
+const PIECES: usize = 8;
 
 /// What a command does with its input, however that is cut into pieces.
 pub trait Filter {
@@ -40,19 +38,47 @@ pub fn run(filter: &mut impl Filter) -> Exit {
     }
 }
 
+/// What is read into, and where what becomes of it is gathered.
+struct Buffers {
+    block: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Buffers {
+    /// The largest that there is memory for; only what is used of them takes any.
+    fn new() -> Self {
+        let found = BLOCKS.iter().find_map(|&size| {
+            let mut block = heap::with_room(size)?;
+            block.resize(size, 0);
+            Some(Self { block, output: heap::with_room(Self::room(size))? })
+        });
+        found.unwrap_or_else(|| {
+            let size = BLOCKS.into_iter().fold(usize::MAX, usize::min);
+            Self { block: vec![0; size], output: Vec::with_capacity(Self::room(size)) }
+        })
+    }
+
+    /// While there is more of a block, a block's worth is gathered before it is written. Then comes
+    /// what the last piece grew to, and what was kept back.
+    const fn room(size: usize) -> usize {
+        size + (GROWTH + 1) * (size / PIECES)
+    }
+}
+
 fn pump(filter: &mut impl Filter) -> Result<(), Errno> {
-    let mut block = vec![0; BLOCK];
-    // Only what is used of it takes memory.
-    let mut output = Vec::with_capacity(GATHERED + GROWTH * PIECE + PIECE);
+    let Buffers { mut block, mut output } = Buffers::new();
+    let size = block.len();
+    // What was read must not be lost.
+    heap::outlast_shortage();
     loop {
         let count = read(&mut block)?;
         if count == 0 {
             break;
         }
         filter.begin_block();
-        for piece in block.get(..count).unwrap_or_default().chunks(PIECE) {
+        for piece in block.get(..count).unwrap_or_default().chunks(size / PIECES) {
             filter.take(piece, &mut output);
-            if output.len() >= GATHERED {
+            if output.len() >= size {
                 write_all(&mut output)?;
             }
         }

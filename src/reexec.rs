@@ -6,7 +6,7 @@
 
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
-use crate::sys::{Errno, clock, directory, signal, start};
+use crate::sys::{Errno, clock, directory, heap, signal, start};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
 use std::io::Write;
@@ -187,9 +187,8 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
     left.write_all(b"\0").map_err(too_long)?;
     let variable = CStr::from_bytes_until_nul(&text).map_err(|_| Errno::EINVAL)?;
     // A daemon does not end for want of memory.
-    let mut environment: Vec<&CStr> = Vec::new();
     let count = start::environment().count() + 1;
-    environment.try_reserve_exact(count).map_err(|_| Errno::ENOMEM)?;
+    let mut environment: Vec<&CStr> = heap::with_room(count).ok_or(Errno::ENOMEM)?;
     environment.extend(start::environment().map(|string| string as &CStr));
     environment.push(variable);
     let keep_on_exec =

@@ -7,25 +7,25 @@ use crate::exec;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::process::Environment;
 use crate::sys::start::{self, Arguments};
-use crate::sys::{Errno, directory};
-use std::ffi::CStr;
+use crate::sys::{Errno, directory, heap};
 use std::os::fd::AsFd;
 
 const ENVDIR: Program = Program::command("envdir");
+/// A line as long as that is as one for which there is no memory: no program can be given it, and a
+/// device may have no end.
+const LONGEST: usize = 64 << 20;
 
 /// Runs envdir. Its wrong use ends with 111, in 0.76 and so here.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let words: Vec<&CStr> = arguments.from(1).collect();
-    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
-    else {
+    let (Some(name), Some(_)) = (arguments.get(1), arguments.get(2)) else {
         let _ = ENVDIR.usage("envdir dir child");
         return Exit::SYSTEM;
     };
     match read_directory(name.to_bytes()) {
         Ok(changes) => {
             let environment = changes.apply(start::environment());
-            exec::become_child(ENVDIR, child, &Environment::Exactly(&environment))
+            exec::become_child(ENVDIR, &arguments, 2, &Environment::Exactly(&environment))
         }
         Err(exit) => exit,
     }
@@ -42,10 +42,10 @@ fn read_directory(name: &[u8]) -> Result<Changes, Exit> {
         directory::names().map_err(|error| fatal(&[b"unable to read directory ", name], error))?;
     let mut changes = Changes::default();
     for file in files.iter().filter(|file| !file.starts_with(b".")) {
-        match read(file) {
-            Ok(bytes) if !bytes.is_empty() => changes.set(file, &value_of(bytes)),
+        match first_line(file) {
+            Ok(Some(line)) => changes.set(file, &value_of(line)),
             // One that vanished after the listing, or a link to nothing, is as an empty one.
-            Ok(_) | Err(Errno::ENOENT) => changes.unset(file),
+            Ok(None) | Err(Errno::ENOENT) => changes.unset(file),
             Err(error) => return Err(fatal(&[b"unable to read ", name, b"/", file], error)),
         }
     }
@@ -54,31 +54,43 @@ fn read_directory(name: &[u8]) -> Result<Changes, Exit> {
     Ok(changes)
 }
 
-fn read(name: &[u8]) -> Result<Vec<u8>, Errno> {
+/// The first line of a file, without its newline; nothing of an empty file. What follows the line
+/// is not read.
+fn first_line(name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     let file = descriptor::open(HERE, name, Purpose::Read)?;
-    let mut bytes = Vec::new();
+    let mut line = Vec::new();
     let mut block = [0; 4096];
     loop {
-        match descriptor::read(file.as_fd(), &mut block)? {
-            0 => return Ok(bytes),
-            length => bytes.extend_from_slice(block.get(..length).unwrap_or_default()),
+        let length = descriptor::read(file.as_fd(), &mut block)?;
+        let bytes = block.get(..length).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((!line.is_empty()).then_some(line));
+        }
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let bytes = bytes.get(..end.unwrap_or(length)).unwrap_or_default();
+        if line.len() + bytes.len() > LONGEST
+            || heap::ask(|| line.try_reserve(bytes.len())).is_err()
+        {
+            return Err(Errno::ENOMEM);
+        }
+        line.extend_from_slice(bytes);
+        if end.is_some() {
+            return Ok(Some(line));
         }
     }
 }
 
-/// The first line without its trailing spaces and tabs; a NUL stands for a newline.
-fn value_of(mut bytes: Vec<u8>) -> Vec<u8> {
-    let line = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
-    bytes.truncate(line);
-    while matches!(bytes.last(), Some(b' ' | b'\t')) {
-        bytes.pop();
+/// A line without its trailing spaces and tabs; a NUL stands for a newline.
+fn value_of(mut line: Vec<u8>) -> Vec<u8> {
+    while matches!(line.last(), Some(b' ' | b'\t')) {
+        line.pop();
     }
-    for byte in &mut bytes {
+    for byte in &mut line {
         if *byte == 0 {
             *byte = b'\n';
         }
     }
-    bytes
+    line
 }
 
 #[cfg(test)]
@@ -86,18 +98,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_the_first_line_without_trailing_blanks() {
-        for (file, value) in [
+    fn a_value_is_a_line_without_trailing_blanks() {
+        for (line, value) in [
             (&b"v"[..], &b"v"[..]),
-            (b"v\n", b"v"),
-            (b" v \t\nw", b" v"),
-            (b"\nw", b""),
+            (b" v \t", b" v"),
+            (b"", b""),
             (b" \t", b""),
-            (b"a\0b\n", b"a\nb"),
-            (b"a\0 \n", b"a\n"),
+            (b"a\0b", b"a\nb"),
+            (b"a\0 ", b"a\n"),
             (b"a \0", b"a \n"),
         ] {
-            assert_eq!(value_of(file.to_vec()), value, "{file:?}");
+            assert_eq!(value_of(line.to_vec()), value, "{line:?}");
         }
     }
 }

@@ -7,16 +7,13 @@ use crate::error::{Exit, Program};
 use crate::exec;
 use crate::sys::process::Environment;
 use crate::sys::start::{self, Arguments};
-use std::ffi::CStr;
 
 const ENVUIDGID: Program = Program::command("envuidgid");
 
 /// Runs envuidgid.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let words: Vec<&CStr> = arguments.from(1).collect();
-    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
-    else {
+    let (Some(name), Some(_)) = (arguments.get(1), arguments.get(2)) else {
         return ENVUIDGID.usage("envuidgid account child");
     };
     let Some(account) = account::find(name) else {
@@ -26,5 +23,5 @@ pub fn run(arguments: Arguments) -> Exit {
     changes.set(b"GID", account.ids.group.to_string().as_bytes());
     changes.set(b"UID", account.ids.user.to_string().as_bytes());
     let environment = changes.apply(start::environment());
-    exec::become_child(ENVUIDGID, child, &Environment::Exactly(&environment))
+    exec::become_child(ENVUIDGID, &arguments, 2, &Environment::Exactly(&environment))
 }

@@ -15,10 +15,9 @@ use crate::sys::signal::{
     Signals,
 };
 use crate::sys::start::Arguments;
-use crate::sys::{clock, descriptor, poll};
+use crate::sys::{clock, descriptor, heap, poll};
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const FGHACK: Program = Program::command("fghack");
@@ -35,8 +34,7 @@ const PASSED_ON: [Signal; 9] =
 /// Runs fghack.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let words: Vec<&CStr> = arguments.from(1).collect();
-    if words.is_empty() {
+    if arguments.count() < 2 {
         return FGHACK.usage("fghack child");
     }
     let (read, write) = match descriptor::pipe() {
@@ -50,12 +48,14 @@ pub fn run(arguments: Arguments) -> Exit {
     let child = match process::fork() {
         Ok(Side::Child) => {
             signal::restore(&mask);
-            return become_child(&words, read, write);
+            return become_child(&arguments, read, write);
         }
         Ok(Side::Parent(pid)) => pid,
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
     };
     drop(write);
+    // To end would be to leave the daemon alone, and supervise with the belief that it ended.
+    heap::outlast_shortage();
     match signals {
         Ok(signals) => {
             let mut passing = Passing { read: read.as_fd(), signals, pending: None, warned: false };
@@ -70,7 +70,7 @@ pub fn run(arguments: Arguments) -> Exit {
     }
 }
 
-fn become_child(words: &[&CStr], read: OwnedFd, write: OwnedFd) -> Exit {
+fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
     drop(read);
     for _ in 0..=COPIES {
         // As many as there are descriptors for.
@@ -79,7 +79,7 @@ fn become_child(words: &[&CStr], read: OwnedFd, write: OwnedFd) -> Exit {
         }
     }
     drop(write);
-    exec::become_child(FGHACK, words, &Environment::Inherited)
+    exec::become_child(FGHACK, arguments, 1, &Environment::Inherited)
 }
 
 /// A TERM or QUIT on its way, and who has had it.

@@ -21,8 +21,10 @@ pub mod tai64nlocal;
 
 use crate::args::last_part;
 use crate::error::{Exit, Program};
-use crate::sys::descriptor;
+use crate::sys::heap::{self, Hooks};
 use crate::sys::start::{self, Arguments};
+use crate::sys::{descriptor, process};
+use std::sync::OnceLock;
 
 /// A command: the name it is called by, its usage, what it is for, and where it starts.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Command {
     pub usage: &'static str,
     /// One line on what it does.
     pub purpose: &'static str,
+    /// How it speaks.
+    program: fn(&'static str) -> Program,
     run: fn(Arguments) -> Exit,
 }
 
@@ -42,78 +46,91 @@ pub const COMMANDS: [Command; 17] = [
         name: "svscanboot",
         usage: "svscanboot [--fallback | --stop | --status | --reexec] [dir]",
         purpose: "run svscan, and show its messages in the process list",
+        program: Program::daemon,
         run: svscanboot::run,
     },
     Command {
         name: "svscan",
         usage: "svscan [--stop-on-term] [dir]",
         purpose: "start and keep the services of a scan directory",
+        program: Program::daemon,
         run: svscan::run,
     },
     Command {
         name: "supervise",
         usage: "supervise dir",
         purpose: "start a service and start it again when it ends",
+        program: Program::daemon,
         run: supervise::run,
     },
     Command {
         name: "svc",
         usage: "svc [-udopchaitkx] dir ...",
         purpose: "control services",
+        program: Program::command,
         run: svc::run,
     },
     Command {
         name: "svok",
         usage: "svok dir",
         purpose: "tell by the exit code whether supervise runs",
+        program: Program::command,
         run: svok::run,
     },
     Command {
         name: "svstat",
         usage: "svstat [dir ...]",
         purpose: "print whether services are up, and since when",
+        program: Program::command,
         run: svstat::run,
     },
     Command {
         name: "fghack",
         usage: "fghack child",
         purpose: "stay in the foreground for a daemon that will not",
+        program: Program::command,
         run: fghack::run,
     },
     Command {
         name: "readproctitle",
         usage: "readproctitle arg ... dots",
         purpose: "show the last bytes of its input in the process list",
+        program: Program::command,
         run: readproctitle::run,
     },
     Command {
         name: "pgrphack",
         usage: "pgrphack child",
         purpose: "run a program in a process group of its own",
+        program: Program::command,
         run: pgrphack::run,
     },
     Command {
         name: "multilog",
         usage: "multilog action ...",
         purpose: "write what is read to logs that rotate themselves",
+        program: Program::command,
         run: multilog::run,
     },
     Command {
         name: "setuidgid",
         usage: "setuidgid [-s] account child",
         purpose: "run a program under the ids of an account",
+        program: Program::command,
         run: setuidgid::run,
     },
     Command {
         name: "envuidgid",
         usage: "envuidgid account child",
         purpose: "run a program with an account's ids in its environment",
+        program: Program::command,
         run: envuidgid::run,
     },
     Command {
         name: "envdir",
         usage: "envdir dir child",
         purpose: "run a program with the environment that a directory describes",
+        program: Program::command,
         run: envdir::run,
     },
     Command {
@@ -122,29 +139,36 @@ pub const COMMANDS: [Command; 17] = [
             [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] \
             [-t cpusecs] child",
         purpose: "run a program with other soft limits",
+        program: Program::command,
         run: softlimit::run,
     },
     Command {
         name: "setlock",
         usage: "setlock [-nNxX] file program [arg ...]",
         purpose: "run a program while a file is locked",
+        program: Program::command,
         run: setlock::run,
     },
     Command {
         name: "tai64n",
         usage: "tai64n",
         purpose: "put a precise time stamp before each line",
+        program: Program::command,
         run: tai64n::run,
     },
     Command {
         name: "tai64nlocal",
         usage: "tai64nlocal",
         purpose: "turn the time stamps before lines into local time",
+        program: Program::command,
         run: tai64nlocal::run,
     },
 ];
 
 const DAEMONTOOLS: Program = Program::command("daemontools");
+
+/// The command that this process is, for what is said where nothing knows it.
+static OURSELVES: OnceLock<Program> = OnceLock::new();
 
 /// Finds the command by `argv[0]`, or by the first argument, runs it, and returns its exit code.
 #[must_use]
@@ -153,10 +177,29 @@ pub fn main(arguments: Arguments) -> i32 {
     // Another argv[0] than the command's name (`exec -a`) leaves the name of the file.
     let file = start::program_path().map(|path| last_part(path.to_bytes()));
     let exit = match find(name).or_else(|| file.and_then(find)) {
-        Some(command) => (command.run)(arguments),
+        Some(command) => command.become_it(arguments),
         None => by_first_argument(arguments.without_first()),
     };
     i32::from(exit.number())
+}
+
+impl Command {
+    fn become_it(&self, arguments: Arguments) -> Exit {
+        let _ = OURSELVES.set((self.program)(self.name));
+        heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
+        (self.run)(arguments)
+    }
+}
+
+/// What the heap ends us with.
+fn end_for_want_of_memory() -> ! {
+    let program = OURSELVES.get().copied().unwrap_or(DAEMONTOOLS);
+    process::leave(program.fatal(&[b"out of memory"]).number())
+}
+
+fn wait_for_memory() {
+    let program = OURSELVES.get().copied().unwrap_or(DAEMONTOOLS);
+    program.warning(&[b"out of memory, pausing"]);
 }
 
 fn find(name: &[u8]) -> Option<&'static Command> {
@@ -172,7 +215,7 @@ fn by_first_argument(arguments: Arguments) -> Exit {
         return list();
     }
     match find(name) {
-        Some(command) => (command.run)(arguments),
+        Some(command) => command.become_it(arguments),
         None => {
             let _ = DAEMONTOOLS.fatal(&[b"unable to run ", name, b": no such command"]);
             Exit::USAGE

@@ -7,7 +7,6 @@ use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::lock;
 use crate::sys::process::Environment;
 use crate::sys::start::Arguments;
-use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 const SETLOCK: Program = Program::command("setlock");
@@ -27,9 +26,8 @@ pub fn run(arguments: Arguments) -> Exit {
             _ => return illegal_option(&arguments, letter, USAGE),
         }
     }
-    let words: Vec<&CStr> = arguments.from(options.operands()).collect();
-    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
-    else {
+    let first = options.operands();
+    let (Some(name), Some(_)) = (arguments.get(first), arguments.get(first + 1)) else {
         crate::error::write_raw(&[USAGE.as_bytes(), b"\n"]);
         return Exit::USAGE;
     };
@@ -44,7 +42,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let locked = if waits { lock::wait_for(file.as_fd()) } else { lock::take(file.as_fd()) };
     // The program, and all that it leaves behind, is to hold the lock.
     match locked.and_then(|()| descriptor::keep_on_exec(file.as_fd(), true)) {
-        Ok(()) => exec::become_child(SETLOCK, child, &Environment::Inherited),
+        Ok(()) => exec::become_child(SETLOCK, &arguments, first + 1, &Environment::Inherited),
         Err(error) => refused(b"unable to lock ", error),
     }
 }

@@ -6,7 +6,6 @@ use crate::error::{Exit, Program};
 use crate::exec;
 use crate::sys::process::Environment;
 use crate::sys::start::Arguments;
-use std::ffi::CStr;
 
 const SETUIDGID: Program = Program::command("setuidgid");
 
@@ -17,16 +16,14 @@ pub fn run(arguments: Arguments) -> Exit {
         Some(b"-s") => (Groups::OfAccount, 2),
         _ => (Groups::Primary, 1),
     };
-    let words: Vec<&CStr> = arguments.from(first).collect();
-    let (Some(name), Some(child)) = (words.first(), words.get(1..).filter(|c| !c.is_empty()))
-    else {
+    let (Some(name), Some(_)) = (arguments.get(first), arguments.get(first + 1)) else {
         return SETUIDGID.usage("setuidgid account child");
     };
     let Some(account) = account::find(name) else {
         return SETUIDGID.fatal(&[b"unknown account ", name.to_bytes()]);
     };
     match account.become_it(groups) {
-        Ok(()) => exec::become_child(SETUIDGID, child, &Environment::Inherited),
+        Ok(()) => exec::become_child(SETUIDGID, &arguments, first + 1, &Environment::Inherited),
         Err(BecomeError::Group(error)) => SETUIDGID.fatal_because(&[b"unable to setgid"], error),
         Err(BecomeError::User(error)) => SETUIDGID.fatal_because(&[b"unable to setuid"], error),
         Err(BecomeError::NotForGood) => {

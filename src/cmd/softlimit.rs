@@ -7,7 +7,6 @@ use crate::exec;
 use crate::sys::limit::{LimitError, Resource, Soft, set_soft};
 use crate::sys::process::Environment;
 use crate::sys::start::Arguments;
-use std::ffi::CStr;
 
 const SOFTLIMIT: Program = Program::command("softlimit");
 const USAGE: &str = "softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] \
@@ -38,11 +37,10 @@ pub fn run(arguments: Arguments) -> Exit {
             }
         }
     }
-    let child: Vec<&CStr> = arguments.from(options.operands()).collect();
-    if child.is_empty() {
+    if arguments.count() <= options.operands() {
         return wrong_use();
     }
-    exec::become_child(SOFTLIMIT, &child, &Environment::Inherited)
+    exec::become_child(SOFTLIMIT, &arguments, options.operands(), &Environment::Inherited)
 }
 
 fn wrong_use() -> Exit {

@@ -78,6 +78,7 @@ impl<'a> Log<'a> {
     }
 
     fn attend(&mut self) -> Exit {
+        crate::sys::heap::outlast_shortage();
         loop {
             let has_input = self.outputs.orders.wait_for_input();
             if self.outputs.orders.take_rotate() {

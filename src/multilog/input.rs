@@ -11,7 +11,7 @@
 //! enough for one.
 
 use crate::sys::descriptor::{self, HERE, Purpose, standard};
-use crate::sys::{Errno, clock, file};
+use crate::sys::{Errno, clock, file, heap};
 use core::time::Duration;
 use memchr::memrchr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -99,7 +99,9 @@ impl Input {
                 self.tail = length - whole;
                 if length == USUAL && !self.has_asked {
                     self.has_asked = true;
-                    if mirror.enlarge() {
+                    let more = LARGE - USUAL;
+                    if heap::ask(|| self.block.try_reserve_exact(more)).is_ok() && mirror.enlarge()
+                    {
                         self.block.resize(LARGE, 0);
                     }
                 }

@@ -9,7 +9,7 @@ use super::script::Settings;
 use crate::error::{Exit, Program};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::process::End;
-use crate::sys::{Errno, clock, directory, file, lock, poll};
+use crate::sys::{Errno, clock, directory, file, heap, lock, poll};
 use crate::tai64n::{Label, TEXT};
 use core::time::Duration;
 use memchr::memchr;
@@ -104,10 +104,13 @@ impl LogDirectory {
 
     /// Appends bytes; they are on their way to the disk after the next [`Self::flush`].
     pub fn append(&mut self, bytes: &[u8], orders: &mut Orders) {
-        if bytes.len() >= LARGE || self.buffer.len() + bytes.len() > BUFFER {
+        // What there is no memory to gather in is not gathered either.
+        let is_gathered =
+            bytes.len() < LARGE && heap::ask(|| self.buffer.try_reserve(bytes.len())).is_ok();
+        if !is_gathered || self.buffer.len() + bytes.len() > BUFFER {
             self.flush(orders);
         }
-        if bytes.len() >= LARGE {
+        if !is_gathered {
             self.write(bytes, orders);
         } else {
             self.buffer.extend_from_slice(bytes);

@@ -152,6 +152,7 @@ impl<'a> Driver<'a> {
     }
 
     fn attend(&mut self) -> Exit {
+        crate::sys::heap::outlast_shortage();
         if self.state.want == Want::Down && self.process.is_some() {
             // On its way down already: the limit counts from here.
             self.set_kill_timer();

@@ -140,6 +140,7 @@ impl Driver {
     }
 
     fn attend(&mut self, options: Options<'_>) -> Exit {
+        crate::sys::heap::outlast_shortage();
         loop {
             self.reap();
             self.go_on_with_trial(options);

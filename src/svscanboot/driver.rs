@@ -99,6 +99,7 @@ enum Outcome {
 
 impl Driver<'_> {
     fn attend(mut self, mut state: State) -> Exit {
+        crate::sys::heap::outlast_shortage();
         loop {
             let mut events = vec![self.look(&state)];
             if let Outcome::Leaves = self.apply(&mut state, events.remove(0)) {

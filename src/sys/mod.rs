@@ -17,6 +17,7 @@ pub mod descriptor;
 pub mod directory;
 pub mod entry;
 pub mod file;
+pub mod heap;
 pub mod holders;
 pub mod inotify;
 pub mod limit;

@@ -1,7 +1,7 @@
 //! Processes: fork, exec, wait, kill, and pidfds where the kernel has them.
 
-use super::start::environ;
-use super::{Errno, signal};
+use super::start::{Arguments, environ};
+use super::{Errno, heap, signal};
 use nix::unistd::ForkResult;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -37,7 +37,10 @@ pub fn fork() -> Result<Side, Errno> {
     // SAFETY: this program never starts a thread, so the child may run any code.
     let forked = unsafe { nix::unistd::fork() };
     match forked {
-        Ok(ForkResult::Child) => Ok(Side::Child),
+        Ok(ForkResult::Child) => {
+            heap::end_in_shortage();
+            Ok(Side::Child)
+        }
         Ok(ForkResult::Parent { child }) => {
             signal::restore(&mask);
             Ok(Side::Parent(child.as_raw().unsigned_abs()))
@@ -64,23 +67,53 @@ pub enum Environment<'a> {
     Exactly(&'a [&'a CStr]),
 }
 
+/// The words that a program is run with, its name first.
+#[derive(Clone, Copy, Debug)]
+pub enum Words<'a> {
+    /// These.
+    These(&'a [&'a CStr]),
+    /// Those of our own command line from this one on, as they stand there: what became of our
+    /// memory does not matter then.
+    Own(&'a Arguments, usize),
+}
+
+impl<'a> From<&'a [&'a CStr]> for Words<'a> {
+    fn from(words: &'a [&'a CStr]) -> Self {
+        Self::These(words)
+    }
+}
+
+impl<'a, const COUNT: usize> From<&'a [&'a CStr; COUNT]> for Words<'a> {
+    fn from(words: &'a [&'a CStr; COUNT]) -> Self {
+        Self::These(words)
+    }
+}
+
 /// execve(2). It returns only to say why it did not happen.
 #[must_use]
-pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) -> Errno {
+pub fn exec<'a>(
+    program: &CStr,
+    words: impl Into<Words<'a>>,
+    environment: &Environment<'_>,
+) -> Errno {
     // Between fork and exec the heap is better left alone; few programs have many words.
     let mut few = [std::ptr::null(); FEW + 1];
     let many;
-    let arguments = if arguments.len() <= FEW {
-        for (pointer, string) in few.iter_mut().zip(arguments) {
-            *pointer = string.as_ptr();
+    let arguments = match words.into() {
+        Words::Own(arguments, first) => arguments.pointers_from(first),
+        Words::These(words) if words.len() <= FEW => {
+            for (pointer, string) in few.iter_mut().zip(words) {
+                *pointer = string.as_ptr();
+            }
+            few.as_ptr()
         }
-        few.as_ptr()
-    } else {
-        many = match pointers(arguments) {
-            Ok(many) => many,
-            Err(error) => return error,
-        };
-        many.as_ptr()
+        Words::These(words) => {
+            many = match pointers(words) {
+                Ok(many) => many,
+                Err(error) => return error,
+            };
+            many.as_ptr()
+        }
     };
     let own;
     let environment = match environment {
@@ -103,8 +136,7 @@ pub fn exec(program: &CStr, arguments: &[&CStr], environment: &Environment<'_>) 
 const FEW: usize = 6;
 
 fn pointers(strings: &[&CStr]) -> Result<Vec<*const libc::c_char>, Errno> {
-    let mut pointers = Vec::new();
-    pointers.try_reserve_exact(strings.len() + 1).map_err(|_| Errno::ENOMEM)?;
+    let mut pointers = heap::with_room(strings.len() + 1).ok_or(Errno::ENOMEM)?;
     pointers.extend(strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]));
     Ok(pointers)
 }

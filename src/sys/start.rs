@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_char};
 /// word, so whoever gives the arguments away has no view of them left.
 #[derive(Debug)]
 pub struct Arguments {
+    /// A null pointer ends them, as the kernel has it.
     words: &'static [*mut c_char],
 }
 
@@ -18,18 +19,18 @@ impl Arguments {
     #[must_use]
     pub unsafe fn from_main(count: i32, words: *mut *mut c_char) -> Self {
         let count = usize::try_from(count).unwrap_or(0);
-        if words.is_null() || count == 0 {
-            return Self { words: &[] };
+        if words.is_null() {
+            return Self { words: &[std::ptr::null_mut()] };
         }
-        // SAFETY: argv holds argc pointers for the life of the process.
-        let words = unsafe { std::slice::from_raw_parts(words, count) };
+        // SAFETY: argv holds argc pointers and a null pointer for the life of the process.
+        let words = unsafe { std::slice::from_raw_parts(words, count + 1) };
         Self { words }
     }
 
     /// The word at `index`; 0 is the program's own name.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&CStr> {
-        let word = self.words.get(index)?;
+        let word = self.words.get(index).filter(|_| index < self.count())?;
         // SAFETY: the words of argv are NUL-terminated and live as long as the process.
         Some(unsafe { CStr::from_ptr(*word) })
     }
@@ -42,24 +43,32 @@ impl Arguments {
 
     /// All words from `index` on.
     pub fn from(&self, index: usize) -> impl Iterator<Item = &CStr> {
-        (index..self.words.len()).filter_map(|index| self.get(index))
+        (index..self.count()).filter_map(|index| self.get(index))
     }
 
     /// How many words there are, the program's name included.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.words.len()
+        self.words.len() - 1
     }
 
     /// The same command line without its first word.
     #[must_use]
     pub fn without_first(self) -> Self {
-        Self { words: self.words.get(1..).unwrap_or_default() }
+        let rest = self.words.get(1..).filter(|rest| !rest.is_empty());
+        Self { words: rest.unwrap_or(self.words) }
+    }
+
+    /// The words from `index` on, as execve(2) takes them: a null pointer ends them.
+    pub(super) fn pointers_from(&self, index: usize) -> *const *const c_char {
+        let end = self.words.get(self.count()..).unwrap_or_default();
+        self.words.get(index..).unwrap_or(end).as_ptr().cast()
     }
 
     /// The last word's memory.
     pub(super) fn into_last(self) -> Option<*mut c_char> {
-        self.words.last().copied()
+        let (_null, words) = self.words.split_last()?;
+        words.last().copied()
     }
 }
 

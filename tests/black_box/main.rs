@@ -25,6 +25,7 @@ mod scratch;
 mod scriptlets;
 mod setlock;
 mod setuidgid;
+mod shortage;
 mod softlimit;
 mod supervise;
 mod svc;
