@@ -6,7 +6,7 @@
 use crate::args::{Options, illegal_option};
 use crate::error::{Exit, Program};
 use crate::service::control;
-use crate::sys::descriptor::HERE;
+use crate::service::records::Records;
 use crate::sys::start::Arguments;
 use crate::sys::{Errno, directory, signal};
 use std::os::fd::AsFd;
@@ -54,7 +54,7 @@ fn control(name: &[u8], bytes: &[u8]) {
     if let Err(error) = directory::change(name) {
         return SVC.warning_because(&[b"unable to chdir to ", name], error);
     }
-    match control::connect(HERE) {
+    match Records::enter().and_then(|records| control::connect(&records)) {
         Err(Errno::ENXIO) => {
             SVC.warning(&[b"unable to control ", name, b": supervise not running"]);
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{Exit, Program};
 use crate::service::presence;
-use crate::sys::descriptor::HERE;
+use crate::service::records::Records;
 use crate::sys::start::Arguments;
 use crate::sys::{Errno, directory};
 
@@ -15,7 +15,7 @@ pub fn run(arguments: Arguments) -> Exit {
     if let Err(error) = directory::change(name) {
         return SVOK.fatal_because(&[b"unable to chdir to ", name], error);
     }
-    match presence::look(HERE) {
+    match Records::enter().and_then(|records| presence::look_as_0_76(&records)) {
         Ok(_) => Exit::SUCCESS,
         Err(Errno::ENOENT | Errno::ENXIO) => Exit::USAGE,
         Err(error) => SVOK.fatal_because(&[b"unable to open ", name, b"/supervise/ok"], error),

@@ -3,6 +3,7 @@
 //! One line a service on stdout, errors too, and exit 0: scripts read the line.
 
 use crate::error::{Exit, Program, words};
+use crate::service::records::Records;
 use crate::service::request::Want;
 use crate::service::status::{self, ReadError, Status};
 use crate::service::{self, presence};
@@ -61,12 +62,14 @@ fn describe(name: &[u8]) -> Result<String, Trouble> {
     directory::change(name).map_err(|error| Trouble::Unable("chdir", error))?;
     let marked_down = service::is_marked_down(HERE);
     let marked_down = marked_down.map_err(|error| Trouble::Unable("stat down", error))?;
-    match presence::look(HERE) {
-        Ok(_) => {}
+    let records = Records::enter();
+    let looked = records.and_then(|records| Ok((presence::look_as_0_76(&records)?, records)));
+    let records = match looked {
+        Ok((_, records)) => records,
         Err(Errno::ENXIO) => return Err(Trouble::Said("supervise not running")),
         Err(error) => return Err(Trouble::Unable("open supervise/ok", error)),
-    }
-    match status::read(HERE) {
+    };
+    match status::read(&records) {
         Ok(status) => Ok(phrase(status, marked_down, Label::of_unix(clock::wall()))),
         Err(ReadError::Open(error)) => Err(Trouble::Unable("open supervise/status", error)),
         Err(ReadError::Read(error)) => Err(Trouble::Unable("read supervise/status", error)),

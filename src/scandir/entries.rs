@@ -1,4 +1,5 @@
-//! The names in `.svscan`; `control` is that of `service::control`.
+//! The names in `.svscan`: the one place that has them. Each is opened through
+//! [`entry`](crate::sys::entry) alone. `control` is that of `service::control`.
 
 /// Locked by the one svscan of the scan directory, and by the svscanboot that started it.
 pub const LOCK: &[u8] = b"lock";

@@ -3,7 +3,6 @@
 
 use super::entries::{BOOT_LOCK, BOOT_OK};
 use super::records::ScanRecords;
-use super::scan_lock::take;
 use crate::service::control;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::process::Pid;
@@ -24,7 +23,7 @@ impl Keeper {
     /// # Errors
     /// EAGAIN when another svscanboot does; those of openat(2).
     pub fn become_it(records: &ScanRecords) -> Result<Self, Errno> {
-        let lock = take(records.open_lock(BOOT_LOCK)?)?;
+        let lock = records.take_lock(BOOT_LOCK)?;
         Ok(Self { _lock: lock, _presence: control::fifo(records.as_fd(), BOOT_OK)? })
     }
 }

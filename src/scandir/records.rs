@@ -4,13 +4,16 @@
 //! [`run_records`]: super::run_records
 
 use super::run_records::{is_in_use, open_place};
+use crate::service::lock;
 use crate::sys::descriptor::{Purpose, open};
 use crate::sys::entry::{self, Access, Shape};
-use crate::sys::file;
-use crate::sys::{Errno, directory};
+use crate::sys::{Errno, directory, file};
+use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NAME: &[u8] = b".svscan";
+/// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// The open `.svscan` directory of a scan directory, or the one that stands for it.
 #[derive(Debug)]
@@ -101,14 +104,17 @@ impl ScanRecords {
         file::may_write(self.as_fd())
     }
 
-    /// Opens the file `name` to be locked, and makes it if it is not there. On a file system that
-    /// has become read-only since, it is opened to read: that will do for a lock.
+    /// Takes the lock on the file `name`, which is made if it is not there. On a file system that has
+    /// become read-only since, it is opened to read: that will do for a lock.
     ///
     /// # Errors
-    /// Those of openat(2).
-    pub(super) fn open_lock(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
-        match entry::open(self.as_fd(), name, Access::Append, Shape::File) {
-            Err(Errno::EROFS) => entry::open(self.as_fd(), name, Access::Read, Shape::File),
+    /// EAGAIN when another process holds it; those of openat(2).
+    pub(super) fn take_lock(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
+        match lock::take_name(self.as_fd(), name, || GRACE) {
+            Err(Errno::EROFS) => {
+                let file = entry::open(self.as_fd(), name, Access::Read, Shape::File)?;
+                lock::take(file.as_fd(), || GRACE).map(|()| file)
+            }
             other => other,
         }
     }
@@ -126,7 +132,6 @@ impl ScanRecords {
     /// # Errors
     /// Those of openat(2).
     pub(super) fn make(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
-        let _ = directory::remove(self.as_fd(), name);
-        open(self.as_fd(), name, Purpose::New(0o600))
+        entry::make(self.as_fd(), name, 0o600)
     }
 }

@@ -6,11 +6,12 @@
 //! and nobody works there, what is recorded is removed.
 
 use super::entries::{BOOT_LOCK, LOCK, MESSAGES, NEW_OWNER, OWNER, PIPES, STOPPED};
+use crate::service::lock;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Facts};
 use crate::sys::proc::{self, Boot, Likeness};
-use crate::sys::{Errno, directory, lock};
+use crate::sys::{Errno, directory};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Where it stands: EL6 knows the second one alone.
@@ -71,10 +72,7 @@ fn is_roots_alone(directory: BorrowedFd<'_>) -> bool {
 /// held. It is had for a moment if nobody does: who begins just then waits that long.
 #[must_use]
 pub fn is_in_use(place: BorrowedFd<'_>) -> bool {
-    [LOCK, BOOT_LOCK].iter().any(|name| {
-        entry::open(place, name, Access::Read, Shape::File)
-            .is_ok_and(|file| lock::take(file.as_fd()) == Err(Errno::EAGAIN))
-    })
+    [LOCK, BOOT_LOCK].iter().any(|name| lock::is_name_held(place, name).unwrap_or(false))
 }
 
 /// Whether the records in this place are of this boot and of this path.
@@ -92,7 +90,7 @@ fn begin_anew(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> Result<(
     for name in [STOPPED, MESSAGES, PIPES, NEW_OWNER] {
         let _ = directory::remove(place, name);
     }
-    let file = open(place, NEW_OWNER, Purpose::New(0o600))?;
+    let file = entry::make(place, NEW_OWNER, 0o600)?;
     // Where the path is not to be had, nothing that is recorded is believed later.
     let path = path_of(scan_directory).unwrap_or_default();
     let bytes = [&Boot::now().to_bytes()[..], &path].concat();
@@ -133,7 +131,7 @@ mod tests {
         // Another path of it, while its lock is held, and afterwards.
         fs::rename(path("scan"), path("moved")).unwrap();
         let held = File::create(here.join("lock")).unwrap();
-        lock::take(held.as_fd()).unwrap();
+        crate::sys::lock::take(held.as_fd()).unwrap();
         assert!(is_in_use(place.as_fd()));
         assert!(open(true).is_ok() && mark.exists());
         drop(held);

@@ -34,5 +34,5 @@ pub fn listen(records: &ScanRecords, old: Option<OwnedFd>) -> Result<Listener, E
 /// # Errors
 /// ENXIO when none runs; those of openat(2).
 pub fn connect(records: &ScanRecords) -> Result<Sender, Errno> {
-    control::connect_at(records.as_fd(), b"control")
+    control::connect_at(records.as_fd())
 }

@@ -2,13 +2,9 @@
 
 use super::entries::LOCK;
 use super::records::ScanRecords;
-use crate::sys::descriptor;
-use crate::sys::{Errno, clock, file, lock, poll};
-use core::time::Duration;
+use crate::sys::{Errno, descriptor, file, lock};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
-const GRACE: Duration = Duration::from_millis(100);
 /// Where svscanboot hands the held lock to svscan.
 pub const LOCK_NUMBER: i32 = 3;
 
@@ -27,7 +23,7 @@ impl ScanLock {
     /// # Errors
     /// EAGAIN when another svscan or svscanboot holds it; those of openat(2).
     pub fn acquire(records: &ScanRecords) -> Result<Self, Errno> {
-        let file = take(records.open_lock(LOCK)?)?;
+        let file = records.take_lock(LOCK)?;
         Ok(Self { file, was_handed_down: false })
     }
 
@@ -45,24 +41,8 @@ impl ScanLock {
         let was_handed_down = handed_down.is_some();
         match old.or(handed_down) {
             // It is held already; taking it again makes sure of that.
-            Some(file) => Ok(Self { file: take(file)?, was_handed_down }),
+            Some(file) => lock::take(file.as_fd()).map(|()| Self { file, was_handed_down }),
             None => Self::acquire(records),
-        }
-    }
-}
-
-/// Takes the lock on an open file, waiting a moment for a child that has it by its birth.
-///
-/// # Errors
-/// EAGAIN when another open file holds it; those of flock(2).
-pub(super) fn take(file: OwnedFd) -> Result<OwnedFd, Errno> {
-    let until = clock::monotonic().saturating_add(GRACE);
-    loop {
-        match lock::take(file.as_fd()) {
-            Err(Errno::EAGAIN) if clock::monotonic() < until => {
-                poll::pause(Duration::from_millis(5));
-            }
-            other => return other.map(|()| file),
         }
     }
 }

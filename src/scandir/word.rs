@@ -13,14 +13,17 @@ pub enum Word {
     Wanted,
 }
 
+/// The bit that no letter has.
+const HIGH: u8 = 0x80;
+
 impl Word {
-    /// The byte that says it.
+    /// The byte that says it: none that svc could send, whatever it was led to.
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {
-            Self::Stop => b't',
-            Self::Hurry => b'h',
-            Self::Wanted => b'u',
+            Self::Stop => b't' | HIGH,
+            Self::Hurry => b'h' | HIGH,
+            Self::Wanted => b'u' | HIGH,
         }
     }
 

@@ -1,10 +1,12 @@
 //! `control`: the FIFO that carries control bytes to a daemon, in `supervise/` of a service
 //! directory to its supervise, in `.svscan/` of a scan directory to its svscan.
 
-use crate::sys::descriptor::{self, Purpose, open};
-use crate::sys::file::{self, Kind};
+use super::entries::CONTROL;
+use super::records::Records;
+use crate::sys::entry::{self, Access, Shape};
+use crate::sys::file;
 use crate::sys::process::Pid;
-use crate::sys::{Errno, clock, directory, poll, proc};
+use crate::sys::{Errno, clock, descriptor, directory, poll, proc};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -34,9 +36,8 @@ impl Listener {
     /// # Errors
     /// The open that failed; EEXIST for something in its place that is no FIFO.
     pub fn open(records: BorrowedFd<'_>) -> Result<Self, ListenError> {
-        let read = fifo(records, b"control").map_err(ListenError::Read)?;
-        let write = open(records, b"control", Purpose::WriteNoLink);
-        Ok(Self { read, _write: write.map_err(ListenError::Write)? })
+        let read = fifo(records, CONTROL).map_err(ListenError::Read)?;
+        Self::with_both_ends(records, read).map_err(ListenError::Write)
     }
 
     /// Goes on with the end that an image before us read from, so that no queued byte is lost.
@@ -44,8 +45,18 @@ impl Listener {
     /// # Errors
     /// EINVAL if it is not this directory's FIFO; those of openat(2).
     pub fn resume(records: BorrowedFd<'_>, read: OwnedFd) -> Result<Self, Errno> {
-        file::same(read.as_fd(), &file::facts_no_link(records, b"control")?)?;
-        let write = open(records, b"control", Purpose::WriteNoLink)?;
+        Self::with_both_ends(records, read)
+    }
+
+    /// Opens the write end, of the same FIFO and no other: else the end of file that it keeps away
+    /// would come, and not end.
+    fn with_both_ends(records: BorrowedFd<'_>, read: OwnedFd) -> Result<Self, Errno> {
+        let own = file::facts_of(read.as_fd())?;
+        let is_it = |found: &file::Facts| {
+            let is_same = (found.device, found.inode) == (own.device, own.inode);
+            if is_same { Ok(()) } else { Err(Errno::EINVAL) }
+        };
+        let (write, _) = entry::open_if(records, CONTROL, Access::Write, is_it)?;
         Ok(Self { read, _write: write })
     }
 
@@ -66,14 +77,19 @@ impl AsFd for Listener {
     }
 }
 
-/// Makes FIFO `name` (0600) if it is not there, opens it to read and makes sure it is one.
+/// Makes FIFO `name` (0600) if it is not there and opens it to read. One with a second name, which
+/// may be another daemon's, loses this name to a new one.
 pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let made = directory::make_fifo(records, name, 0o600);
-    let read = open(records, name, Purpose::ReadNoLink)?;
-    if file::facts_of(read.as_fd())?.kind != Kind::Fifo {
-        return Err(made.err().unwrap_or(Errno::EEXIST));
+    match entry::open(records, name, Access::Read, Shape::Fifo) {
+        Err(Errno::EMLINK) => {
+            directory::remove(records, name)?;
+            directory::make_fifo(records, name, 0o600)?;
+            entry::open(records, name, Access::Read, Shape::Fifo)
+        }
+        Err(Errno::EINVAL | Errno::EISDIR) => Err(made.err().unwrap_or(Errno::EEXIST)),
+        other => other,
     }
-    Ok(read)
 }
 
 /// A sender's side of the FIFO.
@@ -82,21 +98,36 @@ pub struct Sender {
     write: OwnedFd,
 }
 
-/// Opens the control FIFO of the service in `directory` to send.
+/// Opens the control FIFO of the service with these records to send.
 ///
 /// # Errors
-/// ENXIO when no supervise listens (or no FIFO stands there); those of openat(2).
-pub fn connect(directory: BorrowedFd<'_>) -> Result<Sender, Errno> {
-    connect_at(directory, b"supervise/control")
+/// ENXIO when no supervise listens (or no FIFO stands there); ELOOP for a link in its place, EMLINK
+/// for a second name; those of openat(2).
+pub fn connect(records: &Records) -> Result<Sender, Errno> {
+    let write = open_to_send(records, CONTROL).map_err(|error| match error {
+        Errno::EINVAL => Errno::ENXIO,
+        other => other,
+    })?;
+    Ok(Sender { write })
+}
+
+/// Opens to write the FIFO `name` of these records, and nothing else that may stand there.
+pub(super) fn open_to_send(records: &Records, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let is_its_own = |facts: &file::Facts| match Shape::Fifo.fits(facts) {
+        Err(Errno::EMLINK) if records.are_heard_through(facts) => Ok(()),
+        other => other,
+    };
+    entry::open_if(records.as_fd(), name, Access::Write, is_its_own).map(|(write, _)| write)
 }
 
 /// Opens the control FIFO that supervise `pid` listens on through that supervise's own descriptor:
-/// for a service whose directory, or `supervise` in it, was removed under it.
+/// for a service whose directory, or `supervise` in it, was removed under it, and for one where
+/// something else may stand in its place.
 ///
 /// # Errors
 /// ENXIO when it listens to none, or is no supervise (yet); those of open(2).
 pub fn connect_through(pid: Pid) -> Result<Sender, Errno> {
-    through(pid, b"control").map(|write| Sender { write })
+    through(pid, CONTROL).map(|write| Sender { write })
 }
 
 /// Opens to write the FIFO that supervise `pid` opened as `name`.
@@ -106,18 +137,15 @@ pub(super) fn through(pid: Pid, name: &[u8]) -> Result<OwnedFd, Errno> {
         return Err(Errno::ENXIO);
     }
     let number = proc::descriptor_opened_as(pid, name).ok_or(Errno::ENXIO)?;
-    let write = proc::open_anew(pid, number, Purpose::Write)?;
-    let is_fifo = file::facts_of(write.as_fd())?.kind == Kind::Fifo;
-    if is_fifo { Ok(write) } else { Err(Errno::ENXIO) }
+    proc::open_fifo_anew(pid, number)
 }
 
-/// Opens the control FIFO at `path` below `directory` to send.
-pub fn connect_at(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Sender, Errno> {
-    let write = open(directory, path, Purpose::Write)?;
-    if file::facts_of(write.as_fd())?.kind != Kind::Fifo {
-        return Err(Errno::ENXIO);
-    }
-    Ok(Sender { write })
+/// Opens the control FIFO in `records`, a directory that is ours alone, to send.
+///
+/// # Errors
+/// ENXIO when nobody listens; those of openat(2).
+pub fn connect_at(records: BorrowedFd<'_>) -> Result<Sender, Errno> {
+    entry::open(records, CONTROL, Access::Write, Shape::Fifo).map(|write| Sender { write })
 }
 
 impl AsFd for Sender {

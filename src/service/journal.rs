@@ -6,17 +6,18 @@
 //! `supervise` directory could forge a journal and have root adopt, and later kill, a process of
 //! his choice: so it is believed only under the marks that [`Journal::open`] checks.
 
+use super::entries::JOURNAL;
 use super::records::Records;
 use super::request::Want;
-use crate::sys::descriptor::{self, HERE, Purpose, open};
-use crate::sys::file::{self, Kind};
+use crate::sys::descriptor::{self, HERE};
+use crate::sys::entry::{self, Access, Shape};
+use crate::sys::file::{self, Facts};
 use crate::sys::process::{End, Pid};
-use crate::sys::{Errno, directory, proc};
+use crate::sys::{Errno, proc};
 use crate::tai64n::Label;
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-const NAME: &[u8] = b"journal";
 const MAGIC: [u8; 6] = *b"dt-rs\n";
 const VERSION: u16 = 1;
 /// Bytes from one slot to the next: a slot never crosses a disk sector.
@@ -129,20 +130,15 @@ impl Journal {
     /// Those of openat(2) when no journal can be had at all.
     pub fn open(records: &Records) -> Result<(Self, Finding), Errno> {
         let place = Place::of(HERE)?;
-        let refused = match open(records.as_fd(), NAME, Purpose::UpdateNoLink) {
-            Ok(file) => match distrust(&file)? {
-                None => return Self::read(file, place),
-                Some(reason) => Some(reason),
-            },
+        let refused = match open(records, Access::Update) {
+            Ok((file, None)) => return Self::read(file, place),
+            Ok((_, reason)) => reason,
             Err(Errno::ENOENT) => None,
-            Err(Errno::ELOOP | Errno::ENXIO | Errno::EISDIR) => Some("not a regular file"),
+            Err(Errno::ELOOP | Errno::EINVAL | Errno::EISDIR) => Some("not a regular file"),
             Err(Errno::EACCES | Errno::EPERM) => Some("owned by another user"),
             Err(error) => return Err(error),
         };
-        if refused.is_some() {
-            directory::remove(records.as_fd(), NAME)?;
-        }
-        let file = open(records.as_fd(), NAME, Purpose::New(0o600))?;
+        let file = entry::make(records.as_fd(), JOURNAL, 0o600)?;
         let finding = refused.map_or(Finding::Nothing, Finding::Ignored);
         Ok((Self { file, place, sequence: 0, is_whole: false }, finding))
     }
@@ -228,8 +224,8 @@ pub fn has_left(directory: BorrowedFd<'_>) -> Option<bool> {
 }
 
 fn believed(directory: BorrowedFd<'_>) -> Option<Record> {
-    let file = open(directory, b"supervise/journal", Purpose::ReadNoLink).ok()?;
-    if distrust(&file).ok()?.is_some() {
+    let (file, reason) = open(&Records::find(directory).ok()?, Access::Read).ok()?;
+    if reason.is_some() {
         return None;
     }
     match Journal::read(file, Place::of(directory).ok()?).ok()? {
@@ -243,12 +239,20 @@ fn alive(identity: Identity) -> Option<Identity> {
     (found.start == identity.start && found.is_alive()).then_some(identity)
 }
 
-/// Why a file's own marks say that it must not be believed.
-fn distrust(file: &OwnedFd) -> Result<Option<&'static str>, Errno> {
-    let facts = file::facts_of(file.as_fd())?;
-    Ok(if facts.kind != Kind::Regular {
-        Some("not a regular file")
-    } else if facts.owner != file::our_user() {
+/// Opens the journal, and why its marks say that it must not be believed.
+fn open(records: &Records, access: Access) -> Result<(OwnedFd, Option<&'static str>), Errno> {
+    let is_file = |facts: &Facts| match Shape::File.fits(facts) {
+        // That is said in words.
+        Err(Errno::EMLINK) => Ok(()),
+        other => other,
+    };
+    let (file, facts) = entry::open_if(records.as_fd(), JOURNAL, access, is_file)?;
+    Ok((file, distrust(&facts)))
+}
+
+/// Why the marks of a regular file say that it must not be believed.
+fn distrust(facts: &Facts) -> Option<&'static str> {
+    if facts.owner != file::our_user() {
         Some("owned by another user")
     } else if facts.links != 1 {
         Some("has another name")
@@ -258,7 +262,7 @@ fn distrust(file: &OwnedFd) -> Result<Option<&'static str>, Errno> {
         Some("unexpected size")
     } else {
         None
-    })
+    }
 }
 
 /// One slot of the file, its checksum found right.

@@ -1,11 +1,12 @@
 //! `supervise/lock`: one supervise per service directory.
 
+use super::entries::LOCK;
 use super::journal::recorded_supervise;
 use super::records::Records;
-use crate::sys::descriptor::{HERE, Purpose, open};
+use crate::sys::descriptor::HERE;
 use crate::sys::entry::{self, Access, Shape};
-use crate::sys::file::{Facts, Kind};
-use crate::sys::{Errno, clock, file, lock, poll};
+use crate::sys::file::{self, Facts, Kind};
+use crate::sys::{Errno, clock, directory, lock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -13,13 +14,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// longer if the supervise that wrote the journal is gone.
 const GRACE: Duration = Duration::from_millis(100);
 const LONG_GRACE: Duration = Duration::from_secs(1);
+/// How often a lock that is replaced by others is tried again.
+const TRIES: u8 = 8;
 
 /// Goes on with the lock that an image before us handed over, or takes it.
 ///
 /// # Errors
 /// As [`acquire`].
 pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
-    let facts = file::facts_no_link(records.as_fd(), b"lock");
+    let facts = facts(records);
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
     match old.filter(is_it) {
         // It is held already; taking it again makes sure of that.
@@ -28,39 +31,98 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
     }
 }
 
-/// Whether a supervise holds the lock of the service in `directory`, looked at from outside. The
+/// What stands under the lock's name, a link not followed.
+///
+/// # Errors
+/// Those of fstatat(2).
+pub fn facts(records: &Records) -> Result<Facts, Errno> {
+    file::facts_no_link(records.as_fd(), LOCK)
+}
+
+/// Whether a supervise holds the lock of the service with these records, looked at from outside. The
 /// lock is had for a moment if nobody does: a supervise that starts just then waits that long.
 #[must_use]
-pub fn is_held(directory: BorrowedFd<'_>) -> bool {
-    match open(directory, b"supervise/lock", Purpose::WriteNoLink) {
-        Ok(file) => lock::take(file.as_fd()) == Err(Errno::EAGAIN),
+pub fn is_held(records: &Records) -> bool {
+    match is_name_held(records.as_fd(), LOCK) {
         // It cannot be told: what the presence says must do.
-        Err(Errno::ENOENT | Errno::ENOTDIR) => false,
-        Err(_) => true,
+        Err(error) => error != Errno::ENOENT,
+        Ok(is_held) => is_held,
     }
+}
+
+/// Whether a process holds the lock on file `name` of `directory`, whatever names it has.
+///
+/// # Errors
+/// ENOENT where there is none; those of openat(2).
+pub fn is_name_held(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
+    let (file, _) = entry::open_if(directory, name, Access::Read, is_regular)?;
+    Ok(lock::take(file.as_fd()) == Err(Errno::EAGAIN))
 }
 
 /// Takes the lock, and holds it as long as the descriptor is open.
 ///
 /// # Errors
-/// EAGAIN when another supervise holds it; those of openat(2).
+/// As [`take_name`].
 pub fn acquire(records: &Records) -> Result<OwnedFd, Errno> {
-    let is_file = |facts: &Facts| {
-        if facts.kind == Kind::Regular { Ok(()) } else { Shape::File.fits(facts) }
-    };
-    let (file, _) = entry::open_if(records.as_fd(), b"lock", Access::Append, is_file)?;
+    take_name(records.as_fd(), LOCK, || {
+        if recorded_supervise(HERE).is_some() { GRACE } else { LONG_GRACE }
+    })
+}
+
+/// Takes the lock on file `name` of `directory`, waiting for as long as `grace` says where it is
+/// held. The lock comes first: whatever the file is, a daemon may hold exactly that one (after a
+/// `chown -R` or a `cp -al`). One that is free, and is not ours or has a second name, may be a file
+/// that others lock, too: it loses the name to a new one.
+///
+/// # Errors
+/// EAGAIN when another process holds it; ELOOP, EISDIR or EINVAL for what is no regular file; those
+/// of openat(2) and unlinkat(2).
+pub fn take_name(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    grace: impl Fn() -> Duration,
+) -> Result<OwnedFd, Errno> {
+    // Held until the new one is: who does the same at this moment waits, or finds the new one.
+    let mut replaced = None;
+    for _ in 0..TRIES {
+        let (file, _) = entry::open_if(directory, name, Access::Append, is_regular)?;
+        take(file.as_fd(), &grace)?;
+        let facts = file::facts_of(file.as_fd())?;
+        let is_there = match file::facts_no_link(directory, name) {
+            Ok(there) => (there.device, there.inode) == (facts.device, facts.inode),
+            Err(Errno::ENOENT) => false,
+            Err(error) => return Err(error),
+        };
+        if is_there && facts.owner == file::our_user() && facts.links == 1 {
+            return Ok(file);
+        }
+        if is_there {
+            directory::remove(directory, name)?;
+            replaced = Some(file);
+        }
+    }
+    drop(replaced);
+    Err(Errno::EAGAIN)
+}
+
+fn is_regular(facts: &Facts) -> Result<(), Errno> {
+    if facts.kind == Kind::Regular { Ok(()) } else { Shape::File.fits(facts) }
+}
+
+/// Takes the lock on an open file, waiting as [`take_name`] does.
+///
+/// # Errors
+/// EAGAIN when another open file holds it; those of flock(2).
+pub fn take(file: BorrowedFd<'_>, grace: impl Fn() -> Duration) -> Result<(), Errno> {
     let begun = clock::monotonic();
     let mut until = begun;
     loop {
-        match lock::take(file.as_fd()) {
-            Err(Errno::EAGAIN) if until == begun => {
-                let has_holder = recorded_supervise(HERE).is_some();
-                until = begun.saturating_add(if has_holder { GRACE } else { LONG_GRACE });
-            }
+        match lock::take(file) {
+            Err(Errno::EAGAIN) if until == begun => until = begun.saturating_add(grace()),
             Err(Errno::EAGAIN) if clock::monotonic() < until => {
                 poll::pause(Duration::from_millis(5));
             }
-            other => return other.map(|()| file),
+            other => return other,
         }
     }
 }

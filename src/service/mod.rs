@@ -3,11 +3,12 @@
 //! A service directory holds `run`, perhaps `down`, `log` and `kill-group`, which the admin
 //! writes (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
 //! section 3.2), and `journal`. supervise works relative to one descriptor of that directory
-//! ([`records`]); svc, svok, svstat and svscan come from outside, relative to the service
-//! directory. The records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
+//! ([`records`]); svc, svok, svstat and svscan come from outside: they
+//! find the same directory by the same rule ([`trail`]). The names in it stand in [`entries`]. The records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
 //! scandir(7).
 
 pub mod control;
+pub mod entries;
 pub mod journal;
 pub mod lock;
 pub mod presence;
@@ -15,6 +16,7 @@ pub mod records;
 pub mod request;
 pub mod status;
 pub mod stopping;
+pub mod trail;
 
 use crate::sys::{Errno, file};
 use std::os::fd::BorrowedFd;

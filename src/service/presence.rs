@@ -1,17 +1,19 @@
 //! `supervise/ok`: the FIFO whose open read end says that a supervise runs here.
 
+use super::control;
+use super::entries::OK;
 use super::records::Records;
-use crate::sys::descriptor::{Purpose, open};
+use crate::sys::entry::{self, Access, Shape};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, file};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Says that a supervise runs here for as long as the descriptor is open.
 ///
 /// # Errors
 /// Those of openat(2); EEXIST for something in its place that is no FIFO.
 pub fn announce(records: &Records) -> Result<OwnedFd, Errno> {
-    super::control::fifo(records.as_fd(), b"ok")
+    control::fifo(records.as_fd(), OK)
 }
 
 /// Goes on with the presence that an image before us handed over, or announces ours.
@@ -19,18 +21,30 @@ pub fn announce(records: &Records) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// As [`announce`].
 pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
-    let facts = file::facts_no_link(records.as_fd(), b"ok");
+    let facts = file::facts_no_link(records.as_fd(), OK);
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
     old.filter(is_it).map_or_else(|| announce(records), Ok)
 }
 
-/// Looks for a supervise of the service in `directory`: a descriptor whose poll shows an error
-/// as soon as that supervise is gone. A regular file of that name counts, as in 0.76.
+/// Looks for a supervise of the service with these records: a descriptor whose poll shows an error
+/// as soon as that supervise is gone.
 ///
 /// # Errors
-/// ENXIO when nobody listens and ENOENT when nobody ever did; those of openat(2).
-pub fn look(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    look_below(directory, b".")
+/// ENXIO when nobody listens and ENOENT when nobody ever did; ELOOP for a link in its place, EMLINK
+/// for a second name, EINVAL for what is no FIFO; those of openat(2).
+pub fn look(records: &Records) -> Result<OwnedFd, Errno> {
+    control::open_to_send(records, OK)
+}
+
+/// As [`look`], but a regular file of that name counts too.
+///
+/// # Errors
+/// As [`look`].
+pub fn look_as_0_76(records: &Records) -> Result<OwnedFd, Errno> {
+    match look(records) {
+        Err(Errno::EINVAL) => entry::open(records.as_fd(), OK, Access::Write, Shape::File),
+        other => other,
+    }
 }
 
 /// As [`look`], through the descriptor of supervise `pid` itself: for a service whose directory was
@@ -39,13 +53,5 @@ pub fn look(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
 /// # Errors
 /// ENXIO when it announces nothing; those of open(2).
 pub fn look_through(pid: Pid) -> Result<OwnedFd, Errno> {
-    super::control::through(pid, b"ok")
-}
-
-/// As [`look`], for the service in `name` below `directory`.
-///
-/// # Errors
-/// As [`look`].
-pub fn look_below(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    open(directory, &[name, b"/supervise/ok"].concat(), Purpose::Write)
+    control::through(pid, OK)
 }

@@ -1,64 +1,106 @@
-//! The `supervise` directory of a service, held open: every record is made and read relative to
-//! this descriptor, so that nobody can move it away under a running supervise.
+//! The `supervise` directory of a service: every record is made, read and looked at relative to it,
+//! so that nobody can move it away between two looks. supervise and svscan hold it open; svc, svok
+//! and svstat step into it, for which the right to search is enough (a delegated `supervise` is
+//! often 0711).
 
+use super::trail::{Feet, follow};
 use crate::sys::descriptor::{HERE, Purpose, open};
-use crate::sys::file::{self, Kind};
-use crate::sys::{Errno, directory};
+use crate::sys::file::{self, Facts, Kind};
+use crate::sys::{Errno, directory, proc};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-const NAME: &[u8] = b"supervise";
+pub(super) const NAME: &[u8] = b"supervise";
 
-/// The open `supervise` directory.
+/// The `supervise` directory of a service.
 #[derive(Debug)]
 pub struct Records {
-    descriptor: OwnedFd,
+    /// None: we stand in it.
+    descriptor: Option<OwnedFd>,
+    /// The service directory around it.
+    service: Facts,
 }
 
 impl Records {
-    /// Opens `supervise` in the current directory, and makes it (0700) if it is not there. A link
-    /// is followed once if it and the service directory are root's or our own and nobody else can
-    /// write them: whoever can plant a link must not choose where root's files go. A dangling
-    /// link's target is made, one level.
+    /// Opens `supervise` in the current directory, and makes it (0700) if it is not there. A link is
+    /// followed as [`trail`](super::trail) has it; a dangling link's target is made, one level.
     ///
     /// # Errors
     /// Those of openat(2); EPERM for a link that is not trusted.
     pub fn open_or_make() -> Result<Self, Errno> {
         // What matters is whether it can be opened: a failure to make it shows there.
         let _ = directory::make(HERE, NAME, 0o700);
+        let service = file::facts(HERE, b".")?;
         let descriptor = match open(HERE, NAME, Purpose::DirectoryNoLink) {
-            // A link: ELOOP, or ENOTDIR from a kernel that looks at O_DIRECTORY first.
-            Err(error @ (Errno::ELOOP | Errno::ENOTDIR)) if is_link() => follow(error)?,
-            other => other?,
+            Err(error) if is_link(HERE, error) => {
+                // By steps, which need no right to read what they lead through.
+                let home = directory::current()?;
+                let reached = follow(&mut Feet::Change, true).and_then(|()| directory::current());
+                directory::change_to(home.as_fd())?;
+                reached
+            }
+            other => other,
         };
-        Ok(Self { descriptor })
+        Ok(Self { descriptor: Some(descriptor?), service })
+    }
+
+    /// Opens the records of the service in `directory`, looked at from outside.
+    ///
+    /// # Errors
+    /// As [`Records::open_or_make`].
+    pub fn find(directory: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let service = file::facts(directory, b".")?;
+        let descriptor = match open(directory, NAME, Purpose::DirectoryNoLink) {
+            Err(error) if is_link(directory, error) => {
+                let mut feet = Feet::Open(directory, None);
+                follow(&mut feet, false)?;
+                open(feet.as_fd(), b".", Purpose::DirectoryNoLink)
+            }
+            other => other,
+        };
+        Ok(Self { descriptor: Some(descriptor?), service })
+    }
+
+    /// Steps from the current directory, a service directory, into its records: the current
+    /// directory is another one afterwards, whatever comes of it.
+    ///
+    /// # Errors
+    /// Those of chdir(2); EPERM for a link that is not trusted.
+    pub fn enter() -> Result<Self, Errno> {
+        let service = file::facts(HERE, b".")?;
+        match Feet::Change.step(NAME) {
+            Err(Errno::ELOOP) => follow(&mut Feet::Change, false)?,
+            other => other?,
+        }
+        Ok(Self { descriptor: None, service })
+    }
+
+    /// Whether a user other than root and us could plant entries here.
+    #[must_use]
+    pub fn are_shared(&self) -> bool {
+        file::facts(self.as_fd(), b".").is_ok_and(|facts| {
+            let is_ours = facts.owner == 0 || facts.owner == file::our_user();
+            !is_ours || facts.mode & 0o022 != 0
+        })
+    }
+
+    /// Whether a supervise works in the service directory and has the FIFO of these facts open: then
+    /// it is the service's own, though it has a second name (`cp -al` gives it one, and where the
+    /// kernel lets him, anybody who can search the directory).
+    pub(super) fn are_heard_through(&self, fifo: &Facts) -> bool {
+        let supervises = proc::workers_in(&self.service, NAME);
+        supervises.into_iter().any(|pid| proc::has_open(pid, fifo))
     }
 }
 
 impl AsFd for Records {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
+        self.descriptor.as_ref().map_or(HERE, AsFd::as_fd)
     }
 }
 
-fn is_link() -> bool {
-    file::facts_no_link(HERE, NAME).is_ok_and(|facts| facts.kind == Kind::Link)
-}
-
-fn follow(refused: Errno) -> Result<OwnedFd, Errno> {
-    let us = file::our_user();
-    let link = file::facts_no_link(HERE, NAME)?;
-    let around = file::facts(HERE, b".")?;
-    let trusted = |owner: u32| owner == 0 || owner == us;
-    if !trusted(link.owner) || !trusted(around.owner) || around.mode & 0o022 != 0 {
-        return Err(Errno::EPERM);
-    }
-    let target = file::link_target(HERE, NAME)?;
-    match open(HERE, &target, Purpose::DirectoryNoLink) {
-        Err(Errno::ENOENT) => {
-            let _ = directory::make(HERE, &target, 0o700);
-            open(HERE, &target, Purpose::DirectoryNoLink)
-        }
-        Err(Errno::ELOOP) => Err(refused),
-        other => other,
-    }
+/// Whether an open failed for a link: ELOOP, or ENOTDIR from a kernel that looks at O_DIRECTORY
+/// first.
+fn is_link(directory: BorrowedFd<'_>, error: Errno) -> bool {
+    matches!(error, Errno::ELOOP | Errno::ENOTDIR)
+        && file::facts_no_link(directory, NAME).is_ok_and(|facts| facts.kind == Kind::Link)
 }

@@ -1,12 +1,13 @@
 //! `supervise/status`: 18 bytes that anyone may read (reference, section 3.3), replaced whole.
 
+use super::entries::{NEW_STATUS, STATUS};
 use super::records::Records;
 use super::request::Want;
-use crate::sys::descriptor::{self, Purpose, open};
-use crate::sys::file::{self, Kind};
-use crate::sys::{Errno, directory};
+use crate::sys::entry::{self, Access, Shape};
+use crate::sys::file::{self, Facts};
+use crate::sys::{Errno, descriptor, directory};
 use crate::tai64n::Label;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 /// How many bytes a status has.
 pub const SIZE: usize = 18;
@@ -71,20 +72,13 @@ pub enum PublishError {
 pub fn publish(records: &Records, status: Status) -> Result<(), PublishError> {
     let place = records.as_fd();
     // Never through a name that someone else has planted: always a new file.
-    let file = match open(place, b"status.new", Purpose::New(0o644)) {
-        Err(Errno::EEXIST) => {
-            directory::remove(place, b"status.new").map_err(PublishError::Open)?;
-            open(place, b"status.new", Purpose::New(0o644))
-        }
-        other => other,
-    }
-    .map_err(PublishError::Open)?;
+    let file = entry::make(place, NEW_STATUS, 0o644).map_err(PublishError::Open)?;
     match descriptor::write(file.as_fd(), &status.to_bytes()) {
         Ok(SIZE) => {}
         Ok(_) => return Err(PublishError::Partial),
         Err(error) => return Err(PublishError::Write(error)),
     }
-    directory::rename(place, b"status.new", b"status").map_err(PublishError::Rename)
+    directory::rename(place, NEW_STATUS, STATUS).map_err(PublishError::Rename)
 }
 
 /// Why a status could not be read.
@@ -98,12 +92,17 @@ pub enum ReadError {
     BadFormat,
 }
 
-/// Reads the status of the service in `directory`; bytes after the 18th are left alone.
+/// Reads the status of the service with these records; bytes after the 18th are left alone.
 ///
 /// # Errors
 /// See [`ReadError`].
-pub fn read(directory: BorrowedFd<'_>) -> Result<Status, ReadError> {
-    let file = open(directory, b"supervise/status", Purpose::Read).map_err(ReadError::Open)?;
+pub fn read(records: &Records) -> Result<Status, ReadError> {
+    let file = entry::open(records.as_fd(), STATUS, Access::Read, Shape::File);
+    let file = file.map_err(|error| match error {
+        // 0.76 opens a directory, and cannot read it.
+        Errno::EISDIR => ReadError::Read(error),
+        other => ReadError::Open(other),
+    })?;
     let mut bytes = [0; SIZE];
     match descriptor::read(file.as_fd(), &mut bytes) {
         Ok(SIZE) => Ok(Status::from_bytes(bytes)),
@@ -112,28 +111,18 @@ pub fn read(directory: BorrowedFd<'_>) -> Result<Status, ReadError> {
     }
 }
 
-/// Reads the status that a supervise before us left, for a supervise: nothing unless the file is
-/// regular, has one name, is root's or our own, and nobody else can write it.
+/// The status that a supervise before us left: nothing unless the file is regular, has one name, is
+/// root's or our own, and nobody else can write it.
 #[must_use]
 pub fn left_behind(records: &Records) -> Option<Status> {
-    trusted(records.as_fd(), b"status")
-}
-
-/// The same as seen from outside, from the service directory.
-#[must_use]
-pub fn left_in(directory: BorrowedFd<'_>) -> Option<Status> {
-    trusted(directory, b"supervise/status")
-}
-
-fn trusted(place: BorrowedFd<'_>, name: &[u8]) -> Option<Status> {
-    let file = open(place, name, Purpose::ReadNoLink).ok()?;
-    let facts = file::facts_of(file.as_fd()).ok()?;
-    let is_trusted = facts.kind == Kind::Regular
-        && facts.links == 1
-        && (facts.owner == 0 || facts.owner == file::our_user())
-        && facts.mode & 0o022 == 0;
+    let is_trusted = |facts: &Facts| {
+        let is_ours = facts.owner == 0 || facts.owner == file::our_user();
+        let is_trusted = is_ours && facts.mode & 0o022 == 0;
+        if is_trusted { Shape::File.fits(facts) } else { Err(Errno::EPERM) }
+    };
+    let (file, _) = entry::open_if(records.as_fd(), STATUS, Access::Read, is_trusted).ok()?;
     let mut bytes = [0; SIZE];
-    let is_whole = is_trusted && descriptor::read(file.as_fd(), &mut bytes) == Ok(SIZE);
+    let is_whole = descriptor::read(file.as_fd(), &mut bytes) == Ok(SIZE);
     is_whole.then(|| Status::from_bytes(bytes))
 }
 

@@ -6,11 +6,12 @@ use crate::error::{Exit, Program};
 use crate::exec;
 use crate::service::control::{self, Sender};
 use crate::service::journal::{has_left, recorded_supervise};
+use crate::service::records::Records;
 use crate::service::{MESSAGES_NUMBER, lock, presence, status};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Environment, Pid};
-use crate::sys::{Errno, directory, file, proc, signal};
+use crate::sys::{Errno, directory, proc, signal};
 use core::time::Duration;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -52,9 +53,9 @@ impl Adopted {
     /// lock (whoever merely reads every file does not).
     #[must_use]
     pub fn find_in(directory: OwnedFd) -> Option<Self> {
-        let presence = presence::look(directory.as_fd()).ok()?;
-        let facts = file::facts_of(presence.as_fd()).ok()?;
-        let is_one = facts.kind == file::Kind::Fifo && lock::is_held(directory.as_fd());
+        let records = Records::find(directory.as_fd()).ok()?;
+        let presence = presence::look(&records).ok()?;
+        let is_one = lock::is_held(&records);
         let pid = recorded_supervise(directory.as_fd()).map(|identity| identity.pid);
         is_one.then_some(Self { presence, directory, pid })
     }
@@ -142,9 +143,6 @@ impl Entry {
     /// The supervise of `side` if one runs that is not our child.
     #[must_use]
     pub fn find_running(&self, side: Side) -> Option<Adopted> {
-        // By far most often there is none: one look tells.
-        let path = [&self.name, Self::suffix(side)].concat();
-        presence::look_below(HERE, &path).ok()?;
         Adopted::find_in(self.open_by_name(side).ok()?)
     }
 
@@ -153,7 +151,8 @@ impl Entry {
     #[must_use]
     pub fn unseen_ending(&self, side: Side) -> Ending {
         let Ok(place) = self.open_where_it_is(side) else { return Ending::Killed };
-        match (has_left(place.as_fd()), status::read(place.as_fd())) {
+        let Ok(records) = Records::find(place.as_fd()) else { return Ending::Killed };
+        match (has_left(place.as_fd()), status::read(&records)) {
             (Some(true), _) => Ending::Left,
             (None, Ok(status)) if status.pid == 0 => Ending::Left,
             _ => Ending::Killed,
@@ -199,9 +198,15 @@ impl Entry {
             Some(Supervise::Idle(..)) | None => None,
         };
         let place = self.open_where_it_is(side);
-        match (place.and_then(|place| control::connect(place.as_fd())), pid) {
-            (Err(Errno::ENOENT), Some(pid)) => control::connect_through(pid),
-            (connected, _) => connected,
+        let records = place.and_then(|place| Records::find(place.as_fd()));
+        match (records, pid) {
+            // Whoever owns the records may have another FIFO there, or none.
+            (Ok(records), Some(pid)) if records.are_shared() => {
+                control::connect_through(pid).or_else(|_| control::connect(&records))
+            }
+            (Ok(records), _) => control::connect(&records),
+            (Err(_), Some(pid)) => control::connect_through(pid),
+            (Err(error), None) => Err(error),
         }
     }
 
@@ -209,7 +214,8 @@ impl Entry {
     #[must_use]
     pub fn is_down(&self, side: Side) -> bool {
         self.open_where_it_is(side)
-            .is_ok_and(|place| status::read(place.as_fd()).is_ok_and(|status| status.pid == 0))
+            .and_then(|place| Records::find(place.as_fd()))
+            .is_ok_and(|records| status::read(&records).is_ok_and(|status| status.pid == 0))
     }
 
     /// Starts the supervise of `side`.

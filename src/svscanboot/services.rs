@@ -1,9 +1,11 @@
 //! The supervises of a scan directory, as its names show them: for the stop clients, which say what
 //! they wait for, and at an erase end what no svscan ends any more.
 
-use crate::service::{control, presence};
-use crate::sys::file::{self, Kind};
-use crate::sys::{clock, directory, poll};
+use crate::service::control::connect;
+use crate::service::presence;
+use crate::service::records::Records;
+use crate::sys::descriptor::{Purpose, open};
+use crate::sys::{Errno, clock, directory, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -33,11 +35,15 @@ pub fn supervised(scan_directory: BorrowedFd<'_>, kinds: Kinds) -> Vec<Supervise
     let end: &[u8] = if kinds == Kinds::Loggers { b"/log" } else { b"" };
     let look = |name: Vec<u8>| {
         let name = [&name, end].concat();
-        let presence = presence::look_below(scan_directory, &name).ok()?;
-        let is_fifo = file::facts_of(presence.as_fd()).ok()?.kind == Kind::Fifo;
-        is_fifo.then_some(Supervised { name, presence })
+        let presence = presence::look(&records(scan_directory, &name).ok()?).ok()?;
+        Some(Supervised { name, presence })
     };
     names.into_iter().filter_map(look).collect()
+}
+
+fn records(scan_directory: BorrowedFd<'_>, name: &[u8]) -> Result<Records, Errno> {
+    let service = open(scan_directory, name, Purpose::Directory)?;
+    Records::find(service.as_fd())
 }
 
 /// Takes them down for good, as `svc -dx` does, and waits at most `patience` for their supervises
@@ -45,10 +51,8 @@ pub fn supervised(scan_directory: BorrowedFd<'_>, kinds: Kinds) -> Vec<Supervise
 pub fn take_down(scan_directory: BorrowedFd<'_>, kinds: Kinds, patience: Duration) {
     let all = supervised(scan_directory, kinds);
     for one in &all {
-        let control = [&one.name, &b"/supervise/control"[..]].concat();
-        if let Ok(sender) = control::connect_at(scan_directory, &control) {
-            let _ = sender.offer(b"dx");
-        }
+        let sender = records(scan_directory, &one.name).and_then(|records| connect(&records));
+        let _ = sender.and_then(|sender| sender.offer(b"dx"));
     }
     let until = clock::monotonic().saturating_add(patience);
     for one in &all {

@@ -9,30 +9,21 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 /// The current directory, for the functions that take a directory descriptor.
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
 
-/// What an [`open`] is for. Every kind also carries O_NONBLOCK, O_NOCTTY and O_CLOEXEC: no FIFO can
-/// hold us up, and no terminal behind a link becomes the one that a session of ours obeys.
+/// What an [`open`] is for. All but [`DirectoryNoLink`](Purpose::DirectoryNoLink) follow links:
+/// they are for what a user named, for /dev and /proc, and never for an entry that somebody else
+/// may have planted; those go through [`entry`](super::entry). Every kind also carries O_NONBLOCK,
+/// O_NOCTTY and O_CLOEXEC: no FIFO can hold us up, and no terminal behind a link becomes the one
+/// that a session of ours obeys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// O_RDONLY
     Read,
-    /// O_RDONLY and O_NOFOLLOW
-    ReadNoLink,
     /// O_WRONLY
     Write,
-    /// O_WRONLY and O_NOFOLLOW
-    WriteNoLink,
-    /// O_RDWR and O_NOFOLLOW
-    UpdateNoLink,
-    /// O_WRONLY, O_APPEND and O_NOFOLLOW
-    AppendNoLink,
-    /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask, O_EXCL, O_NOFOLLOW
-    NewAppend,
     /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask
     Append,
     /// O_WRONLY, O_TRUNC, O_CREAT with mode 0644 less the umask
     Truncate,
-    /// O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW with this mode less the umask
-    New(u32),
     /// O_RDONLY and O_DIRECTORY
     Directory,
     /// O_RDONLY, O_DIRECTORY and O_NOFOLLOW
@@ -46,23 +37,22 @@ pub enum Purpose {
 pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<OwnedFd, Errno> {
     let (flags, mode) = match purpose {
         Purpose::Read => (OFlag::O_RDONLY, 0),
-        Purpose::ReadNoLink => (OFlag::O_RDONLY | OFlag::O_NOFOLLOW, 0),
         Purpose::Write => (OFlag::O_WRONLY, 0),
-        Purpose::WriteNoLink => (OFlag::O_WRONLY | OFlag::O_NOFOLLOW, 0),
-        Purpose::UpdateNoLink => (OFlag::O_RDWR | OFlag::O_NOFOLLOW, 0),
-        Purpose::AppendNoLink => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NOFOLLOW, 0),
-        Purpose::NewAppend => (
-            OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW,
-            0o600,
-        ),
         Purpose::Append => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600),
         Purpose::Truncate => (OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, 0o644),
-        Purpose::New(mode) => {
-            (OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)
-        }
         Purpose::Directory => (OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0),
         Purpose::DirectoryNoLink => (OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW, 0),
     };
+    open_with(directory, path, flags, mode)
+}
+
+/// openat(2) with `flags`, and those that every open of ours has; for [`entry`](super::entry).
+pub(super) fn open_with(
+    directory: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlag,
+    mode: u32,
+) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     retry(|| openat(directory, path, flags, Mode::from_bits_truncate(mode)))
 }

@@ -7,9 +7,10 @@
 //! O_NOCTTY, and looked at again before the descriptor is used. Nothing is truncated, and no mode is
 //! set, before that second look.
 
-use super::Errno;
-use super::descriptor::{self, Purpose};
+use super::descriptor::open_with;
 use super::file::{self, Facts, Kind};
+use super::{Errno, directory};
+use nix::fcntl::OFlag;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What the entry is opened for.
@@ -68,10 +69,10 @@ pub fn open_if(
             Ok(facts) if facts.kind == Kind::Link => return Err(Errno::ELOOP),
             Ok(facts) => {
                 judge(&facts)?;
-                descriptor::open(directory, name, access.of_what_is_there())
+                open_with(directory, name, access.flags() | OFlag::O_NOFOLLOW, 0)
             }
             Err(Errno::ENOENT) if access == Access::Append => {
-                descriptor::open(directory, name, Purpose::NewAppend)
+                open_with(directory, name, access.flags() | NEW, 0o600)
             }
             Err(error) => return Err(error),
         };
@@ -89,13 +90,35 @@ pub fn open_if(
     Err(Errno::EAGAIN)
 }
 
+/// Makes entry `name` of `directory` as a new file with `mode` less the umask, to read and write.
+/// What stands in its place loses that name: a file that we make is never one that somebody else
+/// has open, or has a second name for.
+///
+/// # Errors
+/// EISDIR for a directory in its place; EEXIST for an entry that does not stop coming back; those of
+/// openat(2) and unlinkat(2).
+pub fn make(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
+    for _ in 0..TRIES {
+        match open_with(directory, name, OFlag::O_RDWR | NEW, mode) {
+            Err(Errno::EEXIST) => match directory::remove(directory, name) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(error) => return Err(error),
+            },
+            other => return other,
+        }
+    }
+    Err(Errno::EEXIST)
+}
+
+const NEW: OFlag = OFlag::O_CREAT.union(OFlag::O_EXCL).union(OFlag::O_NOFOLLOW);
+
 impl Access {
-    const fn of_what_is_there(self) -> Purpose {
+    const fn flags(self) -> OFlag {
         match self {
-            Self::Read => Purpose::ReadNoLink,
-            Self::Write => Purpose::WriteNoLink,
-            Self::Update => Purpose::UpdateNoLink,
-            Self::Append => Purpose::AppendNoLink,
+            Self::Read => OFlag::O_RDONLY,
+            Self::Write => OFlag::O_WRONLY,
+            Self::Update => OFlag::O_RDWR,
+            Self::Append => OFlag::O_WRONLY.union(OFlag::O_APPEND),
         }
     }
 }
@@ -163,5 +186,24 @@ mod tests {
         assert_eq!(tried(place, "none", Access::Append, Shape::File), Ok(()));
         assert!(place.join("none").is_file());
         assert_eq!(fs::read(place.join("file")).unwrap(), b"x");
+    }
+    #[test]
+    fn what_is_made_is_new_whatever_stood_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path();
+        let opened = fs::File::open(place).unwrap();
+        fs::write(place.join("precious"), "x").unwrap();
+        symlink("precious", place.join("link")).unwrap();
+        symlink("none", place.join("dangling")).unwrap();
+        fs::hard_link(place.join("precious"), place.join("second")).unwrap();
+        for name in ["new", "link", "dangling", "second"] {
+            let made = make(opened.as_fd(), name.as_bytes(), 0o600).unwrap();
+            let facts = file::facts_of(made.as_fd()).unwrap();
+            assert_eq!((facts.kind, facts.links, facts.size), (Kind::Regular, 1, 0), "{name}");
+        }
+        assert_eq!(fs::read(place.join("precious")).unwrap(), b"x");
+        assert!(!place.join("none").exists());
+        fs::create_dir(place.join("directory")).unwrap();
+        assert!(make(opened.as_fd(), b"directory", 0o600).is_err());
     }
 }

@@ -806,6 +806,14 @@ mod orderly_stop {
                 stayer(&scratch, "scan/b");
                 child = stoppable(&scratch);
                 up(&scratch, "b");
+                wait_for("the logger's supervise to be adopted", || {
+                    let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+                    let mut open = open.filter_map(|link| fs::read_link(link.ok()?.path()).ok());
+                    let ok = "/log/supervise/ok";
+                    open.any(|file| {
+                        file.to_string_lossy().trim_end_matches(" (deleted)").ends_with(ok)
+                    })
+                });
             }
             if !unseen {
                 remove();

@@ -315,7 +315,7 @@ fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
     let svscan = child_once_there(first.id(), "svscan ");
     kill(svscan, "STOP");
     let control = scratch.path().join("scan/.svscan/control");
-    fs::File::options().write(true).open(control).unwrap().write_all(b"t").unwrap();
+    fs::File::options().write(true).open(control).unwrap().write_all(&[b't' | 0x80]).unwrap();
     let second = boot(&scratch, &[]);
     stays("standing by", Duration::from_millis(300), || children(second.id()).is_empty());
     kill(svscan, "CONT");

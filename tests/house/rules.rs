@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A source file: its path below `src/`, and its lines without comments and tests.
-struct Source {
-    path: String,
-    code: Vec<String>,
+pub struct Source {
+    pub path: String,
+    pub code: Vec<String>,
 }
 
 impl Source {
-    fn new(path: &str, text: &str) -> Self {
+    pub fn new(path: &str, text: &str) -> Self {
         let code = text
             .lines()
             .take_while(|line| line.trim() != "#[cfg(test)]")
@@ -23,7 +23,7 @@ impl Source {
         Self { path: path.to_owned(), code }
     }
 
-    fn lines_with<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    pub fn lines_with<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
         self.code
             .iter()
             .filter(|line| words.iter().any(|word| line.contains(word)))
@@ -31,7 +31,7 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
+pub fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut left = vec![root.clone()];
@@ -204,7 +204,7 @@ fn asking_breaches(source: &Source) -> Vec<String> {
     source.lines_with(&["try_reserve"]).filter(|line| !line.contains("heap::ask(")).collect()
 }
 
-fn none(breaches: Vec<Vec<String>>) {
+pub fn none(breaches: Vec<Vec<String>>) {
     let breaches = breaches.concat();
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }

@@ -7,7 +7,8 @@
 
 use crate::scandir::pipe_records::{Key, PipeRecords};
 use crate::service::journal::recorded_service;
-use crate::service::status;
+use crate::service::records::Records;
+use crate::service::{lock, status};
 use crate::svscan::entry::LogPipe;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
@@ -95,7 +96,8 @@ fn service_of(directory: &OwnedFd) -> Option<Pid> {
     if let Some(found) = recorded_service(directory.as_fd()) {
         return Some(found.pid);
     }
-    let status = status::left_in(directory.as_fd()).filter(|status| status.pid != 0)?;
+    let records = Records::find(directory.as_fd()).ok()?;
+    let status = status::left_behind(&records).filter(|status| status.pid != 0)?;
     let here = file::facts_of(directory.as_fd()).ok()?;
     proc::works_in(status.pid, &here).then_some(status.pid)
 }
@@ -124,7 +126,7 @@ impl Finder {
     /// was removed and with it the lock, the one that works in it.
     fn supervise_of(&self, directory: &OwnedFd) -> Option<Pid> {
         let here = file::facts_of(directory.as_fd()).ok()?;
-        let lock = file::facts(directory.as_fd(), b"supervise/lock");
+        let lock = Records::find(directory.as_fd()).and_then(|records| lock::facts(&records));
         let mut here = self.all().filter(|(_, key)| *key == (here.device, here.inode));
         let holder = match lock {
             Ok(lock) => here.find(|(pid, _)| proc::has_open(*pid, &lock)),

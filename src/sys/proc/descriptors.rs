@@ -3,7 +3,7 @@
 use super::{numbers, path_of};
 use crate::sys::Errno;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::file::{self, Facts};
+use crate::sys::file::{self, Facts, Kind};
 use crate::sys::process::{self, Pid};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -89,6 +89,17 @@ pub fn open_working_directory(pid: Pid, rest: &[u8]) -> Result<OwnedFd, Errno> {
     let mut path = [0; 32];
     let path = path_of(pid, &[b"/cwd", rest].concat(), &mut path)?;
     descriptor::open(HERE, path, Purpose::Directory)
+}
+
+/// Opens anew, to write, the FIFO behind a descriptor of another process.
+///
+/// # Errors
+/// ENXIO when it is none, or when nobody reads it; those of open(2).
+pub fn open_fifo_anew(pid: Pid, number: u32) -> Result<OwnedFd, Errno> {
+    let is_fifo = |facts: Facts| if facts.kind == Kind::Fifo { Ok(()) } else { Err(Errno::ENXIO) };
+    descriptor_facts(pid, number).and_then(is_fifo)?;
+    let write = open_anew(pid, number, Purpose::Write)?;
+    file::facts_of(write.as_fd()).and_then(is_fifo).map(|()| write)
 }
 
 /// Opens anew what is behind a descriptor of another process, close-on-exec.
