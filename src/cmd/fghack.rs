@@ -1,24 +1,25 @@
 //! fghack: stays in the foreground for a daemon that puts itself into the background. Contract:
 //! fghack(8), reference section 7.
 //!
-//! The daemon is whoever holds the write end of fghack's pipe. Beyond 0.76, signals are passed on
-//! to the topmost of them: those whose parent holds none (nginx's master, not its workers). A
-//! TERM or QUIT stays pending and goes once to each new topmost holder, for the start script may
-//! still be on its way to launch one.
+//! The daemon is who came of the child and holds the write end of fghack's pipe. Beyond 0.76, signals
+//! are passed on to the topmost of them: those whose parent holds none (nginx's master, not its
+//! workers). A TERM or QUIT stays pending and goes once to each new topmost holder, for the start
+//! script may still be on its way to launch one.
 
 use crate::error::{Exit, Program};
 use crate::exec;
-use crate::sys::holders::{Holder, holders};
-use crate::sys::process::{self, End, Environment, Side};
+use crate::sys::holders::{Holder, Kinship, holders};
+use crate::sys::proc::Process;
+use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{
-    self, SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, Signal,
-    Signals,
+    self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
+    Signal, Signals,
 };
 use crate::sys::start::Arguments;
-use crate::sys::{clock, descriptor, heap, poll};
+use crate::sys::{Errno, clock, descriptor, heap, poll};
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 const FGHACK: Program = Program::command("fghack");
 /// How many more copies of the write end the child gets: a daemon that closes a few descriptors
@@ -28,8 +29,9 @@ const COPIES: usize = 30;
 /// to the longest.
 const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
-const PASSED_ON: [Signal; 9] =
-    [SIGTERM, SIGHUP, SIGALRM, SIGINT, SIGCONT, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH];
+/// Those that are passed on, and the one that tells of an end.
+const HEARD: [Signal; 10] =
+    [SIGTERM, SIGHUP, SIGALRM, SIGINT, SIGCONT, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH, SIGCHLD];
 
 /// Runs fghack.
 #[must_use]
@@ -41,10 +43,12 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(pipe) => pipe,
         Err(error) => return FGHACK.fatal_because(&[b"unable to create pipe"], error),
     };
+    // Before there is anyone to lose.
+    let takes_orphans = process::take_orphans().is_ok();
     // Listened for before the fork: a signal that comes meanwhile is not lost. The child gets
     // back what we were given.
     let mask = signal::block_all();
-    let signals = Signals::block(&PASSED_ON);
+    let signals = Signals::block(&HEARD);
     let child = match process::fork() {
         Ok(Side::Child) => {
             signal::restore(&mask);
@@ -53,17 +57,25 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(Side::Parent(pid)) => pid,
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
     };
+    signal::hear_of_children();
     drop(write);
     // To end would be to leave the daemon alone, and supervise with the belief that it ended.
     heap::outlast_shortage();
-    match signals {
-        Ok(signals) => {
-            let mut passing = Passing { read: read.as_fd(), signals, pending: None, warned: false };
-            passing.until_end_of_file();
-        }
+    let signals = match signals {
+        Ok(signals) => signals,
         Err(error) => return FGHACK.fatal_because(&[b"unable to listen for signals"], error),
-    }
-    match process::wait_for(child) {
+    };
+    let kinship = if takes_orphans { Kinship::Descent } else { Kinship::Likeness(child) };
+    let watch = Watch {
+        read: Some(read),
+        signals,
+        child,
+        end: None,
+        kinship,
+        pending: None,
+        has_warned: false,
+    };
+    match watch.until_the_end() {
         Ok(End::Code(code)) => Exit::of_child(code),
         Ok(End::Killed(_)) => FGHACK.fatal(&[b"child crashed"]),
         Err(error) => FGHACK.fatal_because(&[b"wait failed"], error),
@@ -82,41 +94,39 @@ fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
     exec::become_child(FGHACK, arguments, 1, &Environment::Inherited)
 }
 
-/// A TERM or QUIT on its way, and who has had it.
+/// A signal on its way, and who has had it.
 struct Pending {
     signal: Signal,
-    reached: BTreeSet<(u32, u64)>,
+    reached: BTreeSet<(Pid, u64)>,
     look: Duration,
 }
 
-struct Passing<'a> {
-    read: BorrowedFd<'a>,
+struct Watch {
+    /// The read end, until it meets the end of file.
+    read: Option<OwnedFd>,
     signals: Signals,
+    /// The direct child.
+    child: Pid,
+    /// How it ended. By its likeness to others it is known as long as it was not waited for.
+    end: Option<End>,
+    kinship: Kinship,
     pending: Option<Pending>,
-    warned: bool,
+    has_warned: bool,
 }
 
-impl Passing<'_> {
-    fn until_end_of_file(&mut self) {
-        let mut buffer = [0; 1024];
+impl Watch {
+    /// Until nobody holds the pipe and the child has ended: how it did.
+    fn until_the_end(mut self) -> Result<End, Errno> {
         loop {
-            // New holders come soon after the signal or, most likely, not at all.
-            let look = self.pending.as_mut().map(|pending| {
-                let look = pending.look;
-                pending.look = (look * 2).min(LONGEST_LOOK);
-                look
-            });
-            let until = look.map(|look| clock::monotonic().saturating_add(look));
-            let mut watched = [poll::readable(self.read), poll::readable(self.signals.as_fd())];
-            if poll::wait(&mut watched, until).is_err() {
-                poll::pause(LOOK);
+            self.reap()?;
+            if let (None, Some(end)) = (&self.read, self.end) {
+                return Ok(end);
             }
-            let has_input = watched.first().is_some_and(poll::found);
-            if has_input && !matches!(descriptor::read(self.read, &mut buffer), Ok(1..)) {
-                return;
-            }
+            self.wait();
             while let Some(signal) = self.signals.next() {
-                self.pass_on(signal);
+                if signal != SIGCHLD {
+                    self.pass_on(signal);
+                }
             }
             if let Some(mut pending) = self.pending.take() {
                 self.reach(&mut pending);
@@ -125,26 +135,85 @@ impl Passing<'_> {
         }
     }
 
+    /// Takes note of the child's end, and buries the orphans that became ours.
+    fn reap(&mut self) -> Result<(), Errno> {
+        if self.kinship == Kinship::Descent {
+            while let Some((pid, end)) = process::reap_any() {
+                if pid == self.child {
+                    self.end = Some(end);
+                }
+            }
+        }
+        if self.read.is_none() && self.end.is_none() {
+            self.end = process::try_wait(self.child)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a signal, the end of file, or the next look for new holders.
+    fn wait(&mut self) {
+        // They come soon after the signal or, most likely, not at all.
+        let look = self.pending.as_mut().map(|pending| {
+            let look = pending.look;
+            pending.look = (look * 2).min(LONGEST_LOOK);
+            look
+        });
+        let until = look.map(|look| clock::monotonic().saturating_add(look));
+        let read = self.read.as_ref().map(AsFd::as_fd);
+        let signals = self.signals.as_fd();
+        let mut watched = [poll::readable(signals), poll::readable(read.unwrap_or(signals))];
+        if poll::wait(&mut watched, until).is_err() {
+            poll::pause(LOOK);
+        }
+        if let Some(read) = read
+            && watched.get(1).is_some_and(poll::found)
+            && !matches!(descriptor::read(read, &mut [0; 1024]), Ok(1..))
+        {
+            self.read = None;
+        }
+    }
+
     fn pass_on(&mut self, signal: Signal) {
         let mut pending = Pending { signal, reached: BTreeSet::new(), look: LOOK };
         self.reach(&mut pending);
+        if pending.reached.is_empty() {
+            self.warn(b"unable to find a process of the daemon that could have the signal");
+        }
         if matches!(signal, SIGTERM | SIGQUIT) {
             self.pending = Some(pending);
         }
     }
 
-    /// Sends the signal to each topmost holder that has not had it.
+    /// Sends the signal to each topmost holder that has not had it; to the child, if there is no
+    /// holder, or if /proc cannot be asked.
     fn reach(&mut self, pending: &mut Pending) {
-        let Ok((found, unreadable)) = holders(self.read) else { return };
-        if unreadable && !self.warned {
-            self.warned = true;
-            FGHACK.warning(&[b"unable to look into every process: some may miss the signal"]);
+        let read = self.read.as_ref().map(AsFd::as_fd);
+        let found = read.map(|read| holders(read, self.kinship)).transpose();
+        let (found, unreadable) = found.ok().flatten().unwrap_or_default();
+        if unreadable {
+            self.warn(b"unable to look into every process: some may miss the signal");
         }
         let is_holder = |pid| found.iter().any(|holder: &Holder| holder.pid == pid);
         for holder in found.iter().filter(|holder| !is_holder(holder.parent)) {
             if pending.reached.insert((holder.pid, holder.start)) {
                 holder.send(pending.signal);
             }
+        }
+        // Its number is its own until it was waited for.
+        if found.is_empty() && self.end.is_none() {
+            let child = Process::read(self.child).ok();
+            let is_alive = child.is_none_or(|child| child.is_alive());
+            let start = child.map_or(0, |child| child.start);
+            if is_alive && pending.reached.insert((self.child, start)) {
+                let _ = process::kill(self.child, pending.signal);
+            }
+        }
+    }
+
+    /// Says something once.
+    fn warn(&mut self, text: &[u8]) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            FGHACK.warning(&[text]);
         }
     }
 }

@@ -1,4 +1,7 @@
-//! Who holds the write end of a pipe, by /proc.
+//! Who of our own holds the write end of a pipe, by /proc.
+//!
+//! A descriptor can be handed to anybody over a socket: that a process holds the pipe does not make
+//! it one of ours.
 
 use super::proc::{self, Process, numbers};
 use super::process::{self, Pid};
@@ -7,6 +10,21 @@ use super::{Errno, descriptor, file};
 use descriptor::{HERE, Purpose};
 use nix::fcntl::OFlag;
 use std::os::fd::{AsFd, BorrowedFd};
+
+/// By what the processes are known that came of our child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// They descend from us: orphans become our children.
+    Descent,
+    /// Orphans become process 1's. They started no earlier than this child of ours, and their real
+    /// and effective user are those that it has, or had when it ended.
+    Likeness(Pid),
+}
+
+/// How many parents a process is followed through.
+const GENERATIONS: usize = 1000;
+/// How often that begins anew when a parent ends meanwhile.
+const TRIES: usize = 3;
 
 /// A process that holds the write end.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +46,20 @@ impl Holder {
     }
 }
 
-/// All processes but ourselves that hold the write end of the pipe that `read` reads; and whether
-/// there were some that we may not look into.
+/// All processes of this kinship, but ourselves, that hold the write end of the pipe that `read`
+/// reads; and whether there were some that we may not look into.
 ///
 /// # Errors
-/// Those of fstat(2), and of open(2) where there is no /proc.
-pub fn holders(read: BorrowedFd<'_>) -> Result<(Vec<Holder>, bool), Errno> {
+/// Those of fstat(2), and of open(2) where there is no /proc; ENOSYS where it is not ours.
+pub fn holders(read: BorrowedFd<'_>, kinship: Kinship) -> Result<(Vec<Holder>, bool), Errno> {
     let pipe = file::facts_of(read)?;
     let mut found = Vec::new();
     let mut unreadable = false;
+    if !proc::is_ours() {
+        return Err(Errno::ENOSYS);
+    }
     for pid in numbers(b"/proc")? {
-        if pid == process::our_pid() {
+        if pid == process::our_pid() || !is_kin(pid, kinship) {
             continue;
         }
         match holds(pid, pipe.device, pipe.inode) {
@@ -53,6 +74,34 @@ pub fn holders(read: BorrowedFd<'_>) -> Result<(Vec<Holder>, bool), Errno> {
         }
     }
     Ok((found, unreadable))
+}
+
+fn is_kin(pid: Pid, kinship: Kinship) -> bool {
+    match kinship {
+        Kinship::Descent => (0..TRIES).find_map(|_| descends(pid)).unwrap_or(false),
+        Kinship::Likeness(child) => {
+            let users = |pid| proc::users_of(pid).map(|[real, effective, _]| [real, effective]);
+            let start = |pid| Process::read(pid).map(|process| process.start);
+            users(pid).is_some_and(|found| users(child) == Some(found))
+                && start(pid).is_ok_and(|found| start(child).is_ok_and(|child| child <= found))
+        }
+    }
+}
+
+/// Whether a process descends from us; nothing if one of its forebears ended under our eyes: then
+/// the next one has another parent.
+fn descends(pid: Pid) -> Option<bool> {
+    let mut at = pid;
+    for _ in 0..GENERATIONS {
+        match Process::read(at) {
+            Ok(process) if process.parent == process::our_pid() => return Some(true),
+            Ok(process) if process.parent == 0 => return Some(false),
+            Ok(process) => at = process.parent,
+            Err(_) if at == pid => return Some(false),
+            Err(_) => return None,
+        }
+    }
+    Some(false)
 }
 
 fn holds(pid: Pid, device: u64, inode: u64) -> Result<bool, Errno> {

@@ -8,8 +8,8 @@
 //! or has no wrapper (pidfd). signal-hook lends the signal numbers only: the daemons read
 //! blocked signals from a signalfd and install no handler.
 //!
-//! Newer system calls than Linux 2.6.32 has: `pidfd_open` and `pidfd_send_signal`, in
-//! [`process`], each with its fallback.
+//! Newer system calls than Linux 2.6.32 has: `pidfd_open`, `pidfd_send_signal` and the
+//! `PR_SET_CHILD_SUBREAPER` of prctl, in [`process`], each with its fallback.
 
 pub mod account;
 pub mod clock;

@@ -160,6 +160,15 @@ pub fn reap(pid: Pid) -> Option<End> {
     reap_raw(libc::pid_t::try_from(pid).ok()?, libc::WNOHANG).map(|(_, end)| end)
 }
 
+/// As [`reap`], and why there is nothing to be had.
+///
+/// # Errors
+/// Those of waitpid(2): ECHILD when it is no child of ours, or was one that nobody is told of.
+pub fn try_wait(pid: Pid) -> Result<Option<End>, Errno> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::ECHILD)?;
+    Ok(wait_raw(pid, libc::WNOHANG)?.map(|(_, end)| end))
+}
+
 /// waitpid(2) for any child, without waiting.
 #[must_use]
 pub fn reap_any() -> Option<(Pid, End)> {
@@ -205,17 +214,32 @@ pub fn reap_others(spared: &[Pid]) {
 }
 
 fn reap_raw(pid: libc::pid_t, flags: libc::c_int) -> Option<(Pid, End)> {
+    wait_raw(pid, flags).ok().flatten()
+}
+
+fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, End)>, Errno> {
     let mut status: libc::c_int = 0;
     // SAFETY: waitpid writes one int to the pointer. nix's wrapper is not used: it refuses the
     // status of a child killed by a real-time signal.
-    let reaped = unsafe { libc::waitpid(pid, &raw mut status, flags) };
-    let reaped = Pid::try_from(reaped).ok().filter(|&pid| pid > 0)?;
+    let reaped = Errno::result(unsafe { libc::waitpid(pid, &raw mut status, flags) })?;
+    let Some(reaped) = Pid::try_from(reaped).ok().filter(|&pid| pid > 0) else { return Ok(None) };
     let end = if libc::WIFEXITED(status) {
         End::Code(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
     } else {
         End::Killed(u8::try_from(libc::WTERMSIG(status)).unwrap_or(u8::MAX))
     };
-    Some((reaped, end))
+    Ok(Some((reaped, end)))
+}
+
+/// prctl(PR_SET_CHILD_SUBREAPER): the orphans among our descendants become our children, and process
+/// 1's no more. Linux 3.4.
+///
+/// # Errors
+/// EINVAL before Linux 3.4.
+pub fn take_orphans() -> Result<(), Errno> {
+    let yes: libc::c_ulong = 1;
+    // SAFETY: this option takes a number and no pointer.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, yes, 0, 0, 0) }).map(drop)
 }
 
 /// kill(2) of one process.

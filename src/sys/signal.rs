@@ -121,6 +121,11 @@ pub fn ignore_broken_pipes() {
     set_disposition(SIGPIPE, Disposition::Ignore);
 }
 
+/// SIGCHLD at its default: with an inherited "ignore" nobody is told of a child's end.
+pub fn hear_of_children() {
+    set_disposition(SIGCHLD, Disposition::Default);
+}
+
 /// The highest signal number of Linux on x86-64.
 pub const LAST: Signal = 64;
 

@@ -1,6 +1,6 @@
 //! fghack, reference section 7.
 
-use crate::scratch::{Said, Scratch, end_of, kill, only_ours, wait_for};
+use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,76 @@ fn a_term_waits_for_the_daemon_that_is_still_being_launched() {
     kill(child.id(), "TERM");
     assert_eq!(end_of(&mut child).code(), Some(0));
     assert!(fs::exists(scratch.path().join("seen")).unwrap());
+}
+
+#[test]
+fn a_stranger_who_was_handed_the_pipe_gets_no_signal() {
+    if !only_ours("fghack of 0.76 passes no signal on") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.script(
+        "daemon",
+        "trap 'echo daemon >>seen; exit' TERM\necho $$ >daemon.pid\nwhile :; do sleep 0.05; done",
+    );
+    // Opens the pipe of the daemon as a descriptor handed over a socket is open.
+    scratch.script(
+        "stranger",
+        "trap 'echo stranger >>seen' TERM\n\
+         for f in /proc/$1/fd/*; do case $(readlink $f) in pipe:*) exec 9>$f; break; esac; done\n\
+         echo $$ >stranger.pid\nwhile :; do sleep 0.05; done",
+    );
+    let child = scratch.start("fghack", &["sh", "-c", "setsid ./daemon & exit 0"]);
+    wait_for("the daemon", || scratch.read("daemon.pid").ends_with('\n'));
+    let mut command = scratch.command("sh");
+    let daemon = scratch.read("daemon.pid").trim().to_owned();
+    let mut stranger = command.args(["./stranger", &daemon]).spawn().unwrap();
+    wait_for("the stranger", || scratch.read("stranger.pid").ends_with('\n'));
+    kill(child.id(), "TERM");
+    wait_for("the daemon's end", || scratch.read("seen") == "daemon\n");
+    // It still holds the pipe, and fghack still looks for whom to signal.
+    stays("the stranger's peace", Duration::from_millis(500), || {
+        scratch.read("seen") == "daemon\n" && is_alive(child.id())
+    });
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    wait_for("the end of file", || !is_alive(child.id()));
+}
+
+#[test]
+fn orphans_of_the_daemon_leave_no_zombies() {
+    let scratch = Scratch::new();
+    scratch.script(
+        "daemon",
+        "echo $$ >daemon.pid\nfor i in 1 2 3; do sh -c 'true & echo $! >>orphans'; done\n\
+         echo done >>orphans\nwhile [ ! -e end ]; do sleep 0.05; done",
+    );
+    let mut child = scratch.start("fghack", &["sh", "-c", "./daemon & exit 3"]);
+    wait_for("the orphans", || scratch.read("orphans").ends_with("done\n"));
+    for pid in scratch.read("orphans").lines().filter_map(|line| line.parse::<u32>().ok()) {
+        let stat = format!("/proc/{pid}/stat");
+        wait_for("the burial of an orphan", || !fs::exists(&stat).unwrap());
+    }
+    scratch.write("end", b"");
+    assert_eq!(end_of(&mut child).code(), Some(3));
+}
+
+#[test]
+fn a_child_that_let_go_of_the_pipe_still_gets_the_signals() {
+    if !only_ours("fghack of 0.76 passes no signal on") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.script(
+        "closes",
+        "trap 'exit 5' TERM\nfor f in /proc/$$/fd/*; do f=${f##*/}\n\
+         if [ $f -gt 2 ] && [ $f -lt 255 ]; then eval \"exec $f>&-\"; fi; done\n\
+         echo ready >>seen\nwhile :; do sleep 0.05; done",
+    );
+    let mut child = scratch.start("fghack", &["bash", "closes"]);
+    wait_for("the child", || scratch.read("seen") == "ready\n");
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(5));
 }
 
 /// Reference, section 0.4: the look-up that every command shares, seen through fghack.

@@ -1,7 +1,7 @@
 //! The other commands, one or two promises each: what they ask of the kernel beyond the rest.
 
 use super::place::child;
-use super::scratch::{Said, Scratch, kill, wait_for};
+use super::scratch::{Said, Scratch, end_of, kill, wait_for};
 use super::tally::Tally;
 use std::fs::File;
 use std::io::Write;
@@ -17,6 +17,7 @@ pub fn promises(tally: &mut Tally) {
     promise("pgrphack", "pgrphack starts a session", pgrphack);
     promise("fghack", "fghack stays until the last holder is gone", fghack);
     promise("fghack", "fghack passes TERM on to who holds its pipe", fghack_term);
+    promise("fghack", "fghack finds a daemon that became an orphan", fghack_orphan);
     promise("readproctitle", "readproctitle shows what it reads", readproctitle);
     promise("tai64n", "tai64n stamps a line and tai64nlocal reads the stamp", stamps);
     promise("multilog", "multilog writes, rotates and prunes a log directory", multilog);
@@ -112,6 +113,15 @@ fn fghack_term(scratch: &Scratch) {
     // The holder is its direct child here, and a signal ended that.
     let said = Said::of(&fghack.wait_with_output().unwrap());
     assert_eq!(said, Said::complaint(111, "fghack: fatal: child crashed"));
+}
+
+/// Without PR_SET_CHILD_SUBREAPER the daemon is a child of process 1.
+fn fghack_orphan(scratch: &Scratch) {
+    let mut command = scratch.command("fghack");
+    let mut fghack = command.args(child(scratch, "daemon")).stdin(Stdio::null()).spawn().unwrap();
+    wait_for("the daemon", || scratch.lines("starts") == 1);
+    kill(fghack.id(), "TERM");
+    assert_eq!(end_of(&mut fghack).code(), Some(0));
 }
 
 fn readproctitle(scratch: &Scratch) {

@@ -13,6 +13,7 @@ pub fn play(role: &str, arguments: &[String]) -> ExitCode {
         "steady" => steady(),
         "brief" => record_start(),
         "leader" => leader(),
+        "daemon" => daemon(),
         "speaker" => speaker(),
         "logger" => logger(),
         "probe" => probe(),
@@ -53,6 +54,11 @@ fn for_ever() -> ! {
 fn leader() -> io::Result<()> {
     let mut worker = Command::new(std::env::current_exe()?).arg("--role=steady").spawn()?;
     worker.wait().map(drop)
+}
+
+/// Leaves a process in the background that records itself and stays.
+fn daemon() -> io::Result<()> {
+    Command::new(std::env::current_exe()?).arg("--role=steady").spawn().map(drop)
 }
 
 /// Says numbered lines without end.

@@ -55,8 +55,10 @@ pub fn is_trusted(pid: Pid) -> bool {
         && !runs_set_id(pid)
 }
 
-/// The real, effective and saved user id of a process: the `Uid:` line of `/proc/PID/status`.
-fn users_of(pid: Pid) -> Option<[u32; 3]> {
+/// The real, effective and saved user id of a process: the `Uid:` line of `/proc/PID/status`. A
+/// zombie still has them.
+#[must_use]
+pub fn users_of(pid: Pid) -> Option<[u32; 3]> {
     let mut path = [0; 32];
     let path = path_of(pid, b"/status", &mut path).ok()?;
     // The line is one of the first ten.
