@@ -9,12 +9,18 @@ use core::time::Duration;
 use std::io::IoSlice;
 
 /// How a command ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exit(u8);
 
 impl Exit {
     /// All done.
     pub const SUCCESS: Self = Self(0);
+    /// svctl: it came out otherwise than it was asked for: 1.
+    pub const OTHERWISE: Self = Self(1);
+    /// svctl: a service is not up, or not as wanted: 3, as LSB and systemctl have it.
+    pub const NOT_UP: Self = Self(3);
+    /// svctl: there is no such service: 4.
+    pub const NO_SERVICE: Self = Self(4);
     /// Wrong use, or a permanent no: 100.
     pub const USAGE: Self = Self(100);
     /// A system call failed, or a temporary no: 111.

@@ -9,6 +9,9 @@
 //! anyone may use: error, tai64n, env, newlines, calendar; account, args, filter, zone: cmd only
 //! ```
 //!
+//! A program of its own, built with the feature `svctl` alone: svctl -> multilog::script, scandir,
+//! service, sys.
+//!
 //! Calls go to the right only. [`service`] is the one room that knows a file name of a service
 //! directory, [`scandir`] the one that knows what svscan keeps in a scan directory; supervise, svscan,
 //! svscanboot, svc and svstat meet there and never import each other. [`sys`]

@@ -26,6 +26,15 @@ pub fn ids(line: &[u8], name: &[u8]) -> Option<Ids> {
     Some(Ids { user, group })
 }
 
+/// The name of the account that `line` of /etc/passwd describes, if it has this user id.
+#[must_use]
+pub fn name_with(line: &[u8], user: u32) -> Option<&[u8]> {
+    let mut fields = fields(line, 5)?;
+    let name = fields.next().filter(|name| !name.is_empty())?;
+    let _password = fields.next()?;
+    (id(fields.next()?)? == user).then_some(name)
+}
+
 /// The group that `line` of /etc/group describes, if it lists `name` as a member.
 #[must_use]
 pub fn group_with(line: &[u8], name: &[u8]) -> Option<u32> {
@@ -72,6 +81,15 @@ mod tests {
 
     fn found(line: &str) -> Option<(u32, u32)> {
         ids(line.as_bytes(), b"www").map(|ids| (ids.user, ids.group))
+    }
+
+    #[test]
+    fn an_id_has_the_name_of_its_line() {
+        let name = |line: &'static str| name_with(line.as_bytes(), 33);
+        assert_eq!(name("www:x:33:33::/:/bin/sh"), Some(&b"www"[..]));
+        for line in ["www:x:34:33::/:/bin/sh", ":x:33:33:::", "#www:x:33:33:::", "www:x", ""] {
+            assert_eq!(name(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -54,6 +54,17 @@ pub fn find(name: &CStr) -> Option<Account> {
     Some(Account { ids, name: Some(name.to_owned()) })
 }
 
+/// The name of the account with this user id, if /etc/passwd has one.
+#[must_use]
+pub fn name_of(user: u32) -> Option<Vec<u8>> {
+    let mut found = None;
+    let _ = each_line(b"/etc/passwd", |line| {
+        found = lines::name_with(line, user).map(<[u8]>::to_vec);
+        found.is_none()
+    });
+    found
+}
+
 impl Account {
     /// Becomes this account: groups, group, user, in that order, for good.
     ///

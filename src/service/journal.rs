@@ -202,6 +202,39 @@ impl Journal {
     }
 }
 
+/// Reads the journals of many services from outside, to show what they say: which boot this is, it
+/// asks the kernel once.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker {
+    /// Ours; the directory is each service's own.
+    here: Place,
+}
+
+impl Onlooker {
+    /// An onlooker of this boot.
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    pub fn new() -> Result<Self, Errno> {
+        Ok(Self { here: Place::of(HERE)? })
+    }
+
+    /// What the journal of the service with these records says. It is believed under the marks of
+    /// [`Journal::open`], but for its owner: what is shown is no reason to signal anything.
+    ///
+    /// # Errors
+    /// ENOENT where there is none, EACCES where we may not read it; those of openat(2).
+    pub fn read(&self, records: &Records) -> Result<Finding, Errno> {
+        let (file, facts) = open_file(records, Access::Read)?;
+        if let Some(reason) = distrust(&facts, facts.owner) {
+            return Ok(Finding::Ignored(reason));
+        }
+        let file::Facts { device, inode, .. } = *records.service();
+        let place = Place { device, inode, ..self.here };
+        Journal::read(file, place).map(|(_, finding)| finding)
+    }
+}
+
 /// The supervise that wrote the record of a service directory, as seen from outside: believed
 /// under the same marks, and only while it lives. 0.76's writes none.
 #[must_use]
@@ -241,18 +274,22 @@ fn alive(identity: Identity) -> Option<Identity> {
 
 /// Opens the journal, and why its marks say that it must not be believed.
 fn open(records: &Records, access: Access) -> Result<(OwnedFd, Option<&'static str>), Errno> {
+    let (file, facts) = open_file(records, access)?;
+    Ok((file, distrust(&facts, file::our_user())))
+}
+
+fn open_file(records: &Records, access: Access) -> Result<(OwnedFd, Facts), Errno> {
     let is_file = |facts: &Facts| match Shape::File.fits(facts) {
         // That is said in words.
         Err(Errno::EMLINK) => Ok(()),
         other => other,
     };
-    let (file, facts) = entry::open_if(records.as_fd(), JOURNAL, access, is_file)?;
-    Ok((file, distrust(&facts)))
+    entry::open_if(records.as_fd(), JOURNAL, access, is_file)
 }
 
-/// Why the marks of a regular file say that it must not be believed.
-fn distrust(facts: &Facts) -> Option<&'static str> {
-    if facts.owner != file::our_user() {
+/// Why the marks of a regular file say that it must not be believed as the journal of `owner`.
+fn distrust(facts: &Facts, owner: u32) -> Option<&'static str> {
+    if facts.owner != owner {
         Some("owned by another user")
     } else if facts.links != 1 {
         Some("has another name")

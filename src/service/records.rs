@@ -74,6 +74,11 @@ impl Records {
         Ok(Self { descriptor: None, service })
     }
 
+    /// The service directory around them.
+    pub(super) const fn service(&self) -> &Facts {
+        &self.service
+    }
+
     /// Whether a user other than root and us could plant entries here.
     #[must_use]
     pub fn are_shared(&self) -> bool {

@@ -12,7 +12,7 @@ pub struct Watcher {
 }
 
 /// One watched directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watch(WatchDescriptor);
 
 /// What happened.
@@ -45,6 +45,15 @@ impl Watcher {
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_MOVE
             | AddWatchFlags::IN_ONLYDIR;
+        self.instance.add_watch(path, events).map(Watch)
+    }
+
+    /// Watches directory `path` for files that are renamed into it, as each new status is.
+    ///
+    /// # Errors
+    /// As [`Self::watch_names`].
+    pub fn watch_arrivals(&self, path: &[u8]) -> Result<Watch, Errno> {
+        let events = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
         self.instance.add_watch(path, events).map(Watch)
     }
 

@@ -28,6 +28,7 @@ pub mod proc;
 pub mod process;
 pub mod signal;
 pub mod start;
+pub mod terminal;
 pub mod title;
 pub mod vector;
 

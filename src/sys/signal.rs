@@ -137,6 +137,13 @@ pub fn by_name(name: &str) -> Option<Signal> {
     name.parse::<Name>().ok().map(|name| name as Signal)
 }
 
+/// The name of a signal without its `SIG`; none for those that have only a number.
+#[must_use]
+pub fn name(number: Signal) -> Option<&'static str> {
+    let name = Name::try_from(number).ok()?.as_str();
+    Some(name.strip_prefix("SIG").unwrap_or(name))
+}
+
 enum Disposition {
     Default,
     Ignore,

@@ -6,7 +6,7 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 28] = [
+const FOLLOWS: [(&str, &[&str], &str); 35] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
@@ -19,6 +19,12 @@ const FOLLOWS: [(&str, &[&str], &str); 28] = [
     ("scandir/scanner.rs", &["Directory"], "the scan directory"),
     ("service/stopping.rs", &["Read"], "what the admin wrote beside run"),
     ("supervise/memory.rs", &["Read", "Write"], "/proc"),
+    ("svctl/look/logger.rs", &["Directory", "Read"], "a log directory, run"),
+    ("svctl/look/mod.rs", &["Directory"], "a service directory"),
+    ("svctl/place.rs", &["Directory"], "the scan directory"),
+    ("svctl/show/page.rs", &["Directory"], "a service directory"),
+    ("svctl/steer/task.rs", &["Directory"], "a service directory"),
+    ("svctl/steer/watch.rs", &["Directory"], "a service directory"),
     ("svscan/entry.rs", &["Directory"], "a service directory"),
     ("svscan/heir/pipes.rs", &["Directory", "Read", "Write"], "a service directory, /proc"),
     ("svscan/heir/retired.rs", &["Directory"], "a service directory"),
@@ -32,6 +38,7 @@ const FOLLOWS: [(&str, &[&str], &str); 28] = [
     ("svscanboot/stop_client.rs", &["Directory"], "the scan directory"),
     ("sys/directory.rs", &["Directory"], "a directory that is open already"),
     ("sys/holders.rs", &["Read"], "/proc"),
+    ("sys/proc/census.rs", &["Directory", "Read"], "/proc"),
     ("sys/proc/descriptors.rs", &["Directory", "Write"], "/proc"),
     ("sys/proc/mod.rs", &["Directory", "Read"], "/proc"),
     ("zone/mod.rs", &["Read"], "a time zone's file"),

@@ -50,7 +50,7 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 13] = [
+const PURE: [&str; 21] = [
     "account/lines.rs",
     "calendar.rs",
     "multilog/lines.rs",
@@ -59,6 +59,14 @@ const PURE: [&str; 13] = [
     "scandir/word.rs",
     "service/request.rs",
     "supervise/machine.rs",
+    "svctl/look/state.rs",
+    "svctl/names/glob.rs",
+    "svctl/names/mod.rs",
+    "svctl/names/spelling.rs",
+    "svctl/show/prometheus.rs",
+    "svctl/show/table.rs",
+    "svctl/steer/aim.rs",
+    "svctl/steer/verb.rs",
     "svscan/plan.rs",
     "svscanboot/leader.rs",
     "tai64n.rs",
@@ -131,6 +139,18 @@ fn layer_breaches(source: &Source) -> Vec<String> {
         || path.starts_with("zone/")
     {
         &["crate::cmd", "crate::service", "crate::supervise", "crate::svscan"]
+    } else if path.starts_with("svctl/") {
+        &[
+            "daemontools_rs::args",
+            "daemontools_rs::cmd",
+            "daemontools_rs::exec",
+            "daemontools_rs::filter",
+            "daemontools_rs::multilog::d",
+            "daemontools_rs::multilog::l",
+            "daemontools_rs::reexec",
+            "daemontools_rs::supervise",
+            "daemontools_rs::svscan",
+        ]
     } else {
         &[]
     };
@@ -252,6 +272,7 @@ fn a_planted_breach_is_found() {
     assert!(found("sys/clock.rs", "use crate::error::Exit;", layer_breaches));
     assert!(found("service/lock.rs", "use crate::svscan::plan;", layer_breaches));
     assert!(found("cmd/svc.rs", "crate::supervise::driver::run();", layer_breaches));
+    assert!(found("svctl/look/mod.rs", "use daemontools_rs::svscan::plan;", layer_breaches));
     assert!(found("supervise/machine.rs", "use std::time::Instant;", purity_breaches));
     assert!(found("cmd/svc.rs", "unsafe { libc::getpid() };", unsafe_breaches));
     assert!(found("cmd/svc.rs", "return 111;", exit_breaches));

@@ -3,14 +3,16 @@
 //! Where /proc is not mounted, or is that of another pid namespace, every question answers "not
 //! known" ([`is_ours`]), and callers do without. [`stat`]
 //! reads one process, [`search`] looks for processes, [`descriptors`] looks at what they have open,
-//! [`boot`](mod@boot) knows this boot and its clock.
+//! [`boot`](mod@boot) knows this boot and its clock. [`census`](mod@census) counts all processes.
 
 pub mod boot;
+pub mod census;
 pub mod descriptors;
 pub mod search;
 pub mod stat;
 
 pub use boot::*;
+pub use census::*;
 pub use descriptors::*;
 pub use search::*;
 pub use stat::*;

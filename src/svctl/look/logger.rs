@@ -1,0 +1,259 @@
+//! Where a service's log is: by the command line of the multilog that runs, or else by `log/run`,
+//! or else in `log/main`.
+
+use super::Service;
+use crate::place;
+use daemontools_rs::multilog::script::{Script, Stamp};
+use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
+use daemontools_rs::sys::entry::{self, Access};
+use daemontools_rs::sys::file::{self, Kind};
+use daemontools_rs::sys::{Errno, directory, proc};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How much of a run script is read.
+const LONGEST: usize = 1 << 16;
+
+/// A log directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDirectory {
+    /// Its path.
+    pub path: Vec<u8>,
+    /// What stands before its lines; not known where multilog was not seen.
+    pub stamp: Option<Stamp>,
+}
+
+/// What a log directory holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// How many logs: `current` and the old ones.
+    pub files: usize,
+    /// The bytes of all that.
+    pub bytes: u64,
+}
+
+/// The log directories of the logger of a service.
+#[must_use]
+pub fn directories(logger: &Service) -> Vec<LogDirectory> {
+    let base = place::real(&logger.target.path).unwrap_or_else(|| logger.target.path.clone());
+    let running = logger.pid().map(proc::command_line).unwrap_or_default();
+    let words = words_of_command_line(&running)
+        .or_else(|| words_of_script(&contents(&[&base[..], b"/run"].concat())));
+    let Some(words) = words else {
+        let path = [&base[..], b"/main"].concat();
+        let is_there = file::facts(HERE, &path).is_ok_and(|facts| facts.kind == Kind::Directory);
+        return is_there.then_some(LogDirectory { path, stamp: None }).into_iter().collect();
+    };
+    let script = Script::parse(words.iter().map(Vec::as_slice));
+    let stamp = Some(script.stamp);
+    let directories = script
+        .directories
+        .iter()
+        .map(|settings| LogDirectory { path: below(&base, &settings.name), stamp });
+    directories.collect()
+}
+
+fn is_multilog(word: &[u8]) -> bool {
+    word.rsplit(|&byte| byte == b'/').next() == Some(b"multilog")
+}
+
+/// `name` as seen from directory `base`.
+fn below(base: &[u8], name: &[u8]) -> Vec<u8> {
+    let name = name.strip_prefix(b"./").unwrap_or(name);
+    match name {
+        [b'/', ..] => name.to_vec(),
+        b"." | b"" => base.to_vec(),
+        _ => [base, b"/", name].concat(),
+    }
+}
+
+/// The words of a multilog's command line, which has a NUL byte after each.
+fn words_of_command_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut words = line.strip_suffix(b"\0")?.split(|&byte| byte == 0);
+    let is_it = words.next().is_some_and(is_multilog);
+    is_it.then(|| words.map(<[u8]>::to_vec).collect())
+}
+
+/// The words after `multilog` in a shell script, as far as they can be told without a shell.
+fn words_of_script(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut left = text;
+    loop {
+        let word = next_word(&mut left)?;
+        if !is_multilog(&word) {
+            continue;
+        }
+        let mut words = Vec::new();
+        while let Some(word) = next_word(&mut left).filter(|word| word != b"\n") {
+            words.push(word);
+        }
+        return Some(words);
+    }
+}
+
+/// The next word of a shell script, its quotes taken off; a newline and what else ends a command is
+/// a word `\n`.
+fn next_word(left: &mut &[u8]) -> Option<Vec<u8>> {
+    let mut word = Vec::new();
+    let mut is_begun = false;
+    while let Some((&byte, after)) = left.split_first() {
+        match byte {
+            b'\n' | b';' | b'|' | b'&' | b'<' | b'>' => {
+                if !is_begun {
+                    *left = after;
+                    return Some(b"\n".to_vec());
+                }
+                return Some(word);
+            }
+            b' ' | b'\t' if is_begun => return Some(word),
+            b' ' | b'\t' => *left = after,
+            b'#' if !is_begun => {
+                let end = after.iter().position(|&byte| byte == b'\n').unwrap_or(after.len());
+                *left = after.get(end..).unwrap_or_default();
+            }
+            b'\\' => {
+                *left = after.get(1..).unwrap_or_default();
+                match after.first() {
+                    Some(b'\n') | None => {}
+                    Some(&byte) => {
+                        is_begun = true;
+                        word.push(byte);
+                    }
+                }
+            }
+            b'\'' | b'"' => {
+                is_begun = true;
+                let end = after.iter().position(|&other| other == byte).unwrap_or(after.len());
+                word.extend_from_slice(after.get(..end).unwrap_or_default());
+                *left = after.get(end + 1..).unwrap_or_default();
+            }
+            _ => {
+                is_begun = true;
+                word.push(byte);
+                *left = after;
+            }
+        }
+    }
+    is_begun.then_some(word)
+}
+
+/// The beginning of a regular file; empty where it cannot be read.
+#[must_use]
+pub fn contents(path: &[u8]) -> Vec<u8> {
+    let Ok(file) = open(HERE, path, Purpose::Read) else { return Vec::new() };
+    let is_file = file::facts_of(file.as_fd()).is_ok_and(|facts| facts.kind == Kind::Regular);
+    let mut bytes = vec![0; LONGEST];
+    let length = if is_file { descriptor::read(file.as_fd(), &mut bytes).unwrap_or(0) } else { 0 };
+    bytes.truncate(length);
+    bytes
+}
+
+impl LogDirectory {
+    fn open(&self) -> Option<OwnedFd> {
+        open(HERE, &self.path, Purpose::Directory).ok()
+    }
+
+    /// What it holds; nothing where it cannot be read.
+    #[must_use]
+    pub fn contents(&self) -> Option<Contents> {
+        let place = self.open()?;
+        let mut contents = Contents::default();
+        for name in directory::names_in(place.as_fd()).ok()? {
+            let Ok(facts) = file::facts_no_link(place.as_fd(), &name) else { continue };
+            if facts.kind == Kind::Regular {
+                contents.bytes = contents.bytes.saturating_add(facts.size);
+                let is_log = name == b"current" || name == b"previous" || name.starts_with(b"@");
+                contents.files += usize::from(is_log);
+            }
+        }
+        Some(contents)
+    }
+
+    /// The last `count` lines, in their order: of `current`, and of the newest old log before it.
+    #[must_use]
+    pub fn last_lines(&self, count: usize) -> Vec<Vec<u8>> {
+        let Some(place) = self.open() else { return Vec::new() };
+        let mut old = directory::names_in(place.as_fd()).unwrap_or_default();
+        old.retain(|name| name.starts_with(b"@"));
+        let newest = old.into_iter().max();
+        let mut lines = Vec::new();
+        for name in newest.iter().map(Vec::as_slice).chain([&b"current"[..]]) {
+            lines.extend(last_lines(&place, name, count));
+        }
+        lines.split_off(lines.len().saturating_sub(count))
+    }
+}
+
+/// How much of the end of a log is looked at.
+const END: u32 = 1 << 15;
+
+fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
+    // Whoever owns the directory may have planted something else.
+    let is_file = |facts: &file::Facts| match facts.kind {
+        Kind::Regular => Ok(()),
+        _ => Err(Errno::EINVAL),
+    };
+    let opened = entry::open_if(place.as_fd(), name, Access::Read, is_file);
+    let Ok((file, facts)) = opened else { return Vec::new() };
+    let from = facts.size.saturating_sub(u64::from(END));
+    let mut bytes = vec![0; usize::try_from(END).unwrap_or(0)];
+    let offset = i64::try_from(from).unwrap_or(i64::MAX);
+    let length = descriptor::read_at(file.as_fd(), &mut bytes, offset).unwrap_or(0);
+    bytes.truncate(length);
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut lines: Vec<Vec<u8>> = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+    // The first one may be the end of a line.
+    if from > 0 && lines.len() > 1 {
+        lines.remove(0);
+    }
+    lines.split_off(lines.len().saturating_sub(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Option<Vec<String>> {
+        let words = words_of_script(text.as_bytes())?;
+        Some(words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect())
+    }
+
+    #[test]
+    fn the_words_of_multilog_are_found_in_a_run_script() {
+        for text in [
+            "#!/bin/sh\nexec setuidgid nobody multilog t s1000000 n20 ./main\n",
+            "#!/bin/sh\n# multilog in a comment ./x\nexec /usr/bin/multilog t s1000000 n20 ./main",
+            "exec multilog \\\n  t s1000000 \\\n\tn20 './main'; exit 1\n",
+            "multilog t \"s1000000\" n20 ./main 2>/dev/null",
+        ] {
+            let expected = if text.contains('2') && text.contains(">/dev") { 5 } else { 4 };
+            let found = words(text).unwrap();
+            assert_eq!(&found[..4], ["t", "s1000000", "n20", "./main"], "{text}");
+            assert_eq!(found.len(), expected, "{text}");
+        }
+        assert_eq!(words("exec svlogd -tt ./main\n"), None);
+        assert_eq!(
+            words("exec multilog t '-*' '+*err*' ./a /b/c").unwrap()[1..3],
+            ["-*", "+*err*"]
+        );
+        assert_eq!(words("multilog"), Some(vec![]));
+        assert_eq!(words("exec 'unclosed"), None);
+    }
+
+    #[test]
+    fn a_command_line_of_multilog_is_known_by_its_name() {
+        let words = words_of_command_line(b"/usr/bin/multilog\0t\0./main\0").unwrap();
+        assert_eq!(words, [&b"t"[..], b"./main"]);
+        assert_eq!(words_of_command_line(b"cat\0x\0"), None);
+        assert_eq!(words_of_command_line(b""), None);
+    }
+
+    #[test]
+    fn a_directory_is_relative_to_the_loggers() {
+        assert_eq!(below(b"/s/log", b"./main"), b"/s/log/main");
+        assert_eq!(below(b"/s/log", b"/var/log/x"), b"/var/log/x");
+        assert_eq!(below(b"/s/log", b"."), b"/s/log");
+        assert_eq!(below(b"/s/log", b"../x"), b"/s/log/../x");
+    }
+}

@@ -1,0 +1,370 @@
+//! A look at a service: all that its directory, its journal and /proc say about it, and the state
+//! that follows. Reads only; decides nothing about what to do.
+
+pub mod logger;
+pub mod past;
+pub mod processes;
+pub mod state;
+
+use crate::select::Target;
+use core::time::Duration;
+use daemontools_rs::service::journal::{Finding, Identity, Onlooker, Record};
+use daemontools_rs::service::records::Records;
+use daemontools_rs::service::request::Want;
+use daemontools_rs::service::status::{self, ReadError, Status};
+use daemontools_rs::service::{self, presence};
+use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
+use daemontools_rs::sys::process::Pid;
+use daemontools_rs::sys::{Errno, clock, directory, poll, proc};
+use daemontools_rs::tai64n::Label;
+use past::Monotonic;
+use processes::{Memory, Processes};
+use state::State;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// How often status and journal are read again when they do not fit together.
+const TRIES: usize = 5;
+/// The pause before that.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Why something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What could not be done: `open supervise/status`.
+    pub action: &'static str,
+    /// Why, in words.
+    pub reason: &'static str,
+    /// Whether another user might.
+    pub is_refusal: bool,
+}
+
+impl Trouble {
+    fn of(action: &'static str, error: Errno) -> Self {
+        let is_refusal = matches!(error, Errno::EACCES | Errno::EPERM);
+        Self { action, reason: daemontools_rs::error::words(error), is_refusal }
+    }
+}
+
+/// What was found out about a service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Which one.
+    pub target: Target,
+    /// What it is doing.
+    pub state: State,
+    /// Whether a supervise runs, if that can be told.
+    pub supervised: Option<bool>,
+    /// What the status says.
+    pub status: Option<Status>,
+    /// What the journal says.
+    pub record: Option<Record>,
+    /// Why the state cannot be told.
+    pub trouble: Option<Trouble>,
+    /// Why the journal is not believed.
+    pub journal_trouble: Option<Trouble>,
+    /// Whether there is a file `down`.
+    pub is_marked_down: Option<bool>,
+    /// The process that runs on although no supervise does.
+    pub runs_on: Option<Pid>,
+    /// What its processes take, if that was asked for.
+    pub memory: Option<Memory>,
+    /// Its logger, if it has one.
+    pub logger: Option<Box<Service>>,
+}
+
+impl Service {
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.status.map(|status| status.pid).filter(|&pid| pid != 0 && self.is_current())
+    }
+
+    /// What it is wanted to be.
+    #[must_use]
+    pub fn want(&self) -> Option<Want> {
+        self.status.filter(|_| self.is_current()).map(|status| status.want)
+    }
+
+    /// When its process was started, or ended.
+    #[must_use]
+    pub fn since(&self) -> Option<Label> {
+        self.status.filter(|_| self.is_current()).map(|status| status.label)
+    }
+
+    /// Whether what the status says is so now.
+    fn is_current(&self) -> bool {
+        !matches!(self.state, State::NotSupervised | State::Unreadable)
+    }
+
+    /// Whether it, and its logger, are as they were asked to be.
+    #[must_use]
+    pub fn is_as_wanted(&self) -> bool {
+        self.state.is_as_wanted()
+            && self.logger.as_ref().is_none_or(|logger| logger.state.is_as_wanted())
+    }
+
+    /// Whether something of it may be read by another user only.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.is_refusal)
+    }
+}
+
+/// What a look takes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether the logger is looked at too.
+    pub logger: bool,
+}
+
+/// Looks at services, all at one moment.
+#[derive(Debug)]
+pub struct Looker {
+    /// Nothing where /proc cannot be read, or we stand nowhere: then no journal is believed.
+    onlooker: Option<Onlooker>,
+    unix: Duration,
+    /// The moment, for what was long ago.
+    pub wall: Label,
+    /// The same, by the clock of the journal's moments.
+    pub monotonic: Monotonic,
+    /// All processes, if memory was asked for.
+    pub processes: Option<Processes>,
+}
+
+impl Looker {
+    /// A look at this moment, without the processes.
+    #[must_use]
+    pub fn new() -> Self {
+        let unix = clock::wall();
+        Self {
+            onlooker: Onlooker::new().ok(),
+            unix,
+            wall: Label::of_unix(unix),
+            monotonic: Monotonic(clock::monotonic()),
+            processes: None,
+        }
+    }
+
+    /// Moves on to this moment.
+    pub fn refresh(&mut self) {
+        self.unix = clock::wall();
+        self.wall = Label::of_unix(self.unix);
+        self.monotonic = Monotonic(clock::monotonic());
+    }
+
+    /// The same, with the processes that there are now.
+    #[must_use]
+    pub fn with_processes(mut self) -> Self {
+        self.processes = Processes::count();
+        self
+    }
+
+    /// The moment so long before the look.
+    #[must_use]
+    pub fn before(&self, ago: Duration) -> Label {
+        Label::of_unix(self.unix.saturating_sub(ago))
+    }
+
+    /// Looks at one service.
+    #[must_use]
+    pub fn look(&self, target: &Target, scope: Scope) -> Service {
+        let mut found = Service {
+            target: target.clone(),
+            state: State::Unreadable,
+            supervised: None,
+            status: None,
+            record: None,
+            trouble: None,
+            journal_trouble: None,
+            is_marked_down: None,
+            runs_on: None,
+            memory: None,
+            logger: None,
+        };
+        match open(HERE, &target.path, Purpose::Directory) {
+            Ok(directory) => self.look_into(directory.as_fd(), scope, &mut found),
+            Err(error) => {
+                found.trouble = Some(Trouble::of("open the directory", error));
+                if found.is_refused() {
+                    found.supervised = self.supervised_by_name(target);
+                }
+            }
+        }
+        found
+    }
+
+    fn look_into(&self, directory: BorrowedFd<'_>, scope: Scope, found: &mut Service) {
+        found.is_marked_down = service::is_marked_down(directory).ok();
+        with_records(directory, |records| self.read(records, found));
+        let young = found.record.map_or(0, |record| past::young_starts(&record, self.monotonic));
+        found.state = State::judge(found.supervised, found.status.as_ref(), young);
+        if found.state == State::NotSupervised {
+            // Without a supervise there need be no records.
+            found.trouble = found.trouble.take().filter(|trouble| trouble.is_refusal);
+            let recorded = found.record.and_then(|record| record.service);
+            found.runs_on = recorded.filter(is_alive).map(|service| service.pid);
+        }
+        if let (Some(pid), Some(processes)) = (found.pid(), &self.processes) {
+            let start = found.record.and_then(|record| record.service).map(|service| service.start);
+            found.memory = processes.weigh(pid, start);
+        }
+        if scope.logger && service::has_log(directory) {
+            let name = |base: &[u8]| [base, b"/log"].concat();
+            let target = Target { name: name(&found.target.name), path: name(&found.target.path) };
+            found.logger = Some(Box::new(self.look(&target, Scope { logger: false })));
+        }
+    }
+
+    fn read(&self, records: Result<&Records, Errno>, found: &mut Service) {
+        let presence = records.and_then(|records| presence::look(records).map(drop));
+        found.supervised = match presence {
+            Ok(()) => Some(true),
+            // What is no FIFO is no presence, though 0.76 takes a file for one.
+            Err(Errno::ENXIO | Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL | Errno::EISDIR) => {
+                Some(false)
+            }
+            Err(error) => {
+                let trouble = Trouble::of("open supervise/ok", error);
+                let is_refusal = trouble.is_refusal;
+                found.trouble = Some(trouble);
+                if is_refusal { self.supervised_by_name(&found.target) } else { None }
+            }
+        };
+        if let Ok(records) = records {
+            self.read_records(records, found);
+        }
+    }
+
+    /// Reads status and journal until they fit together. supervise writes the journal first, so
+    /// one look may fall between the two.
+    fn read_records(&self, records: &Records, found: &mut Service) {
+        for tried in 1..=TRIES {
+            let journal = match &self.onlooker {
+                Some(onlooker) => onlooker.read(records),
+                None => Err(Errno::ENOENT),
+            };
+            let status = status::read(records);
+            let record = match journal {
+                Ok(Finding::Believed(record)) => Some(record),
+                _ => None,
+            };
+            let is_torn = matches!(journal, Ok(Finding::Ignored(_)));
+            let fits = match (&status, record) {
+                (Ok(status), Some(record)) => fits(status, &record),
+                (Ok(_), None) => !is_torn,
+                _ => false,
+            };
+            // What may not be read, or is not there, does not come by waiting.
+            let is_final = fits || matches!(&status, Err(ReadError::Open(_)));
+            if !is_final && tried < TRIES {
+                poll::pause(PAUSE);
+                continue;
+            }
+            found.record = record;
+            found.journal_trouble = match journal {
+                Ok(Finding::Ignored(reason)) => {
+                    Some(Trouble { action: "believe supervise/journal", reason, is_refusal: false })
+                }
+                Ok(_) | Err(Errno::ENOENT) => None,
+                Err(error) => Some(Trouble::of("read supervise/journal", error)),
+            };
+            match status {
+                // A status that could not be replaced, for want of room on the disk: the journal
+                // goes on in its place.
+                Ok(status) => {
+                    found.status = Some(record.map_or(status, |record| newer(status, &record)))
+                }
+                Err(error) => {
+                    found.trouble = found.trouble.take().or_else(|| Some(status_trouble(error)));
+                }
+            }
+            // What is readable needs no word about the presence.
+            if found.status.is_some() {
+                found.trouble = None;
+            }
+            return;
+        }
+    }
+
+    /// Whether a supervise runs, by the command lines in /proc: all that another user sees.
+    fn supervised_by_name(&self, target: &Target) -> Option<bool> {
+        let counted;
+        let processes = match &self.processes {
+            Some(processes) => processes,
+            None => {
+                counted = Processes::count()?;
+                &counted
+            }
+        };
+        processes.has_supervise_of(&target.name)
+    }
+}
+
+/// Has `look` look at the records of the service in `directory`. Where they may be entered but not
+/// listed, as delegated ones often are, we step into them for that long.
+pub fn with_records<T>(
+    directory: BorrowedFd<'_>,
+    look: impl FnOnce(Result<&Records, Errno>) -> T,
+) -> T {
+    match Records::find(directory) {
+        Ok(records) => look(Ok(&records)),
+        Err(Errno::EACCES) => match directory::current() {
+            Ok(home) => {
+                let records = directory::change_to(directory).and_then(|()| Records::enter());
+                let looked = look(records.as_ref().map_err(|error| *error));
+                let _ = directory::change_to(home.as_fd());
+                looked
+            }
+            Err(error) => look(Err(error)),
+        },
+        Err(error) => look(Err(error)),
+    }
+}
+
+/// This moment.
+#[must_use]
+pub fn now() -> Label {
+    Label::of_unix(clock::wall())
+}
+
+/// A look at the logger of a service, if it has one.
+#[must_use]
+pub fn logger_of(service: &Service) -> Option<Service> {
+    let looked = Looker::new().look(&service.target, Scope { logger: true });
+    looked.logger.map(|logger| *logger)
+}
+
+/// Whether a recorded process is still that one.
+fn is_alive(recorded: &Identity) -> bool {
+    proc::Process::read(recorded.pid)
+        .is_ok_and(|found| found.start == recorded.start && found.is_alive())
+}
+
+fn status_trouble(error: ReadError) -> Trouble {
+    match error {
+        ReadError::Open(error) => Trouble::of("open supervise/status", error),
+        ReadError::Read(error) => Trouble::of("read supervise/status", error),
+        ReadError::BadFormat => {
+            Trouble { action: "read supervise/status", reason: "bad format", is_refusal: false }
+        }
+    }
+}
+
+/// Whether status and journal speak of one moment.
+fn fits(status: &Status, record: &Record) -> bool {
+    let pid = record.service.map_or(0, |service| service.pid);
+    (pid, record.label, record.want) == (status.pid, status.label, status.want)
+}
+
+/// The newer of the two.
+fn newer(status: Status, record: &Record) -> Status {
+    if fits(&status, record) || record.left_cleanly || record.label < status.label {
+        return status;
+    }
+    Status {
+        label: record.label,
+        pid: record.service.map_or(0, |service| service.pid),
+        is_paused: record.is_paused,
+        want: record.want,
+    }
+}

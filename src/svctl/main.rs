@@ -1,0 +1,55 @@
+//! svctl: sees, steers and waits for services. Manual page: svctl(8).
+//!
+//! ```text
+//! main -> report, steer -> select -> place, names      which services
+//!                       -> look                        what is so
+//!                       -> show                        how it is said
+//! ```
+//!
+//! It asks supervises through [`daemontools_rs::service`] as svc and svstat do, adds nothing to
+//! them, and leaves nothing behind. `text`, `names`, `look::{state, past}`, `show` but for the page
+//! and the advice, and `steer::{verb, aim}` are pure.
+#![cfg_attr(not(test), no_main)]
+
+mod look;
+mod names;
+mod options;
+mod output;
+mod place;
+mod report;
+mod select;
+mod show;
+mod steer;
+mod text;
+
+use daemontools_rs::error::{Exit, Program};
+use daemontools_rs::sys::start::Arguments;
+use daemontools_rs::sys::{descriptor, signal};
+use options::{Options, Verb};
+
+/// We, as our messages name us.
+const SVCTL: Program = Program::command("svctl");
+
+#[cfg(not(test))]
+daemontools_rs::entry!(start);
+
+/// Does what the command line asks; the exit code.
+#[cfg_attr(test, allow(dead_code, reason = "main is the test runner's then"))]
+fn start(arguments: Arguments) -> i32 {
+    descriptor::fill_standard();
+    signal::ignore_broken_pipes();
+    let exit = match Options::read(&arguments) {
+        Ok(options) => perform(&options),
+        Err(exit) => exit,
+    };
+    i32::from(exit.number())
+}
+
+fn perform(options: &Options) -> Exit {
+    match &options.verb {
+        None => report::status(options, None),
+        Some(Verb::Status(which)) => report::status(options, Some(which)),
+        Some(Verb::List { state, zero }) => report::list(options, state.as_deref(), *zero),
+        Some(verb) => steer::command::run(options, verb),
+    }
+}

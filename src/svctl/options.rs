@@ -1,0 +1,293 @@
+//! The command line: what it may say, and what is wrong with it, in one line.
+
+use crate::names::spelling::nearest;
+use crate::{SVCTL, output, text};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use core::time::Duration;
+use daemontools_rs::error::Exit;
+use daemontools_rs::sys::start::Arguments;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// See, steer and wait for services.
+#[derive(Debug, Parser)]
+#[command(name = "svctl", version, disable_help_subcommand = true, after_help = AFTER)]
+pub struct Options {
+    /// The scan directory, instead of $SVDIR, /service or /etc/service
+    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    pub directory: Option<OsString>,
+    #[command(flatten)]
+    pub form: Form,
+    /// Say nothing but what goes wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+const AFTER: &str = "\
+NAME is a service of the scan directory, NAME/log its logger, a glob in quotes all that match;
+a name that begins with / or . is a service directory. svctl VERB --help says more; svctl(8) all.";
+
+/// In which form services are shown.
+#[derive(Debug, Args)]
+pub struct Form {
+    /// Print JSON
+    #[arg(long, global = true, conflicts_with_all = ["fields", "prometheus"])]
+    pub json: bool,
+    /// Print these fields of the JSON in columns, a tab between two
+    #[arg(long, global = true, value_name = "FIELD,...", value_delimiter = ',')]
+    pub fields: Vec<String>,
+    /// Print Prometheus' text format
+    #[arg(long, global = true, conflicts_with = "fields")]
+    pub prometheus: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show services; this is what svctl does without a verb
+    Status(Which),
+    /// Start services, and wait until they are up
+    #[command(visible_alias = "up")]
+    Start {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        settle: Settle,
+    },
+    /// Stop services, and wait until they are down
+    #[command(visible_alias = "down")]
+    Stop {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        kill: Kill,
+    },
+    /// Stop services and start them again, and wait until they are up
+    Restart {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+        #[command(flatten)]
+        settle: Settle,
+        #[command(flatten)]
+        kill: Kill,
+    },
+    /// Start services that are not started again when they end
+    Once {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Stop the processes of services where they are
+    Pause {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Let paused services go on
+    Continue {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Send HUP to services
+    Reload(Which),
+    /// Send a signal, or a letter of svc, to services
+    Signal {
+        /// HUP ALRM INT TERM KILL STOP CONT USR1 USR2 QUIT WINCH, or one of u d o p c h a i t k x 1 2 q w
+        signal: OsString,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Wait until services are up, down, or without a supervise
+    Wait {
+        /// What they shall be
+        state: Awaited,
+        #[command(flatten)]
+        which: Which,
+        /// Give up after so many seconds
+        #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+        timeout: Duration,
+    },
+    /// Print the names of services
+    List {
+        /// Only those in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Print the bytes of each name, and a NUL byte after it
+        #[arg(short = '0')]
+        zero: bool,
+    },
+}
+
+/// Which services.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// The services
+    #[arg(value_name = "NAME", conflicts_with = "all")]
+    pub names: Vec<OsString>,
+    /// All services of the scan directory
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl Which {
+    /// The names as bytes.
+    #[must_use]
+    pub fn words(&self) -> Vec<Vec<u8>> {
+        self.names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}
+
+/// How long to wait.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    pub timeout: Duration,
+    /// Ask, and do not wait
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// How long a start is looked at.
+#[derive(Debug, Args)]
+pub struct Settle {
+    /// A service counts as up when it is still up after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
+    pub settle: Duration,
+}
+
+/// What is done with one that does not end.
+#[derive(Debug, Args)]
+pub struct Kill {
+    /// Send KILL to what has not ended after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "no_wait")]
+    pub kill_after: Option<Duration>,
+}
+
+/// What a service is waited to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Awaited {
+    /// Its process is there
+    Up,
+    /// It has none, and will not be started
+    Down,
+    /// No supervise runs for it
+    Gone,
+}
+
+/// The longest time that can be asked for, in seconds: some thirty years.
+const LONGEST: f64 = 1e9;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let number: Option<f64> = text.parse().ok().filter(|_| is_decimal);
+    number
+        .filter(|number| (0.0..=LONGEST).contains(number))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "not a number of seconds".to_owned())
+}
+
+impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// The exit code, when help, the version, or what is wrong was said.
+    pub fn read(arguments: &Arguments) -> Result<Self, Exit> {
+        let words = arguments.from(0).map(|word| OsString::from_vec(word.to_bytes().to_vec()));
+        let options = Self::try_parse_from(words).map_err(|error| refuse(&error))?;
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), Exit> {
+        let which = match &self.verb {
+            None | Some(Verb::Status(_) | Verb::Wait { .. } | Verb::List { .. }) => return Ok(()),
+            Some(
+                Verb::Start { which, .. }
+                | Verb::Stop { which, .. }
+                | Verb::Restart { which, .. }
+                | Verb::Once { which, .. }
+                | Verb::Pause { which, .. }
+                | Verb::Continue { which, .. }
+                | Verb::Reload(which)
+                | Verb::Signal { which, .. },
+            ) => which,
+        };
+        if which.names.is_empty() && !which.all {
+            return Err(SVCTL.usage("which services? Name them, or say --all"));
+        }
+        Ok(())
+    }
+}
+
+/// Says what clap has to say: help and version to stdout, all else in one line.
+fn refuse(error: &clap::Error) -> Exit {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let text = error.to_string();
+        return output::write_lines(&[text.trim_end().to_owned()], Exit::SUCCESS);
+    }
+    if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(verb))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    {
+        return SVCTL.usage(&unknown_verb(verb));
+    }
+    let text = error.to_string();
+    // The first paragraph: what follows is the usage, which the page has.
+    let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let said = said.join(" ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    SVCTL.usage(&format!("{}; see svctl --help", text::line(said.as_bytes())))
+}
+
+/// What is said of a word that is no verb: perhaps it is a verb mistyped, perhaps a service.
+fn unknown_verb(verb: &str) -> String {
+    let command = Options::command();
+    let names = command.get_subcommands().flat_map(|command| {
+        std::iter::once(command.get_name()).chain(command.get_visible_aliases())
+    });
+    let meant = nearest(verb.as_bytes(), names.map(str::as_bytes));
+    let meant = meant.and_then(|name| std::str::from_utf8(name).ok());
+    let shown = text::quoted(verb.as_bytes());
+    match meant {
+        Some(meant) => format!("there is no verb {shown}; did you mean {meant}?"),
+        None => format!("there is no verb {shown}; a service is shown by svctl status {shown}"),
+    }
+}
+
+/// The bytes of a word.
+#[must_use]
+pub fn bytes(word: Option<&OsString>) -> Option<&[u8]> {
+    word.map(|word| OsStr::as_bytes(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_are_decimal() {
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for wrong in ["", "-1", "1e3", "inf", "NaN", "1s", "1.2.3", ".", "99999999999"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

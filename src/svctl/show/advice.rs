@@ -1,0 +1,153 @@
+//! For a service that is not as wanted: what is so, and what to type.
+
+use super::units;
+use crate::look::state::{State, YOUNG};
+use crate::look::{Looker, Service, logger, past};
+use crate::text;
+use daemontools_rs::multilog::script::Stamp;
+use std::ffi::OsStr;
+
+/// How to call ourselves again about the same scan directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again(String);
+
+impl Again {
+    /// `directory`: what `-d` named.
+    #[must_use]
+    pub fn of(directory: Option<&OsStr>) -> Self {
+        let directory = directory.map(|directory| text::quoted(directory.as_encoded_bytes()));
+        Self(directory.map_or_else(|| "svctl".to_owned(), |name| format!("svctl -d {name}")))
+    }
+
+    /// The command line of a verb on a service.
+    #[must_use]
+    pub fn command(&self, verb: &str, service: &Service) -> String {
+        format!("{} {verb} {}", self.0, text::quoted(&service.target.name))
+    }
+}
+
+/// Two lines about a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The service's name.
+    pub subject: String,
+    /// What is so.
+    pub what: String,
+    /// What to type.
+    pub command: String,
+}
+
+/// The least that is left of a line for its text.
+const LEAST: usize = 24;
+
+impl Advice {
+    /// About a scan directory that no svscan works in.
+    #[must_use]
+    pub fn on_the_scan(path: &[u8]) -> Self {
+        let command = match path {
+            b"/service" => "svscanboot &".to_owned(),
+            _ => format!("svscan {} &", text::quoted(path)),
+        };
+        let what = "no svscan works here: nothing is started, or started again".to_owned();
+        Self { subject: text::name(path), what, command }
+    }
+
+    /// The lines to show: the text wrapped where the terminal has so many columns, the command
+    /// never, since it is to be copied.
+    #[must_use]
+    pub fn lines(&self, indent: usize, columns: Option<usize>) -> Vec<String> {
+        let indent = match columns {
+            Some(columns) => indent.min(columns.saturating_sub(LEAST)),
+            None => indent,
+        }
+        .min(LEAST);
+        let what = match columns {
+            Some(columns) => text::wrapped(&self.what, columns.saturating_sub(indent)),
+            None => vec![self.what.clone()],
+        };
+        let margin = " ".repeat(indent);
+        let mut said = what.into_iter().chain([self.command.clone()]);
+        let mut lines = Vec::new();
+        if text::width(&self.subject) + 2 <= indent {
+            let first = said.next().unwrap_or_default();
+            let padding = " ".repeat(indent - text::width(&self.subject));
+            lines.push(format!("{}{padding}{first}", self.subject));
+        } else {
+            lines.push(self.subject.clone());
+        }
+        lines.extend(said.map(|line| format!("{margin}{line}")));
+        lines
+    }
+
+    /// About `service`, whose logger is `logger`; none if it is as wanted.
+    #[must_use]
+    pub fn on(
+        service: &Service,
+        logger: Option<&Service>,
+        looker: &Looker,
+        again: &Again,
+    ) -> Option<Self> {
+        if service.state.is_as_wanted() {
+            return None;
+        }
+        let command = match service.state {
+            State::Stopping => again.command("stop --kill-after 5", service),
+            State::Paused => again.command("continue", service),
+            State::Unreadable => {
+                format!("ls -ld {}/supervise", text::quoted(&service.target.path))
+            }
+            State::NotSupervised => MESSAGES.to_owned(),
+            State::Up | State::Down | State::Waiting | State::Flapping => log_command(logger),
+        };
+        let subject = text::name(&service.target.name);
+        Some(Self { subject, what: what(service, looker), command })
+    }
+}
+
+/// Where the messages of svscan and of services without a logger go.
+const MESSAGES: &str = "ps -efww | grep 'service errors'";
+
+/// How to see what a service said last.
+#[must_use]
+pub fn log_command(logger: Option<&Service>) -> String {
+    let directory = logger.and_then(|logger| logger::directories(logger).into_iter().next());
+    let Some(directory) = directory else { return MESSAGES.to_owned() };
+    let current = text::quoted(&[&directory.path[..], b"/current"].concat());
+    let filter = match directory.stamp {
+        Some(Stamp::None | Stamp::Local) => "",
+        Some(Stamp::Tai64n) | None => " | tai64nlocal",
+    };
+    format!("tail {current}{filter}")
+}
+
+/// What is so with a service that is not as wanted.
+fn what(service: &Service, looker: &Looker) -> String {
+    let record = service.record.as_ref();
+    let end = record.and_then(past::last_end).map_or_else(|| "ended".to_owned(), units::ended);
+    let run = record.and_then(past::last_run);
+    let after = run.map_or_else(String::new, |run| format!(" after {}", units::duration(run)));
+    let process = service.pid().map_or_else(String::new, |pid| format!("process {pid}"));
+    match service.state {
+        State::Stopping => {
+            let asked = record.and_then(|record| past::asked_ago(record, looker.monotonic));
+            let ago = asked
+                .map_or_else(String::new, |ago| format!(" {} ago", units::span(ago.as_secs())));
+            format!("stop asked{ago}, {process} is still there")
+        }
+        State::Paused => format!("paused, {process} does nothing until it is continued"),
+        State::Waiting => format!("the last run {end}{after}, the next is to be started"),
+        State::Flapping => {
+            let starts = record.map_or(0, |record| past::young_starts(record, looker.monotonic));
+            format!("{starts} starts in the last {YOUNG} s, the last run {end}{after}")
+        }
+        State::NotSupervised => match service.runs_on {
+            Some(pid) => format!("no supervise runs, process {pid} is left"),
+            None => "no supervise runs".to_owned(),
+        },
+        State::Unreadable => match &service.trouble {
+            Some(trouble) => format!("unable to {}: {}", trouble.action, trouble.reason),
+            None => "it cannot be told".to_owned(),
+        },
+        State::Up | State::Down => String::new(),
+    }
+}

@@ -1,0 +1,43 @@
+//! What the cells of the table say about each service. Pure.
+
+use super::table::Row;
+use super::units;
+use crate::look::state::State;
+use crate::look::{Looker, Service, past};
+use crate::text;
+
+/// What stands where there is nothing to say.
+const NOTHING: &str = "-";
+/// What stands where it may not be known.
+const UNKNOWN: &str = "?";
+
+/// The row of a service.
+#[must_use]
+pub fn row(service: &Service, looker: &Looker) -> Row {
+    let blank = if service.is_refused() { UNKNOWN } else { NOTHING };
+    let or_blank = |text: Option<String>| text.unwrap_or_else(|| blank.to_owned());
+    let pid = service.pid().or(service.runs_on);
+    let since = service.since().map(|label| units::span(label.seconds_until(looker.wall)));
+    let record = service.record.as_ref();
+    let end = record.and_then(past::last_end);
+    [
+        text::name(&service.target.name),
+        state(service).to_owned(),
+        or_blank(pid.map(|pid| pid.to_string())),
+        or_blank(since),
+        or_blank(record.map(|record| record.starts.to_string())),
+        or_blank(end.map(units::end)),
+        or_blank(service.memory.map(|memory| units::size(memory.resident))),
+        or_blank(service.logger.as_ref().map(|logger| logger.state.short().to_owned())),
+    ]
+}
+
+/// The state in a word; of what another user may not see, whether a supervise runs.
+#[must_use]
+pub fn state(service: &Service) -> &'static str {
+    match (service.state, service.supervised) {
+        (State::Unreadable, Some(true)) if service.is_refused() => "supervised",
+        (State::Unreadable, _) if service.is_refused() => UNKNOWN,
+        (state, _) => state.word(),
+    }
+}

@@ -1,0 +1,66 @@
+//! The verbs that steer, and waiting: all services side by side, each a [`Task`] that is looked at
+//! when something changes.
+
+pub mod aim;
+pub mod command;
+pub mod seen;
+pub mod task;
+pub mod tell;
+pub mod verb;
+pub mod watch;
+
+use crate::look::Looker;
+use crate::select::Target;
+use core::time::Duration;
+use daemontools_rs::sys::clock;
+use task::Task;
+use tell::Teller;
+use verb::Deed;
+use watch::Watched;
+
+/// When it is said what is waited for.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// What was asked for, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// What.
+    pub deed: Deed,
+    /// How long to wait; not at all without it.
+    pub timeout: Option<Duration>,
+    /// When KILL is sent to what has not ended.
+    pub kill_after: Option<Duration>,
+}
+
+/// Carries the order out on these services, and tells what becomes of each.
+pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) {
+    let mut looker = Looker::new();
+    let begun = clock::monotonic();
+    let mut watched = Watched::new();
+    let mut left: Vec<Task> = targets
+        .iter()
+        .enumerate()
+        .map(|(number, target)| Task::new(number, order, target.clone(), begun))
+        .collect();
+    let mut speaks_at = Some(begun.saturating_add(SILENCE));
+    let mut changed: Vec<usize> = Vec::new();
+    while !left.is_empty() {
+        let few = left.len();
+        left.retain_mut(|task| {
+            let is_due = changed.binary_search(&task.number()).is_ok()
+                || task.next_look() <= clock::monotonic();
+            let outcome = if is_due { task.go_on(few, &mut looker, &mut watched) } else { None };
+            if let (Some(outcome), Some((service, seen))) = (&outcome, task.seen()) {
+                watched.forget(task.number());
+                teller.tell(task.number(), service, seen, outcome);
+            }
+            outcome.is_none()
+        });
+        let Some(next) = left.iter().map(Task::next_look).min() else { return };
+        if speaks_at.is_some_and(|at| clock::monotonic() >= at) {
+            speaks_at = None;
+            teller.tell_waiting(left.iter().filter_map(Task::seen));
+        }
+        changed = watched.wait(Some(speaks_at.map_or(next, |at| next.min(at))));
+    }
+}

@@ -1,0 +1,85 @@
+//! What waiting needs to know of a service at one moment. Pure.
+
+use crate::look::Service;
+use crate::look::past;
+use crate::look::state::State;
+use core::time::Duration;
+use daemontools_rs::service::request::Want;
+use daemontools_rs::sys::process::{End, Pid};
+use daemontools_rs::tai64n::Label;
+
+/// A service at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is doing.
+    pub state: State,
+    /// Whether a supervise runs; if that cannot be told, whether there is a status.
+    pub is_supervised: bool,
+    /// Its process.
+    pub pid: Option<Pid>,
+    /// What it is wanted to be.
+    pub want: Option<Want>,
+    /// Whether it was paused.
+    pub is_paused: bool,
+    /// Which of its runs this is, or was.
+    pub run: Run,
+    /// How its last run ended.
+    pub end: Option<End>,
+    /// How long that lasted.
+    pub lasted: Option<Duration>,
+    /// The process group that goes with it (`kill-group`).
+    pub group: Option<Pid>,
+    /// Of that group, how many processes are there, if it was looked at.
+    pub group_left: usize,
+    /// The process that runs on without a supervise.
+    pub runs_on: Option<Pid>,
+}
+
+/// What tells one run from the next: never the pid, which comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How often it was started, where a journal says.
+    pub starts: Option<u64>,
+    /// When its pid last changed.
+    pub label: Option<Label>,
+}
+
+impl Run {
+    /// Whether this is a later run than `before`, seen while its process is there.
+    #[must_use]
+    pub fn is_after(self, before: Self) -> bool {
+        match (self.starts, before.starts) {
+            (Some(starts), Some(before)) => starts > before,
+            _ => self.label != before.label,
+        }
+    }
+
+    /// How many runs have begun since `before`, where journals say.
+    #[must_use]
+    pub fn count_since(self, before: Self) -> Option<u64> {
+        Some(self.starts?.saturating_sub(before.starts?))
+    }
+}
+
+impl Seen {
+    /// What was seen of `service`.
+    #[must_use]
+    pub fn of(service: &Service) -> Self {
+        let record = service.record.as_ref();
+        let leader = service.pid().filter(|_| record.is_some_and(|record| record.leads_group));
+        let left = record.and_then(|record| record.left_group).map(|left| left.leader);
+        Self {
+            state: service.state,
+            is_supervised: service.supervised.unwrap_or(service.status.is_some()),
+            pid: service.pid(),
+            want: service.want(),
+            is_paused: service.status.is_some_and(|status| status.is_paused),
+            run: Run { starts: record.map(|record| record.starts), label: service.since() },
+            end: record.and_then(past::last_end),
+            lasted: record.and_then(past::last_run),
+            group: leader.or(left),
+            group_left: 0,
+            runs_on: service.runs_on,
+        }
+    }
+}

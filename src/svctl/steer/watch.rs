@@ -1,0 +1,135 @@
+//! Word of what changes: a new status in a `supervise` directory by inotify, the end of a supervise
+//! by the error on its held `ok`.
+
+use crate::SVCTL;
+use crate::look::with_records;
+use core::time::Duration;
+use daemontools_rs::service::presence;
+use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
+use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
+use daemontools_rs::sys::limit::{Resource, Soft, set_soft};
+use daemontools_rs::sys::{Errno, poll};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How often a service is looked at that cannot be watched.
+pub const BLIND: Duration = Duration::from_millis(200);
+
+/// What is watched, for tasks by their number.
+#[derive(Debug)]
+pub struct Watched {
+    watcher: Option<Watcher>,
+    tasks: BTreeMap<Watch, usize>,
+    /// The presence of each task's supervise.
+    presences: BTreeMap<usize, OwnedFd>,
+    /// Why something cannot be watched, as long as that was not said.
+    blind: Option<Errno>,
+    was_said: bool,
+}
+
+impl Watched {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        // A presence is held for each service.
+        let _ = set_soft(Resource::RLIMIT_NOFILE, Soft::Hard);
+        let mut watched = Self {
+            watcher: None,
+            tasks: BTreeMap::new(),
+            presences: BTreeMap::new(),
+            blind: None,
+            was_said: false,
+        };
+        match Watcher::new() {
+            Ok(watcher) => watched.watcher = Some(watcher),
+            Err(error) => watched.blind = Some(error),
+        }
+        watched
+    }
+
+    /// Says once that what is waited for cannot be watched, if that is so.
+    fn say_blind(&mut self) {
+        if let Some(error) = self.blind.take().filter(|_| !self.was_said) {
+            self.was_said = true;
+            SVCTL.warning_because(&[b"unable to watch services, looking 5 times a second"], error);
+        }
+    }
+
+    /// Watches the service in directory `path` for task `task`; whether that can be done.
+    pub fn watch(&mut self, task: usize, path: &[u8]) -> bool {
+        let Some(watcher) = &self.watcher else { return false };
+        match watcher.watch_arrivals(&[path, b"/supervise"].concat()) {
+            Ok(watch) => {
+                self.tasks.insert(watch, task);
+                true
+            }
+            // It comes with the supervise.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => false,
+            Err(error) => {
+                self.blind = Some(error);
+                false
+            }
+        }
+    }
+
+    /// Holds on to the supervise of the service in directory `path`; whether there is one.
+    pub fn hold(&mut self, task: usize, path: &[u8]) -> bool {
+        let held = open(HERE, path, Purpose::Directory).and_then(|directory| {
+            with_records(directory.as_fd(), |records| presence::look(records?))
+        });
+        match held {
+            Ok(held) => {
+                self.presences.insert(task, held);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether the supervise of a task is held.
+    #[must_use]
+    pub fn holds(&self, task: usize) -> bool {
+        self.presences.contains_key(&task)
+    }
+
+    /// Lets go of all that was for a task.
+    pub fn forget(&mut self, task: usize) {
+        self.presences.remove(&task);
+        // Its watch stays: what it says is passed over.
+    }
+
+    /// Waits until something changes or `until` comes; the tasks to look at.
+    #[must_use]
+    pub fn wait(&mut self, until: Option<Duration>) -> Vec<usize> {
+        self.say_blind();
+        let mut polled: Vec<_> =
+            self.presences.values().map(|presence| poll::broken(presence.as_fd())).collect();
+        polled.extend(self.watcher.iter().map(|watcher| poll::readable(watcher.as_fd())));
+        if poll::wait(&mut polled, until).is_err() {
+            poll::pause(BLIND);
+        }
+        let mut changed: Vec<usize> = self
+            .presences
+            .keys()
+            .zip(&polled)
+            .filter(|(_, polled)| poll::found(polled))
+            .map(|(task, _)| *task)
+            .collect();
+        drop(polled);
+        for task in &changed {
+            self.presences.remove(task);
+        }
+        let events = self.watcher.as_ref().map(Watcher::events).unwrap_or_default();
+        for event in events {
+            match event {
+                Event::Changed(watch) | Event::DirectoryMade(watch, _) => {
+                    changed.extend(self.tasks.get(&watch));
+                }
+                Event::Overflow => changed.extend(self.tasks.values()),
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        changed
+    }
+}
