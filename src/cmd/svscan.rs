@@ -3,7 +3,7 @@
 
 use crate::error::Exit;
 use crate::reexec::{QUESTION, reads};
-use crate::svscan::driver::{self, Options};
+use crate::svscan::driver::{self, Call};
 use crate::sys::start::Arguments;
 
 /// Runs svscan.
@@ -15,5 +15,5 @@ pub fn run(arguments: Arguments) -> Exit {
     }
     let stop_on_term = arguments.bytes(1) == Some(b"--stop-on-term");
     let directory = arguments.get(if stop_on_term { 2 } else { 1 });
-    driver::run(Options { directory, stop_on_term })
+    driver::run(Call { directory, stop_on_term })
 }

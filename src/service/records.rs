@@ -3,13 +3,11 @@
 //! and svstat step into it, for which the right to search is enough (a delegated `supervise` is
 //! often 0711).
 
-use super::trail::{Feet, follow};
+use super::trail::{Feet, NAME, follow};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::{Errno, directory, proc};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-pub(super) const NAME: &[u8] = b"supervise";
 
 /// The `supervise` directory of a service.
 #[derive(Debug)]

@@ -6,12 +6,13 @@
 //! reach another's. What several users had a hand in leads nowhere, and what anyone can write does
 //! not either. supervise, svscan and the commands go by this one rule.
 
-use super::records::NAME;
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::{Errno, directory};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// The name of the records in a service directory.
+pub(super) const NAME: &[u8] = b"supervise";
 /// How many links are followed: as many as the kernel follows.
 const LINKS: u8 = 40;
 const STICKY: u32 = 0o1000;

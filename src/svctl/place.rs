@@ -6,7 +6,8 @@ use daemontools_rs::env;
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::file::{self, Kind};
-use daemontools_rs::sys::{Errno, directory, proc};
+use daemontools_rs::sys::proc::{self, Worker};
+use daemontools_rs::sys::{Errno, directory};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -136,7 +137,7 @@ impl AsFd for Scan {
 /// The directories that svscans of our own user work in, each once.
 fn own_scans() -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    for (pid, facts) in proc::working_directories(b"svscan") {
+    for Worker { pid, directory: facts, .. } in proc::workers(b"svscan") {
         let path = format!("/proc/{pid}");
         let is_own = file::facts(HERE, path.as_bytes())
             .is_ok_and(|process| process.owner == file::our_user());

@@ -9,7 +9,7 @@ use crate::sys::clock;
 use crate::sys::descriptor::HERE;
 use crate::sys::inotify::{Watch, Watcher};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long nothing must have happened in a directory that looks complete.
 const QUIET: Duration = Duration::from_millis(100);
@@ -72,12 +72,10 @@ impl Filling {
         true
     }
 
-    /// Forgets the directories that a pass did not see.
-    pub fn keep_only(&mut self, watcher: &Watcher, is_seen: impl Fn(&[u8]) -> bool) {
-        let gone: Vec<_> = self.fresh.keys().filter(|name| !is_seen(name)).cloned().collect();
-        for name in gone {
-            self.remove(watcher, &name);
-        }
+    /// The names of all of them.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<Vec<u8>> {
+        self.fresh.keys().cloned().collect()
     }
 
     /// When the next look is due, of those that are still to come: one that is past has had its
@@ -91,7 +89,8 @@ impl Filling {
         self.fresh.values().map(moment).filter(|moment| *moment > now).min()
     }
 
-    fn remove(&mut self, watcher: &Watcher, name: &[u8]) {
+    /// Forgets one.
+    pub fn remove(&mut self, watcher: &Watcher, name: &[u8]) {
         if let Some(watch) = self.fresh.remove(name).and_then(|fresh| fresh.watch) {
             watcher.unwatch(watch);
         }

@@ -3,7 +3,6 @@
 //! reference, section 1.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 /// Between two passes that nothing else brings about.
 pub const TICK: Duration = Duration::from_secs(5);
@@ -12,14 +11,8 @@ const PACE: Duration = Duration::from_secs(1);
 /// Scripts do `svc -dx S; rm S` in that order: between `x` and the next start, at least.
 const REMOVAL: Duration = Duration::from_secs(2);
 
-/// What a service is known by: never its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
-    /// The device of its directory.
-    pub device: u64,
-    /// The inode of its directory.
-    pub inode: u64,
-}
+/// What a service is known by, never its name: the device and the inode of its directory.
+pub type Key = (u64, u64);
 
 /// A directory that a pass saw, in the order it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +20,32 @@ pub struct Seen {
     /// Under which name.
     pub name: Vec<u8>,
     /// What it is.
-    pub identity: Identity,
+    pub key: Key,
     /// Whether somebody is still filling it: it is not started yet.
     pub is_filling: bool,
 }
 
 /// Which of a service's two supervises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
+pub enum Role {
     /// The service's own.
     Main,
     /// Its logger's.
     Log,
+}
+
+impl Role {
+    /// Both, in the order they are started in.
+    pub const BOTH: [Self; 2] = [Self::Main, Self::Log];
+
+    /// What stands behind the service's name in messages and paths.
+    #[must_use]
+    pub const fn suffix(self) -> &'static [u8] {
+        match self {
+            Self::Main => b"",
+            Self::Log => b"/log",
+        }
+    }
 }
 
 /// How a supervise that is held stands.
@@ -54,56 +61,77 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it is.
-    pub identity: Identity,
+    pub key: Key,
     /// Its own supervise.
     pub main: Standing,
     /// Its logger's, if it has one.
     pub log: Option<Standing>,
 }
 
+impl Held {
+    fn is_idle(&self) -> bool {
+        let is_idle = |standing| matches!(standing, Standing::Idle(_));
+        is_idle(self.main) && self.log.is_none_or(is_idle)
+    }
+
+    /// Which of the two may be started now.
+    fn due(&self, now: Duration) -> impl Iterator<Item = Role> {
+        let is_due = |standing| matches!(standing, Standing::Idle(from) if from <= now);
+        let main = is_due(self.main).then_some(Role::Main);
+        main.into_iter().chain(self.log.is_some_and(is_due).then_some(Role::Log))
+    }
+}
+
 /// What to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Hold a new service (see whether it has a logger, make the pipe) and start all it has.
-    Hold(Identity, Vec<u8>),
+    Hold(Key, Vec<u8>),
     /// Start one supervise of a held service, by the name that the pass saw.
-    Start(Identity, Side, Vec<u8>),
+    Start(Key, Role, Vec<u8>),
     /// Let go of a service that is neither seen nor running, and of its pipe.
-    Forget(Identity),
+    Forget(Key),
 }
 
-/// What a complete pass leads to. Two names of one directory are one service, under the name that
-/// was read first. A held service that was not seen is left alone while it runs, and not started.
+/// What a complete pass leads to; `held` is in the order of its keys. Two names of one directory are
+/// one service, under the name that was read first. A held service that was not seen is left alone
+/// while it runs, and not started.
 #[must_use]
-pub fn plan(seen: &[Seen], held: &[Held], now: Duration) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let mut names = BTreeSet::new();
-    for entry in seen {
-        if !names.insert(entry.identity) {
-            continue;
+pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
+    let mut by_key: Vec<(Key, usize)> =
+        seen.iter().enumerate().map(|(place, entry)| (entry.key, place)).collect();
+    by_key.sort_unstable();
+    by_key.dedup_by_key(|(key, _)| *key);
+    let mut held = held.iter().peekable();
+    let mut gone = Vec::new();
+    let mut chosen: Vec<(usize, Option<&Held>)> = Vec::new();
+    for (key, place) in by_key {
+        while let Some(before) = held.next_if(|held| held.key < key) {
+            gone.push(before);
         }
-        match held.iter().find(|held| held.identity == entry.identity) {
-            None if entry.is_filling => {}
-            None => actions.push(Action::Hold(entry.identity, entry.name.clone())),
-            Some(held) => {
-                let due = |standing| matches!(standing, Standing::Idle(from) if from <= now);
-                let mut start = |side| {
-                    actions.push(Action::Start(entry.identity, side, entry.name.clone()));
-                };
-                if due(held.main) {
-                    start(Side::Main);
-                }
-                if held.log.is_some_and(due) {
-                    start(Side::Log);
-                }
-            }
+        match held.next_if(|held| held.key == key) {
+            Some(held) if held.due(now).next().is_some() => chosen.push((place, Some(held))),
+            Some(_) => {}
+            None => chosen.push((place, None)),
         }
     }
-    let is_idle = |standing| matches!(standing, Standing::Idle(_));
-    let gone = held.iter().filter(|held| {
-        !names.contains(&held.identity) && is_idle(held.main) && held.log.is_none_or(is_idle)
-    });
-    actions.extend(gone.map(|held| Action::Forget(held.identity)));
+    gone.extend(held);
+    // What is started is started in the order it was read, as 0.76 does.
+    chosen.sort_unstable_by_key(|(place, _)| *place);
+    let mut actions = Vec::with_capacity(chosen.len());
+    for (place, held) in chosen {
+        let Some(entry) = seen.get_mut(place) else { continue };
+        match held {
+            Some(held) => {
+                let start = |role| Action::Start(entry.key, role, entry.name.clone());
+                actions.extend(held.due(now).map(start));
+            }
+            None if entry.is_filling => {}
+            None => actions.push(Action::Hold(entry.key, core::mem::take(&mut entry.name))),
+        }
+    }
+    let forgotten = gone.into_iter().filter(|held| held.is_idle());
+    actions.extend(forgotten.map(|held| Action::Forget(held.key)));
     actions
 }
 
@@ -137,43 +165,53 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(100);
 
-    fn identity(inode: u64) -> Identity {
-        Identity { device: 1, inode }
+    fn key(inode: u64) -> Key {
+        (1, inode)
     }
 
     fn seen(name: &str, inode: u64) -> Seen {
-        Seen { name: name.into(), identity: identity(inode), is_filling: false }
+        Seen { name: name.into(), key: key(inode), is_filling: false }
     }
 
     fn held(inode: u64, main: Standing, log: Option<Standing>) -> Held {
-        Held { identity: identity(inode), main, log }
+        Held { key: key(inode), main, log }
     }
 
     #[test]
     fn two_names_of_one_directory_are_one_service_under_the_first() {
-        let actions = plan(&[seen("b", 7), seen("a", 7)], &[], NOW);
-        assert_eq!(actions, [Action::Hold(identity(7), b"b".to_vec())]);
+        let actions = plan(vec![seen("b", 7), seen("a", 7)], &[], NOW);
+        assert_eq!(actions, [Action::Hold(key(7), b"b".to_vec())]);
+    }
+
+    #[test]
+    fn new_services_are_held_in_the_order_they_were_read() {
+        let running = [held(3, Standing::Running, None), held(5, Standing::Running, None)];
+        let names = [("d", 9), ("a", 5), ("c", 2), ("b", 4)];
+        let actions = plan(names.map(|(name, inode)| seen(name, inode)).into(), &running, NOW);
+        let hold = |name: &str, inode| Action::Hold(key(inode), name.into());
+        assert_eq!(actions, [hold("d", 9), hold("c", 2), hold("b", 4)]);
     }
 
     #[test]
     fn a_directory_that_is_being_filled_waits() {
         let filling = Seen { is_filling: true, ..seen("a", 7) };
-        assert_eq!(plan(std::slice::from_ref(&filling), &[], NOW), []);
+        assert_eq!(plan(vec![filling.clone()], &[], NOW), []);
         // But what is held already is not held up.
         let idle = held(7, Standing::Idle(NOW), None);
-        let start = Action::Start(identity(7), Side::Main, b"a".to_vec());
-        assert_eq!(plan(&[filling], &[idle], NOW), [start]);
+        let start = Action::Start(key(7), Role::Main, b"a".to_vec());
+        assert_eq!(plan(vec![filling], &[idle], NOW), [start]);
     }
 
     #[test]
     fn what_is_due_is_started_main_first_and_by_its_present_name() {
         let later = NOW + Duration::from_millis(1);
         let entry = held(7, Standing::Idle(NOW), Some(Standing::Idle(NOW)));
-        let start = |side| Action::Start(identity(7), side, b"new".to_vec());
-        assert_eq!(plan(&[seen("new", 7)], &[entry], NOW), [start(Side::Main), start(Side::Log)]);
+        let start = |role| Action::Start(key(7), role, b"new".to_vec());
+        let new = || vec![seen("new", 7)];
+        assert_eq!(plan(new(), &[entry], NOW), [start(Role::Main), start(Role::Log)]);
         let entry = held(7, Standing::Running, Some(Standing::Idle(later)));
-        assert_eq!(plan(&[seen("new", 7)], std::slice::from_ref(&entry), NOW), []);
-        assert_eq!(plan(&[seen("new", 7)], &[entry], later), [start(Side::Log)]);
+        assert_eq!(plan(new(), std::slice::from_ref(&entry), NOW), []);
+        assert_eq!(plan(new(), &[entry], later), [start(Role::Log)]);
     }
 
     #[test]
@@ -181,11 +219,15 @@ mod tests {
         let idle = Standing::Idle(NOW);
         let running = Standing::Running;
         for (main, log) in [(running, None), (running, Some(idle)), (idle, Some(running))] {
-            assert_eq!(plan(&[], &[held(7, main, log)], NOW), []);
+            assert_eq!(plan(Vec::new(), &[held(7, main, log)], NOW), []);
         }
         for log in [None, Some(idle)] {
-            assert_eq!(plan(&[], &[held(7, idle, log)], NOW), [Action::Forget(identity(7))]);
+            assert_eq!(plan(Vec::new(), &[held(7, idle, log)], NOW), [Action::Forget(key(7))]);
         }
+        // Between, before and behind those that are seen.
+        let all = [1, 2, 3, 4, 5].map(|inode| held(inode, idle, None));
+        let actions = plan(vec![seen("four", 4), seen("two", 2)], &all, NOW - TICK);
+        assert_eq!(actions, [1, 3, 5].map(|inode| Action::Forget(key(inode))));
     }
 
     #[test]

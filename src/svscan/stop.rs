@@ -3,21 +3,21 @@
 //! on the way ends it: a supervise that was killed is started once more, so that its service is
 //! adopted and stopped, and a logger that left with bytes in its pipe is started to read them.
 
+use super::SVSCAN;
 use super::entry::{Entry, Supervise};
-use super::plan::{Ending, Identity, Side};
-use crate::error::Program;
+use super::plan::{Ending, Key, Role};
+use super::roster::{Roster, Round};
 use crate::sys::{clock, descriptor};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
-const SVSCAN: Program = Program::daemon("svscan");
 /// Between two looks while a stop is on its way.
 pub const LOOK: Duration = Duration::from_millis(20);
 /// How long a logger may wait for an end of file that others, by holding its pipe, keep away.
 const LOGGER: Duration = Duration::from_secs(5);
 /// How long a hurried stop takes at most.
-const HURRY: Duration = Duration::from_secs(5);
+const HURRIED: Duration = Duration::from_secs(5);
 /// How often a dead supervise is started again on the way.
 const RETRIES: u8 = 5;
 
@@ -45,7 +45,7 @@ enum Step {
 /// An orderly stop on its way.
 #[derive(Debug, Default)]
 pub struct Stop {
-    progress: BTreeMap<Identity, Progress>,
+    progress: BTreeMap<Key, Progress>,
     hurried: Option<Duration>,
 }
 
@@ -58,17 +58,13 @@ impl Stop {
         }
     }
 
-    /// Goes on as far as it can; whether all is done, or the hurry is over. `start` starts a
-    /// supervise.
-    pub fn advance(
-        &mut self,
-        entries: &mut BTreeMap<Identity, Entry>,
-        mut start: impl FnMut(Identity, &mut Entry, Side),
-    ) -> bool {
+    /// Goes on as far as it can; whether all is done, or the hurry is over.
+    pub fn advance(&mut self, roster: &mut Roster, round: Round) -> bool {
         let now = clock::monotonic();
         let mut all_done = true;
-        for (identity, entry) in entries.iter_mut() {
-            let progress = self.progress.entry(*identity).or_insert(Progress {
+        let mut again = Vec::new();
+        for (key, entry) in roster.entries_mut() {
+            let progress = self.progress.entry(key).or_insert(Progress {
                 step: Step::Service,
                 was_asked: false,
                 since: now,
@@ -77,18 +73,15 @@ impl Stop {
             // As many steps as can be taken at once.
             loop {
                 let before = progress.step;
-                match before {
-                    Step::Service => {
-                        if let Wanted::Again = service(progress, entry, self.hurried.is_some()) {
-                            start(*identity, entry, Side::Main);
-                        }
-                    }
+                let (role, wanted) = match before {
+                    Step::Service => (Role::Main, service(progress, entry, self.hurried.is_some())),
                     Step::Logger | Step::LoggerAbandoned => {
-                        if let Wanted::Again = logger(progress, entry, self.hurried.is_some()) {
-                            start(*identity, entry, Side::Log);
-                        }
+                        (Role::Log, logger(progress, entry, self.hurried.is_some()))
                     }
-                    Step::Done => {}
+                    Step::Done => break,
+                };
+                if let Wanted::Again = wanted {
+                    again.push((key, role));
                 }
                 if progress.step == before {
                     break;
@@ -98,19 +91,23 @@ impl Stop {
             }
             all_done &= progress.step == Step::Done;
         }
-        all_done || self.hurried.is_some_and(|since| now >= since.saturating_add(HURRY))
+        for (key, role) in again {
+            roster.start_again(key, role, round);
+        }
+        all_done || self.hurried.is_some_and(|since| now >= since.saturating_add(HURRIED))
     }
 
     /// Names what did not stop; whether there is any.
-    pub fn name_survivors(&self, entries: &BTreeMap<Identity, Entry>) -> bool {
+    pub fn name_survivors(&self, roster: &Roster) -> bool {
         let mut any = false;
-        for (identity, entry) in entries {
-            let suffix = match self.progress.get(identity).map(|progress| progress.step) {
+        for (key, entry) in roster.entries() {
+            let role = match self.progress.get(&key).map(|progress| progress.step) {
                 Some(Step::Done) => continue,
-                Some(Step::Logger | Step::LoggerAbandoned) => Entry::suffix(Side::Log),
-                Some(Step::Service) | None => Entry::suffix(Side::Main),
+                Some(Step::Logger | Step::LoggerAbandoned) => Role::Log,
+                Some(Step::Service) | None => Role::Main,
             };
-            SVSCAN.warning(&[b"unable to stop ", &entry.name, suffix, b": it did not end in time"]);
+            let text: &[&[u8]] = &[b"unable to stop ", &entry.name, role.suffix()];
+            SVSCAN.warning(&[text, &[b": it did not end in time"]].concat());
             any = true;
         }
         any
@@ -141,7 +138,7 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
         }
         Supervise::Child(..) | Supervise::Adopted(_) if !progress.was_asked => {
             let bytes: &[u8] = if hurried { b"dkx" } else { b"dx" };
-            progress.was_asked = ask(entry, Side::Main, bytes);
+            progress.was_asked = ask(entry, Role::Main, bytes);
         }
         Supervise::Child(..) | Supervise::Adopted(_) => {}
     }
@@ -168,10 +165,10 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
                 _ if hurried && !bytes_wait => b"dkx",
                 Step::LoggerAbandoned => b"dx",
                 // A logger that is down would never see what is left for it.
-                _ if bytes_wait && entry.is_down(Side::Log) => b"ox",
+                _ if bytes_wait && entry.is_down(Role::Log) => b"ox",
                 _ => b"x",
             };
-            progress.was_asked = ask(entry, Side::Log, bytes);
+            progress.was_asked = ask(entry, Role::Log, bytes);
         }
         Some(Supervise::Child(..) | Supervise::Adopted(_)) => {
             let limit = progress.since.saturating_add(LOGGER);
@@ -186,6 +183,6 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
 }
 
 /// Sends control bytes; a supervise that does not listen yet is asked again.
-fn ask(entry: &Entry, side: Side, bytes: &[u8]) -> bool {
-    entry.connect(side).is_ok_and(|sender| sender.offer(bytes).is_ok())
+fn ask(entry: &Entry, role: Role, bytes: &[u8]) -> bool {
+    entry.send(role, bytes).is_ok()
 }

@@ -45,7 +45,7 @@ pub struct Call<'a> {
 #[must_use]
 pub fn run(call: Call<'_>) -> Exit {
     descriptor::fill_standard();
-    descriptor::close_inherited();
+    proc::close_inherited();
     signal::ignore_broken_pipes();
     let signals = match Signals::listen(&[SIGCHLD, SIGTERM]) {
         Ok(signals) => signals,

@@ -4,7 +4,7 @@ use super::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, SpliceFFlags, fcntl, openat, splice, tee};
 use nix::sys::stat::Mode;
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 
 /// The current directory, for the functions that take a directory descriptor.
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
@@ -199,24 +199,6 @@ pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Opt
     // SAFETY: the number is open and was opened by our parent: nothing else here owns it.
     let owned = unsafe { OwnedFd::from_raw_fd(number) };
     Some(owned)
-}
-
-/// Closes all that was handed down to us beyond the standard descriptors, such as the pipe that an
-/// init feeds its script through: nobody below us is to hold it. For the start of a program, before
-/// it opens anything.
-pub fn close_inherited() {
-    let listed = open(HERE, b"/proc/self/fd", Purpose::Directory)
-        .and_then(|place| super::directory::names_in(place.as_fd()));
-    let numbers: Vec<i32> = match listed {
-        Ok(names) => {
-            let number = |name: Vec<u8>| std::str::from_utf8(&name).ok()?.parse().ok();
-            names.into_iter().filter_map(number).collect()
-        }
-        Err(_) => (0..256).collect(),
-    };
-    numbers.into_iter().filter(|&number| number > 2).for_each(|number| {
-        drop(inherited(number, |_| true));
-    });
 }
 
 /// Sets or clears "stays open over exec".

@@ -3,7 +3,7 @@
 use super::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// An inotify instance, close-on-exec and non-blocking.
 #[derive(Debug)]
@@ -20,7 +20,9 @@ pub struct Watch(WatchDescriptor);
 pub enum Event {
     /// A directory was made in place in the watched directory, under this name.
     DirectoryMade(Watch, Vec<u8>),
-    /// Anything else in the watched directory: a link or file made, a name moved in or out.
+    /// A name came into the watched directory: a link or file made, anything moved in.
+    Came(Watch, Vec<u8>),
+    /// Anything else in the watched directory: a name moved out or removed.
     Changed(Watch),
     /// The kernel dropped events: anything may have happened.
     Overflow,
@@ -85,6 +87,7 @@ impl Watcher {
             .into_iter()
             .filter_map(|event| {
                 let made = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR;
+                let came = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
                     Some(Event::Overflow)
                 } else if event.mask.contains(AddWatchFlags::IN_IGNORED) {
@@ -92,6 +95,8 @@ impl Watcher {
                 } else if event.mask.contains(made) {
                     let name = event.name.map(OsStringExt::into_vec).unwrap_or_default();
                     Some(Event::DirectoryMade(Watch(event.wd), name))
+                } else if let (true, Some(name)) = (event.mask.intersects(came), &event.name) {
+                    Some(Event::Came(Watch(event.wd), name.as_bytes().to_vec()))
                 } else {
                     Some(Event::Changed(Watch(event.wd)))
                 }

@@ -1,9 +1,10 @@
-//! Resource limits: that on open descriptors, whole, and the soft limit of any.
+//! Resource limits: that on open descriptors, whole, with the reserve under it; the soft limit of any.
 
 use super::Errno;
 use nix::sys::resource::{getrlimit, setrlimit};
 
 pub use nix::sys::resource::Resource;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// A soft and a hard limit, in descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,37 @@ impl OpenFiles {
     pub fn set(self) -> Result<(), Errno> {
         setrlimit(Resource::RLIMIT_NOFILE, self.soft, self.hard)
     }
+}
+
+/// More descriptors than any kernel of today allows by default (fs.nr_open).
+const MANY_FILES: u64 = 1 << 20;
+
+impl OpenFiles {
+    /// Raises our own limit as far as we may, the hard one too; the limit to give to children, if it
+    /// is another one now.
+    #[must_use]
+    pub fn raise() -> Option<Self> {
+        let found = Self::read().ok()?;
+        let many = found.hard.max(MANY_FILES);
+        let raised = Self { soft: many, hard: many }
+            .set()
+            .or_else(|_| Self { soft: found.hard, hard: found.hard }.set());
+        raised.ok().map(|()| found)
+    }
+}
+
+/// How many descriptors below the limit are left for what comes and goes.
+const RESERVE: u64 = 16;
+
+/// Whether `descriptor`, which shall stay open, leaves the reserve free: of all numbers below the
+/// limit the highest ones, for what is opened and soon closed again. A new descriptor has the lowest
+/// free number, so nothing has to be counted.
+#[must_use]
+pub fn leaves_reserve(descriptor: BorrowedFd<'_>) -> bool {
+    let number = u64::try_from(descriptor.as_raw_fd()).unwrap_or(0);
+    // Where there are a dozen, most are for use.
+    OpenFiles::read()
+        .map_or(true, |limit| number < limit.soft.saturating_sub(RESERVE.min(limit.soft / 8)))
 }
 
 /// A new soft limit.

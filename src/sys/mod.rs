@@ -16,6 +16,7 @@ pub mod clock;
 pub mod descriptor;
 pub mod directory;
 pub mod entry;
+pub mod epoll;
 pub mod file;
 pub mod heap;
 pub mod holders;

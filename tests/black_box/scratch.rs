@@ -186,11 +186,9 @@ impl Scratch {
         pid.unwrap()
     }
 
-    /// Has the logger of service `name`, which writes to `log.txt`, started anew. The service is
-    /// paused meanwhile: a `cat` that is killed between its read and its write loses what it read.
-    pub fn restart_logger(&self, name: &str) {
-        let log = format!("{name}/log");
-        let logger = self.pid(&log);
+    /// Pauses service `name` until its logger has written all that it has to `log.txt`: a `cat` that
+    /// is killed between its read and its write loses what it read.
+    pub fn pause_until_written(&self, name: &str) {
         self.svc("-p", name);
         let mut written = usize::MAX;
         let mut since = Instant::now();
@@ -201,6 +199,13 @@ impl Scratch {
             }
             since.elapsed() > Duration::from_millis(100)
         });
+    }
+
+    /// Has the logger of service `name`, which writes to `log.txt`, started anew.
+    pub fn restart_logger(&self, name: &str) {
+        let log = format!("{name}/log");
+        let logger = self.pid(&log);
+        self.pause_until_written(name);
         kill(logger, "TERM");
         wait_for("another logger", || self.pid(&log) != logger);
         self.svc("-c", name);

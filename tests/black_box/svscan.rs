@@ -657,12 +657,17 @@ mod log_pipes {
                 supervises_of(&scratch).into_iter().for_each(|pid| kill(pid, "KILL"));
             }
             if logger_too {
+                scratch.pause_until_written("scan/a");
                 kill(logger, "KILL");
             }
             let second = svscan(&scratch);
             wait_for("both supervises", || {
                 scratch.is_running("scan/a") && scratch.is_running("scan/a/log")
             });
+            if logger_too {
+                wait_for("another logger", || scratch.pid("scan/a/log") != logger);
+                scratch.svc("-c", "scan/a");
+            }
             assert_eq!(scratch.pid("scan/a"), service);
             no_line_is_missing(&scratch);
             // And from here on either end may be restarted as ever.

@@ -1,6 +1,7 @@
 //! The house rules of the project, held against the sources.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod circles;
 mod manual;
 mod openings;
 mod rules;

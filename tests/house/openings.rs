@@ -6,7 +6,7 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 35] = [
+const FOLLOWS: [(&str, &[&str], &str); 36] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
@@ -25,10 +25,11 @@ const FOLLOWS: [(&str, &[&str], &str); 35] = [
     ("svctl/show/page.rs", &["Directory"], "a service directory"),
     ("svctl/steer/task.rs", &["Directory"], "a service directory"),
     ("svctl/steer/watch.rs", &["Directory"], "a service directory"),
+    ("svscan/adopted.rs", &["Directory"], "a service directory"),
+    ("svscan/claim.rs", &["Read"], "/proc"),
     ("svscan/entry.rs", &["Directory"], "a service directory"),
-    ("svscan/heir/pipes.rs", &["Directory", "Read", "Write"], "a service directory, /proc"),
+    ("svscan/heir/pipes.rs", &["Read", "Write"], "/proc"),
     ("svscan/heir/retired.rs", &["Directory"], "a service directory"),
-    ("svscan/place.rs", &["Read"], "/proc"),
     ("svscanboot/beginning.rs", &["Directory", "Write"], "the scan directory, /dev"),
     ("svscanboot/driver.rs", &["Read", "Write"], "/dev/null"),
     ("svscanboot/erase_client.rs", &["Directory"], "the scan directory"),

@@ -5,57 +5,53 @@
 //! its service and at descriptor 0 of the logger's supervise or its logger. Never the pipe of a
 //! supervise's descriptor 2: that one leads to readproctitle.
 
-use crate::scandir::pipe_records::{Key, PipeRecords};
+use super::finder::Finder;
+use crate::scandir::pipe_records::PipeRecords;
 use crate::service::journal::recorded_service;
 use crate::service::records::Records;
-use crate::service::{lock, status};
+use crate::service::status;
 use crate::svscan::entry::LogPipe;
-use crate::sys::descriptor::{self, HERE, Purpose, open};
+use crate::svscan::plan::Key;
+use crate::sys::descriptor::{self, Purpose};
 use crate::sys::file::{self, Facts, Kind};
+use crate::sys::limit::leaves_reserve;
 use crate::sys::process::Pid;
 use crate::sys::{Errno, proc};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The pipe for a service with a logger: the one that it has already, or a new one, recorded
-/// before anybody can use it.
+/// The pipe for a service with a logger: the one that it has already, or a new one, recorded before
+/// anybody can use it. `directories` are the service's and its logger's, where they can be opened.
 ///
 /// # Errors
-/// Those of pipe2(2).
+/// Those of pipe2(2); EMFILE too where only the reserve is left.
 pub fn obtain(
     records: &mut PipeRecords,
     service: Key,
-    name: &[u8],
-    running: Option<&Finder>,
+    directories: Option<(BorrowedFd<'_>, BorrowedFd<'_>)>,
+    running: &Finder,
 ) -> Result<LogPipe, Errno> {
-    let directories = || {
-        let main = open(HERE, name, Purpose::Directory).ok()?;
-        Some((main, open(HERE, &[name, b"/log"].concat(), Purpose::Directory).ok()?))
+    let found = directories.and_then(|(main, log)| find(records.get(service), main, log, running));
+    let (read, write) = match found {
+        Some(ends) => ends,
+        None => descriptor::pipe()?,
     };
-    let found = directories().and_then(|(main, log)| {
-        find(records.get(service), &main, &log, running.unwrap_or(&Finder::NOBODY))
-    });
-    let pipe = match found {
-        Some(pipe) => pipe,
-        None => {
-            let (read, write) = descriptor::pipe()?;
-            LogPipe { read, write: Some(write) }
-        }
-    };
-    let inode = file::facts_of(pipe.read.as_fd())?.inode;
+    if !leaves_reserve(read.as_fd()) || !leaves_reserve(write.as_fd()) {
+        return Err(Errno::EMFILE);
+    }
+    let inode = file::facts_of(read.as_fd())?.inode;
     // A record that cannot be written costs only what a killed svscan would need it for.
     let _ = records.put(service, inode);
-    Ok(pipe)
+    Ok(LogPipe { read, write: Some(write) })
 }
 
-/// The pipe between the service and the logger of these directories, through whoever of them and of
-/// their supervises holds it.
-#[must_use]
-pub fn find(
+/// Both ends of the pipe between the service and the logger of these directories, through whoever of
+/// them and of their supervises holds it.
+fn find(
     recorded: Option<u64>,
-    main: &OwnedFd,
-    log: &OwnedFd,
+    main: BorrowedFd<'_>,
+    log: BorrowedFd<'_>,
     running: &Finder,
-) -> Option<LogPipe> {
+) -> Option<(OwnedFd, OwnedFd)> {
     let (main_supervise, log_supervise) = (running.supervise_of(main), running.supervise_of(log));
     let is_pipe = |facts: &Facts| facts.kind == Kind::Fifo;
     let at = |pid: Option<Pid>, number| {
@@ -86,53 +82,18 @@ pub fn find(
             let is_it = |facts: Facts| is_pipe(&facts) && facts.inode == wanted;
             file::facts_of(end.as_fd()).is_ok_and(is_it).then_some(end)
         };
-        Some(LogPipe { read: ends(Purpose::Read)?, write: Some(ends(Purpose::Write)?) })
+        Some((ends(Purpose::Read)?, ends(Purpose::Write)?))
     })
 }
 
 /// The running service of a directory, by its journal; or, where 0.76 left 18 bytes and no journal,
 /// by those if the process works there.
-fn service_of(directory: &OwnedFd) -> Option<Pid> {
-    if let Some(found) = recorded_service(directory.as_fd()) {
+fn service_of(directory: BorrowedFd<'_>) -> Option<Pid> {
+    if let Some(found) = recorded_service(directory) {
         return Some(found.pid);
     }
-    let records = Records::find(directory.as_fd()).ok()?;
+    let records = Records::find(directory).ok()?;
     let status = status::left_behind(&records).filter(|status| status.pid != 0)?;
-    let here = file::facts_of(directory.as_fd()).ok()?;
+    let here = file::facts_of(directory).ok()?;
     proc::works_in(status.pid, &here).then_some(status.pid)
-}
-
-/// The supervises that run, by the directory they work in.
-#[derive(Debug)]
-pub struct Finder {
-    supervises: Vec<(Pid, Facts)>,
-}
-
-impl Finder {
-    const NOBODY: Self = Self { supervises: Vec::new() };
-
-    /// Looks through /proc, once for many services.
-    #[must_use]
-    pub fn look_around() -> Self {
-        Self { supervises: proc::working_directories(b"supervise") }
-    }
-
-    /// All that run, with the directories they work in.
-    pub fn all(&self) -> impl Iterator<Item = (Pid, Key)> {
-        self.supervises.iter().map(|(pid, cwd)| (*pid, (cwd.device, cwd.inode)))
-    }
-
-    /// The supervise that works in this service directory and has its lock open; where the directory
-    /// was removed and with it the lock, the one that works in it.
-    fn supervise_of(&self, directory: &OwnedFd) -> Option<Pid> {
-        let here = file::facts_of(directory.as_fd()).ok()?;
-        let lock = Records::find(directory.as_fd()).and_then(|records| lock::facts(&records));
-        let mut here = self.all().filter(|(_, key)| *key == (here.device, here.inode));
-        let holder = match lock {
-            Ok(lock) => here.find(|(pid, _)| proc::has_open(*pid, &lock)),
-            Err(Errno::ENOENT) => here.next(),
-            Err(_) => None,
-        };
-        holder.map(|(pid, _)| pid)
-    }
 }

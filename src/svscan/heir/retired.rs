@@ -2,83 +2,45 @@
 //! killed or re-executed svscan finds them by the record of what was held, so that it keeps their
 //! pipes and the orderly stop reaches them. Their directories may be gone too.
 
-use super::pipes::{self, Finder};
-use crate::scandir::pipe_records::{Key, PipeRecords};
+use super::finder::Finder;
+use super::pipes;
+use crate::scandir::pipe_records::PipeRecords;
 use crate::service;
-use crate::svscan::entry::{Adopted, Entry, Supervise};
-use crate::svscan::plan::Identity;
-use crate::sys::descriptor::{HERE, Purpose, open};
+use crate::svscan::adopted::Adopted;
+use crate::svscan::entry::{Entry, Supervise};
+use crate::svscan::plan::{Key, Role};
+use crate::sys::descriptor::{Purpose, open};
 use crate::sys::process::Pid;
-use crate::sys::{Errno, file, proc};
+use crate::sys::{Errno, proc};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// The supervises of one service.
-#[derive(Debug, Default)]
-struct Supervises {
-    main: Option<Pid>,
-    log: Option<Pid>,
-}
-
-/// Of the services `lost`, recorded but not seen, those that still have a supervise.
+/// The entry of a service, recorded but not seen, that still has a supervise.
 #[must_use]
-pub fn find(
-    lost: &BTreeSet<Key>,
-    records: &PipeRecords,
-    running: &Finder,
-) -> Vec<(Identity, Entry)> {
-    let mut found: BTreeMap<Key, Supervises> = BTreeMap::new();
-    for (pid, here) in running.all() {
-        if lost.contains(&here) {
-            found.entry(here).or_default().main = Some(pid);
-        } else if let Ok(around) = around(pid)
-            && lost.contains(&around)
-        {
-            found.entry(around).or_default().log = Some(pid);
-        }
-    }
-    let entries = found.into_iter().filter_map(|(key, supervises)| {
-        let identity = Identity { device: key.0, inode: key.1 };
-        Some((identity, hold(&supervises, records.get(key), running).ok()?))
-    });
-    entries.collect()
-}
-
-/// The directory around the one that a process works in.
-fn around(pid: Pid) -> Result<Key, Errno> {
-    let directory = proc::open_working_directory(pid, b"/..")?;
-    let facts = file::facts_of(directory.as_fd())?;
-    Ok((facts.device, facts.inode))
-}
-
-fn hold(supervises: &Supervises, recorded: Option<u64>, running: &Finder) -> Result<Entry, Errno> {
+pub fn find(key: Key, records: &mut PipeRecords, running: &Finder) -> Option<Entry> {
+    let [main, log] = Role::BOTH.map(|role| running.supervise(key, role));
+    main.or(log)?;
     let place = |pid: Option<Pid>, rest: &[u8]| {
         pid.ok_or(Errno::ESRCH).and_then(|pid| proc::open_working_directory(pid, rest))
     };
-    let main = place(supervises.main, b"").or_else(|_| place(supervises.log, b"/.."))?;
-    let log =
-        place(supervises.log, b"").or_else(|_| open(main.as_fd(), b"log", Purpose::Directory));
-    let has_log = log.is_ok() || service::has_log(main.as_fd());
-    Ok(Entry {
-        name: proc::name_of(main.as_fd())?,
-        pipe: log.as_ref().ok().and_then(|log| pipes::find(recorded, &main, log, running)),
-        log: has_log.then(|| adopt(supervises.log, log)),
-        main: adopt(supervises.main, Ok(main)),
+    let directory = place(main, b"").or_else(|_| place(log, b"/..")).ok()?;
+    let log_directory =
+        place(log, b"").or_else(|_| open(directory.as_fd(), b"log", Purpose::Directory)).ok();
+    let has_log = log_directory.is_some() || service::has_log(directory.as_fd());
+    let pipe = log_directory.as_ref().and_then(|log| {
+        let directories = (directory.as_fd(), log.as_fd());
+        pipes::obtain(records, key, Some(directories), running).ok()
+    });
+    Some(Entry {
+        name: proc::name_of(directory.as_fd()).ok()?,
+        pipe,
+        log: has_log.then(|| adopt(log, log_directory, running)),
+        main: adopt(main, Some(directory), running),
     })
 }
 
-fn adopt(pid: Option<Pid>, directory: Result<OwnedFd, Errno>) -> Supervise {
-    let again =
-        || directory.as_ref().ok().map(|place| open(place.as_fd(), b".", Purpose::Directory));
-    let by_name = again().and_then(|place| Adopted::find_in(place.ok()?));
-    let adopted = by_name.or_else(|| Adopted::of(pid?, again()?.ok()?));
+fn adopt(pid: Option<Pid>, directory: Option<OwnedFd>, running: &Finder) -> Supervise {
+    let by_name = directory.and_then(|place| Adopted::find_in(place.as_fd(), running));
+    let adopted = by_name.or_else(|| Adopted::of(pid?));
     adopted.map_or(Supervise::Idle(Duration::ZERO, None), Supervise::Adopted)
-}
-
-/// Whether this service still stands under this name.
-#[must_use]
-pub fn is_there(identity: Identity, name: &[u8]) -> bool {
-    file::facts(HERE, name)
-        .is_ok_and(|facts| (facts.device, facts.inode) == (identity.device, identity.inode))
 }

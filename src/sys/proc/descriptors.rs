@@ -47,7 +47,7 @@ pub fn descriptor_opened_as(pid: Pid, name: &[u8]) -> Option<u32> {
 }
 
 /// The last name on the path behind a link of /proc, which says so if the file has lost it.
-fn last_name(target: &[u8]) -> &[u8] {
+pub(super) fn last_name(target: &[u8]) -> &[u8] {
     let path = target.strip_suffix(b" (deleted)").unwrap_or(target);
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
@@ -119,6 +119,16 @@ pub fn reopen(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno>
     let end = open_anew(pid, number, purpose)?;
     descriptor::set_blocking(end.as_fd(), true)?;
     Ok(end)
+}
+
+/// Closes all that was handed down to us beyond the standard descriptors, such as the pipe that an
+/// init feeds its script through: nobody below us is to hold it. For the start of a program, before
+/// it opens anything.
+pub fn close_inherited() {
+    let numbers = numbers(b"/proc/self/fd").unwrap_or_else(|_| (0..256).collect());
+    for number in numbers.into_iter().filter(|&number| number > 2) {
+        drop(i32::try_from(number).ok().and_then(|number| descriptor::inherited(number, |_| true)));
+    }
 }
 
 /// Looks at a descriptor of a process by its path in /proc.

@@ -1,5 +1,6 @@
 //! Processes looked for by name, by the directory they work in, or by their group.
 
+use super::descriptors::last_name;
 use super::{Process, is_named, number, numbers, path_of, read_file};
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
@@ -121,15 +122,37 @@ pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)).collect()
 }
 
-/// Every trusted process of this name, with the facts of the directory it works in.
-#[must_use]
-pub fn working_directories(name: &[u8]) -> Vec<(Pid, Facts)> {
-    let with_facts = |pid| {
+/// A process and the directory it works in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its pid.
+    pub pid: Pid,
+    /// The directory that it works in.
+    pub directory: Facts,
+    /// The last name of that directory, which it may have lost.
+    pub name: Vec<u8>,
+    /// The directory around that one.
+    pub around: Option<Facts>,
+}
+
+impl Worker {
+    fn of(pid: Pid) -> Option<Self> {
         let mut path = [0; 32];
         let path = path_of(pid, b"/cwd", &mut path).ok()?;
-        Some((pid, file::facts(HERE, path).ok()?))
-    };
-    processes_named(name).into_iter().filter_map(with_facts).collect()
+        let target = file::link_target(HERE, path).ok()?;
+        Some(Self {
+            pid,
+            directory: file::facts(HERE, path).ok()?,
+            name: last_name(&target).to_vec(),
+            around: file::facts(HERE, &[path, b"/.."].concat()).ok(),
+        })
+    }
+}
+
+/// Every trusted process of this name, and where it works.
+#[must_use]
+pub fn workers(name: &[u8]) -> Vec<Worker> {
+    processes_named(name).into_iter().filter_map(Worker::of).collect()
 }
 
 /// Every trusted process of this name.

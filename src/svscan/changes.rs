@@ -1,0 +1,94 @@
+//! What happens in the scan directory, as far as the kernel says it: names that came or went, and
+//! directories that somebody is still filling.
+
+use super::filling::Filling;
+use crate::sys::inotify::{Event, Watch, Watcher};
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// What to look at, and when.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Anything may have happened.
+    pub is_unclear: bool,
+    /// New names.
+    pub names: BTreeSet<Vec<u8>>,
+}
+
+/// The watch on the scan directory.
+#[derive(Debug)]
+pub struct Changes {
+    watcher: Option<Watcher>,
+    scan_watch: Option<Watch>,
+    filling: Filling,
+}
+
+impl Changes {
+    /// Watches the current directory, if the kernel lets us: the ticks remain.
+    #[must_use]
+    pub fn watch_here() -> Self {
+        let watcher = Watcher::new().ok();
+        let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(b".").ok());
+        Self { watcher, scan_watch, filling: Filling::default() }
+    }
+
+    /// Takes what the kernel has to say.
+    pub fn take(&mut self, news: &mut News) {
+        let Some(watcher) = &self.watcher else { return };
+        loop {
+            let events = watcher.events();
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                match event {
+                    Event::DirectoryMade(watch, name) if Some(watch) == self.scan_watch => {
+                        self.filling.add(watcher, name);
+                    }
+                    Event::Came(watch, name) if Some(watch) == self.scan_watch => {
+                        news.names.insert(name);
+                    }
+                    Event::DirectoryMade(watch, _)
+                    | Event::Came(watch, _)
+                    | Event::Changed(watch) => {
+                        if !self.filling.touch(watch) {
+                            news.is_unclear = true;
+                        }
+                    }
+                    Event::Overflow => news.is_unclear = true,
+                }
+            }
+        }
+    }
+
+    /// Whether the directory of this name is still being filled.
+    pub fn is_filling(&mut self, name: &[u8]) -> bool {
+        self.watcher.as_ref().is_some_and(|watcher| self.filling.holds(watcher, name))
+    }
+
+    /// The names of the directories that are being filled.
+    #[must_use]
+    pub fn being_filled(&self) -> BTreeSet<Vec<u8>> {
+        self.filling.names()
+    }
+
+    /// A directory that was being filled is gone.
+    pub fn forget(&mut self, name: &[u8]) {
+        if let Some(watcher) = &self.watcher {
+            self.filling.remove(watcher, name);
+        }
+    }
+
+    /// When the next look at a directory that is being filled is due.
+    #[must_use]
+    pub fn next_look(&self, now: Duration) -> Option<Duration> {
+        self.filling.next_look(now)
+    }
+
+    /// What is readable when the kernel has something to say.
+    #[must_use]
+    pub fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.watcher.as_ref().map(AsFd::as_fd)
+    }
+}

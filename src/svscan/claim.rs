@@ -1,0 +1,103 @@
+//! What svscan takes of a scan directory before its first look: the records in it with the lock and
+//! the control FIFO, and a read end of the message pipe.
+
+use super::SVSCAN;
+use crate::error::Exit;
+use crate::scandir::pipe_records::PipeRecords;
+use crate::scandir::scan_lock::ScanLock;
+use crate::scandir::word::Word;
+use crate::scandir::{ScanRecords, mark, scan_control};
+use crate::service::control::Listener;
+use crate::sys::descriptor::{self, HERE, Purpose};
+use crate::sys::file::{self, Kind};
+use crate::sys::{Errno, proc, process};
+use std::os::fd::OwnedFd;
+
+/// What is held of a scan directory. Where no records can be made there is one warning, and svscan
+/// goes on as 0.76, alone or not.
+#[derive(Debug)]
+pub struct Claim {
+    records: Option<ScanRecords>,
+    /// The end of `.svscan/control` that words come from.
+    pub control: Option<Listener>,
+    /// The lock.
+    pub lock: Option<ScanLock>,
+}
+
+impl Claim {
+    /// Takes the current directory for ourselves; `name` is its name for messages.
+    ///
+    /// # Errors
+    /// The exit code to leave with, where another svscan holds the lock.
+    pub fn take(
+        name: Option<&[u8]>,
+        old_lock: Option<OwnedFd>,
+        old_control: Option<OwnedFd>,
+    ) -> Result<Self, Exit> {
+        let (name, slash): (&[u8], &[u8]) = name.map_or((b"", b""), |name| (name, b"/"));
+        let warn = |what: &[u8], error| {
+            SVSCAN.warning_because(&[b"unable to ", what, name, slash, b".svscan"], error);
+        };
+        let records = match ScanRecords::open_or_make(HERE) {
+            Ok(records) => records,
+            Err(error) => {
+                warn(b"open ", error);
+                return Ok(Self { records: None, control: None, lock: None });
+            }
+        };
+        let lock = match ScanLock::resume_or_acquire(&records, old_lock) {
+            Ok(lock) => Some(lock),
+            Err(Errno::EAGAIN) => {
+                let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
+                return Err(SVSCAN.fatal_because(text, Errno::EAGAIN));
+            }
+            Err(error) => {
+                warn(b"lock ", error);
+                None
+            }
+        };
+        mark::remove(&records);
+        let control = scan_control::listen(&records, old_control);
+        let control = control.map_err(|error| warn(b"listen in ", error)).ok();
+        Ok(Self { records: Some(records), control, lock })
+    }
+
+    /// The record of what an svscan before us held.
+    #[must_use]
+    pub fn open_pipe_records(&self) -> PipeRecords {
+        let records = self.records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
+        records.unwrap_or_else(|error| {
+            SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
+            PipeRecords::none()
+        })
+    }
+
+    /// A read end of the pipe at our descriptor 2, if svscanboot keeps us and it is one: should
+    /// readproctitle and svscanboot both be dead, no service dies of SIGPIPE.
+    #[must_use]
+    pub fn message_pipe(&self) -> Option<OwnedFd> {
+        self.lock.as_ref().filter(|lock| lock.was_handed_down)?;
+        let facts = file::facts_of(descriptor::standard(2)).ok()?;
+        let is_pipe = facts.kind == Kind::Fifo;
+        is_pipe.then(|| proc::reopen(process::our_pid(), 2, Purpose::Read).ok()).flatten()
+    }
+
+    /// The next word that waits.
+    #[must_use]
+    pub fn next_word(&self) -> Option<Word> {
+        // What is no word is passed over.
+        std::iter::from_fn(|| self.control.as_ref()?.next()).find_map(Word::of)
+    }
+
+    /// Marks that the scan was stopped in order.
+    pub fn mark_stopped(&self) {
+        if let Some(Err(error)) = self.records.as_ref().map(mark::put) {
+            SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
+        }
+    }
+
+    /// Removes that mark: the scan is wanted.
+    pub fn remove_mark(&self) {
+        self.records.iter().for_each(mark::remove);
+    }
+}

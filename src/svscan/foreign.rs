@@ -1,0 +1,55 @@
+//! The turn after a foreign svscan: 0.76's, which knows no lock.
+
+use super::SVSCAN;
+use super::claim::Claim;
+use crate::error::Exit;
+use crate::scandir::scanner::STOP_SIGNAL;
+use crate::scandir::word::Word;
+use crate::sys::descriptor::HERE;
+use crate::sys::signal::{SIGINT, SIGTERM, Signals};
+use crate::sys::{clock, file, poll, proc, process};
+use core::time::Duration;
+use std::os::fd::AsFd;
+
+/// Between two looks for one.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Waits while a foreign svscan works in the scan directory, saying so once. A request to stop in
+/// order ends us, by TERM or by svscanboot: what the other one supervises is not ours to stop.
+///
+/// # Errors
+/// The exit code to leave with, when we were asked to.
+pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &Claim) -> Result<(), Exit> {
+    let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
+    let us = process::our_pid();
+    let mut has_warned = false;
+    while let Some(pid) = proc::workers_in(&here, b"svscan").into_iter().find(|&pid| pid != us) {
+        if !has_warned {
+            has_warned = true;
+            let pid = pid.to_string();
+            let name = name.unwrap_or(b".");
+            let text: &[&[u8]] = &[b"another svscan (pid ", pid.as_bytes(), b") scans ", name];
+            SVSCAN.warning(&[text, &[b", waiting until it is gone"]].concat());
+        }
+        let until = clock::monotonic().saturating_add(LOOK);
+        let mut watched = vec![poll::readable(signals.as_fd())];
+        watched.extend(claim.control.as_ref().map(|control| poll::readable(control.as_fd())));
+        let _ = poll::wait(&mut watched, Some(until));
+        let (mut is_asked, mut is_wanted) = (false, false);
+        while let Some(signal) = signals.next() {
+            is_asked |= matches!(signal, SIGTERM | SIGINT | STOP_SIGNAL);
+        }
+        while let Some(word) = claim.next_word() {
+            is_asked |= matches!(word, Word::Stop | Word::Hurry);
+            // The last word counts.
+            is_wanted = word == Word::Wanted;
+        }
+        if is_asked {
+            if !is_wanted {
+                claim.mark_stopped();
+            }
+            return Err(Exit::SUCCESS);
+        }
+    }
+    Ok(())
+}

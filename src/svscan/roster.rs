@@ -1,0 +1,346 @@
+//! The services that are held, their supervises, their pipes, and the record of it all: one value,
+//! with what is done to them.
+
+use super::SVSCAN;
+use super::adopted::Adopted;
+use super::entry::{Entry, LogPipe, Supervise};
+use super::heir::finder::{Finder, is_there};
+use super::heir::{pipes, retired};
+use super::plan::{Action, Ending, Held, Key, Role, Standing, next_start};
+use super::spawn::{Conditions, spawn};
+use super::watches::Watches;
+use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
+use crate::service;
+use crate::sys::descriptor::HERE;
+use crate::sys::process::{self, End, Pid};
+use crate::sys::signal::SIGHUP;
+use crate::sys::{Errno, clock};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// When something is done to the roster.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// When the next tick is due.
+    pub next_tick: Duration,
+    /// Whether this is a tick: only then complaints about entries are said, as often as 0.76 says
+    /// them, however many changes there are between two ticks.
+    pub is_tick: bool,
+}
+
+impl Round {
+    /// Says what keeps an entry from being held.
+    pub fn complain(self, text: &[&[u8]], error: Errno) {
+        if self.is_tick {
+            SVSCAN.warning_because(text, error);
+        }
+    }
+}
+
+/// What svscan holds.
+#[derive(Debug)]
+pub struct Roster {
+    entries: BTreeMap<Key, Entry>,
+    children: BTreeMap<Pid, (Key, Role)>,
+    watches: Watches,
+    records: PipeRecords,
+    given: Conditions,
+    /// Who supervises what, looked up once for a whole round.
+    finder: Finder,
+    /// What an svscan before us held is still to be looked for.
+    is_heir: bool,
+    /// The next moment at which a supervise may be started, of those that had no pass since.
+    next_start: Option<Duration>,
+}
+
+impl Roster {
+    /// Nothing is held yet; `records` say what an svscan before us held.
+    #[must_use]
+    pub fn new(records: PipeRecords, given: Conditions) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            children: BTreeMap::new(),
+            watches: Watches::default(),
+            records,
+            given,
+            finder: Finder::default(),
+            is_heir: true,
+            next_start: None,
+        }
+    }
+
+    /// All that is held, in the order of the keys.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        self.entries.iter().map(|(key, entry)| entry.held(*key)).collect()
+    }
+
+    /// One service, if it is held.
+    #[must_use]
+    pub fn held_one(&self, key: Key) -> Option<Held> {
+        self.entries.get(&key).map(|entry| entry.held(key))
+    }
+
+    /// Every service with its key.
+    pub fn entries(&self) -> impl Iterator<Item = (Key, &Entry)> {
+        self.entries.iter().map(|(key, entry)| (*key, entry))
+    }
+
+    /// Every service with its key, for the orderly stop.
+    pub fn entries_mut(&mut self) -> impl Iterator<Item = (Key, &mut Entry)> {
+        self.entries.iter_mut().map(|(key, entry)| (*key, entry))
+    }
+
+    /// What supervises are started with.
+    #[must_use]
+    pub fn given(&self) -> &Conditions {
+        &self.given
+    }
+
+    /// Begins a round: who supervises what is looked up anew if it is asked for.
+    pub fn begin_round(&mut self) {
+        self.finder = Finder::default();
+    }
+
+    /// Does what the plan says.
+    pub fn perform(&mut self, action: Action, round: Round) {
+        match action {
+            Action::Hold(key, name) => self.hold(key, name, round),
+            Action::Start(key, role, name) => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.name = name;
+                    self.start(key, role, round);
+                }
+            }
+            Action::Forget(key) => {
+                drop(self.entries.remove(&key));
+                let _ = self.records.forget(key);
+            }
+        }
+    }
+
+    /// Ends a pass. After a complete one, what an svscan before us held and what runs though its
+    /// name is gone is held too.
+    pub fn end_pass(&mut self, is_complete: bool) {
+        if is_complete && core::mem::take(&mut self.is_heir) {
+            let recorded: Vec<Key> = self.records.services().collect();
+            for key in recorded {
+                if !self.entries.contains_key(&key)
+                    && let Some(entry) = retired::find(key, &mut self.records, &self.finder)
+                {
+                    self.insert(key, entry);
+                }
+            }
+        }
+        self.watches.take_hold(&mut self.entries);
+    }
+
+    /// Begins a pass over all: what is due now has its turn, and what that does not start has to wait
+    /// for a change.
+    pub fn begin_pass(&mut self, now: Duration) {
+        let starts = self.entries.iter().flat_map(|(key, entry)| {
+            let held = entry.held(*key);
+            [Some(held.main), held.log].into_iter().flatten()
+        });
+        let later = starts.filter_map(|standing| match standing {
+            Standing::Idle(from) => Some(from).filter(|from| *from > now),
+            Standing::Running => None,
+        });
+        self.next_start = later.min();
+    }
+
+    /// Holds a new service and starts what it has.
+    fn hold(&mut self, key: Key, name: Vec<u8>, round: Round) {
+        let has_log = match service::has_logger(HERE, &name) {
+            Ok(has_log) => has_log,
+            Err(error) => return round.complain(&[b"unable to stat ", &name, b"/log"], error),
+        };
+        let find = |role: Role| Adopted::find_below(&[&name, role.suffix()].concat(), &self.finder);
+        let [mut main, mut log] = [find(Role::Main), has_log.then(|| find(Role::Log)).flatten()];
+        if self.is_heir {
+            // Who works there says more than names, which may be about to go.
+            let by_place = |role| self.finder.supervise(key, role).and_then(Adopted::of);
+            main = main.or_else(|| by_place(Role::Main));
+            log = log.or_else(|| by_place(Role::Log));
+        }
+        let has_log = has_log || log.is_some();
+        let somebody_runs = main.is_some() || log.is_some();
+        if !somebody_runs && !is_there(key, &name) {
+            // Gone since the listing was read: what is recorded of it stays.
+            return;
+        }
+        let supervise = |found: Option<Adopted>| {
+            found.map_or(Supervise::Idle(Duration::ZERO, None), Supervise::Adopted)
+        };
+        let log = has_log.then(|| supervise(log));
+        let mut entry = Entry { name, pipe: None, main: supervise(main), log };
+        if has_log {
+            match self.obtain_pipe(key, &entry, somebody_runs) {
+                Ok(pipe) => entry.pipe = Some(pipe),
+                Err(error) => {
+                    return round.complain(&[b"unable to create pipe for ", &entry.name], error);
+                }
+            }
+        } else {
+            // A record that cannot be written costs only what a successor would need it for.
+            let _ = self.records.put(key, NO_PIPE);
+        }
+        self.insert(key, entry);
+        for role in Role::BOTH {
+            let held = self.entries.get(&key).and_then(|entry| entry.supervise(role));
+            if matches!(held, Some(Supervise::Idle(..))) {
+                self.start(key, role, round);
+            }
+        }
+    }
+
+    /// The log pipe of a service. Where descriptors are short, watches on adopted supervises give
+    /// way: there are other ways to watch.
+    fn obtain_pipe(
+        &mut self,
+        key: Key,
+        entry: &Entry,
+        somebody_runs: bool,
+    ) -> Result<LogPipe, Errno> {
+        let [main, log] = Role::BOTH.map(|role| entry.open_directory(role).ok());
+        let directories = main.as_ref().zip(log.as_ref());
+        let directories = directories.map(|(main, log)| (main.as_fd(), log.as_fd()));
+        let blind = Finder::blind();
+        let running = if somebody_runs { &self.finder } else { &blind };
+        loop {
+            match pipes::obtain(&mut self.records, key, directories, running) {
+                Err(Errno::EMFILE) if self.watches.make_room(&mut self.entries) => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry) {
+        self.entries.insert(key, entry);
+        for role in Role::BOTH {
+            self.register(key, role);
+        }
+    }
+
+    /// How the supervise of `role` stands from now on.
+    fn put(&mut self, key: Key, role: Role, supervise: Supervise) {
+        let Some(place) = self.entries.get_mut(&key).and_then(|entry| entry.supervise_mut(role))
+        else {
+            return;
+        };
+        if let Supervise::Adopted(adopted) = &*place {
+            self.watches.remove(adopted);
+        }
+        *place = supervise;
+        self.register(key, role);
+    }
+
+    fn register(&mut self, key: Key, role: Role) {
+        let entry = self.entries.get_mut(&key);
+        match entry.and_then(|entry| entry.supervise_mut(role)) {
+            // At no moment: with the next pass that sees it.
+            Some(Supervise::Idle(Duration::ZERO, _)) => {}
+            Some(Supervise::Idle(from, _)) => {
+                let from = *from;
+                self.next_start = Some(self.next_start.map_or(from, |next| next.min(from)));
+            }
+            Some(Supervise::Child(pid, _)) => {
+                self.children.insert(*pid, (key, role));
+            }
+            Some(Supervise::Adopted(adopted)) => self.watches.add(key, role, adopted),
+            None => {}
+        }
+    }
+
+    /// Starts one supervise, unless one is there that is not our child: that one is adopted.
+    fn start(&mut self, key: Key, role: Role, round: Round) {
+        let Some(entry) = self.entries.get(&key) else { return };
+        let supervise = match Adopted::find_below(&entry.path(role), &self.finder) {
+            Some(adopted) => Supervise::Adopted(adopted),
+            None => match spawn(entry, role, &self.given) {
+                Ok(pid) => Supervise::Child(pid, clock::monotonic()),
+                Err(error) => {
+                    let text: &[&[u8]] = &[b"unable to fork for ", &entry.name, role.suffix()];
+                    SVSCAN.warning_because(text, error);
+                    Supervise::Idle(round.next_tick, None)
+                }
+            },
+        };
+        self.put(key, role, supervise);
+    }
+
+    /// Starts a dead supervise once more in the orderly stop, where its name is still there.
+    pub fn start_again(&mut self, key: Key, role: Role, round: Round) {
+        match self.entries.get(&key) {
+            Some(entry) if is_there(key, &entry.name) => self.start(key, role, round),
+            _ => self.put(key, role, Supervise::Idle(round.next_tick, None)),
+        }
+    }
+
+    /// Takes note of a child that ended; the name of its service, if it was a supervise.
+    pub fn note_end(&mut self, pid: Pid, end: End, round: Round) -> Option<Vec<u8>> {
+        let (key, role) = self.children.remove(&pid)?;
+        let entry = self.entries.get(&key)?;
+        let ending = match end {
+            End::Code(0) => Ending::Left,
+            End::Code(_) => Ending::Failed,
+            End::Killed(_) => Ending::Killed,
+        };
+        let now = clock::monotonic();
+        let started = match entry.supervise(role)? {
+            Supervise::Child(_, started) => *started,
+            Supervise::Idle(..) | Supervise::Adopted(_) => now,
+        };
+        let name = entry.name.clone();
+        // One that gave up at once while another listens: that one is the service's.
+        let adopted = (ending == Ending::Failed)
+            .then(|| Adopted::find_below(&entry.path(role), &self.finder))
+            .flatten();
+        let idle =
+            || Supervise::Idle(next_start(ending, started, now, round.next_tick), Some(ending));
+        self.put(key, role, adopted.map_or_else(idle, Supervise::Adopted));
+        Some(name)
+    }
+
+    /// Takes note of adopted supervises that ended; the names of their services.
+    pub fn note_broken(&mut self, round: Round, is_urgent: bool) -> Vec<Vec<u8>> {
+        let mut names = Vec::new();
+        for (key, role) in self.watches.ended(&mut self.entries, is_urgent) {
+            let Some(entry) = self.entries.get(&key) else { continue };
+            names.push(entry.name.clone());
+            let ending = entry.unseen_ending(role);
+            let now = clock::monotonic();
+            let from = next_start(ending, Duration::ZERO, now, round.next_tick);
+            self.put(key, role, Supervise::Idle(from, Some(ending)));
+        }
+        names
+    }
+
+    /// Has the supervises that are ours become the programs on disk.
+    pub fn pass_hangup_on(&self) {
+        for entry in self.entries.values() {
+            for pid in Role::BOTH.into_iter().filter_map(|role| entry.recorded_supervise(role)) {
+                let _ = process::kill(pid, SIGHUP);
+            }
+        }
+    }
+
+    /// The next moment at which something is due here.
+    #[must_use]
+    pub fn next_moment(&self) -> Option<Duration> {
+        self.next_start.into_iter().chain(self.watches.next_question()).min()
+    }
+
+    /// Whether a start has become due.
+    #[must_use]
+    pub fn is_start_due(&self, now: Duration) -> bool {
+        self.next_start.is_some_and(|from| from <= now)
+    }
+
+    /// What is readable when an adopted supervise has ended.
+    #[must_use]
+    pub fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.watches.watched()
+    }
+}

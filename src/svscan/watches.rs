@@ -1,0 +1,199 @@
+//! How the ends of adopted supervises are noticed: one descriptor for each, as long as there are
+//! enough, all of them behind one that the loop waits on; the others are asked after.
+
+use super::adopted::Adopted;
+use super::entry::{Entry, Supervise};
+use super::plan::{Key, Role, TICK};
+use crate::sys::epoll::BreakWatcher;
+use crate::sys::{Errno, clock};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Between the first two questions after one whose FIFOs broke and who has not ended, or not yet.
+const SOON: Duration = Duration::from_millis(10);
+/// How many descriptors are given up at once where there are none for what is new.
+const SOME: usize = 16;
+
+/// The watches on the adopted supervises of a roster, each known by a number.
+#[derive(Debug)]
+pub struct Watches {
+    breaks: Option<BreakWatcher>,
+    known: BTreeMap<u64, (Key, Role)>,
+    /// Those of which we hold no descriptor.
+    loose: BTreeSet<u64>,
+    last: u64,
+    pause: Duration,
+    next_question: Duration,
+}
+
+impl Default for Watches {
+    /// Nobody is watched yet.
+    fn default() -> Self {
+        Self {
+            breaks: BreakWatcher::new().ok(),
+            known: BTreeMap::new(),
+            loose: BTreeSet::new(),
+            last: 0,
+            pause: TICK,
+            next_question: Duration::ZERO,
+        }
+    }
+}
+
+impl Watches {
+    /// One more is to be watched; [`Self::take_hold`] does it.
+    pub fn add(&mut self, key: Key, role: Role, adopted: &mut Adopted) {
+        if self.loose.is_empty() {
+            self.ask_within(TICK);
+        }
+        self.last += 1;
+        adopted.number = self.last;
+        self.known.insert(self.last, (key, role));
+        self.loose.insert(self.last);
+    }
+
+    /// One is adopted no longer.
+    pub fn remove(&mut self, adopted: &Adopted) {
+        self.known.remove(&adopted.number);
+        if !self.loose.remove(&adopted.number) {
+            self.unwatch(adopted);
+        }
+    }
+
+    fn unwatch(&self, adopted: &Adopted) {
+        if let (Some(breaks), Some(presence)) = (&self.breaks, adopted.presence()) {
+            breaks.unwatch(presence);
+        }
+    }
+
+    /// Takes hold of those of which we hold nothing, as far as descriptors go.
+    pub fn take_hold(&mut self, entries: &mut BTreeMap<Key, Entry>) {
+        for number in self.loose.clone() {
+            let Some(&(key, role)) = self.known.get(&number) else { continue };
+            match take_hold(self.breaks.as_ref(), entries, key, role) {
+                Ok(()) => {
+                    self.loose.remove(&number);
+                }
+                Err(Errno::EMFILE | Errno::ENFILE) => break,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn ask_within(&mut self, pause: Duration) {
+        self.pause = pause;
+        self.next_question = clock::monotonic().saturating_add(pause);
+    }
+
+    /// Gives up some descriptors, for what could not be held in another way; whether there were any.
+    pub fn make_room(&mut self, entries: &mut BTreeMap<Key, Entry>) -> bool {
+        let held = self.known.iter().filter(|(number, _)| !self.loose.contains(number));
+        let some: Vec<_> = held.take(SOME).map(|(number, place)| (*number, *place)).collect();
+        for &(number, (key, role)) in &some {
+            self.let_go(entries, number, key, role);
+        }
+        !some.is_empty()
+    }
+
+    fn let_go(&mut self, entries: &mut BTreeMap<Key, Entry>, number: u64, key: Key, role: Role) {
+        if let Some(adopted) = adopted_of(entries, key, role) {
+            self.unwatch(adopted);
+            adopted.let_go();
+        }
+        self.loose.insert(number);
+    }
+
+    /// Who has ended since it was last asked. `is_urgent`: those of which we hold nothing are asked
+    /// after with every call, as far as that is cheap.
+    pub fn ended(
+        &mut self,
+        entries: &mut BTreeMap<Key, Entry>,
+        is_urgent: bool,
+    ) -> Vec<(Key, Role)> {
+        let mut ended = Vec::new();
+        while let Some(broken) = self.breaks.as_ref().map(BreakWatcher::broken)
+            && !broken.is_empty()
+        {
+            for number in broken {
+                let Some(&(key, role)) = self.known.get(&number) else { continue };
+                if adopted_of(entries, key, role).is_some_and(|adopted| adopted.lives_on()) {
+                    // On its way out; or its FIFOs are others now.
+                    self.let_go(entries, number, key, role);
+                    self.ask_within(SOON);
+                } else {
+                    ended.push((key, role));
+                }
+            }
+        }
+        let is_due = clock::monotonic() >= self.next_question;
+        if !self.loose.is_empty() && (is_due || is_urgent) {
+            self.ask(entries, is_due, &mut ended);
+        }
+        ended
+    }
+
+    fn ask(
+        &mut self,
+        entries: &mut BTreeMap<Key, Entry>,
+        is_due: bool,
+        ended: &mut Vec<(Key, Role)>,
+    ) {
+        for number in &self.loose {
+            let Some(&(key, role)) = self.known.get(number) else { continue };
+            let Some(entry) = entries.get(&key) else { continue };
+            let Some(Supervise::Adopted(adopted)) = entry.supervise(role) else { continue };
+            let has_ended = adopted.is_surely_gone()
+                || is_due && {
+                    let directory = entry.open_directory(role).ok();
+                    adopted.has_ended(directory.as_ref().map(AsFd::as_fd))
+                };
+            if has_ended {
+                ended.push((key, role));
+            }
+        }
+        if is_due {
+            let pause = self.pause;
+            self.take_hold(entries);
+            self.ask_within((pause * 2).min(TICK));
+        }
+    }
+
+    /// When to ask after those of which we hold nothing.
+    #[must_use]
+    pub fn next_question(&self) -> Option<Duration> {
+        (!self.loose.is_empty()).then_some(self.next_question)
+    }
+
+    /// What is readable when one has ended.
+    #[must_use]
+    pub fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.breaks.as_ref().map(AsFd::as_fd)
+    }
+}
+
+fn adopted_of(entries: &mut BTreeMap<Key, Entry>, key: Key, role: Role) -> Option<&mut Adopted> {
+    match entries.get_mut(&key)?.supervise_mut(role)? {
+        Supervise::Adopted(adopted) => Some(adopted),
+        Supervise::Idle(..) | Supervise::Child(..) => None,
+    }
+}
+
+fn take_hold(
+    breaks: Option<&BreakWatcher>,
+    entries: &mut BTreeMap<Key, Entry>,
+    key: Key,
+    role: Role,
+) -> Result<(), Errno> {
+    let breaks = breaks.ok_or(Errno::EMFILE)?;
+    let entry = entries.get(&key).ok_or(Errno::ENOENT)?;
+    let directory = entry.open_directory(role).ok();
+    let adopted = adopted_of(entries, key, role).ok_or(Errno::ENOENT)?;
+    adopted.take_hold(directory.as_ref().map(AsFd::as_fd))?;
+    let presence = adopted.presence().ok_or(Errno::ENOENT)?;
+    let watched = breaks.watch(presence, adopted.number);
+    if watched.is_err() {
+        adopted.let_go();
+    }
+    watched
+}
