@@ -77,12 +77,12 @@ impl AsFd for Listener {
     }
 }
 
-/// Makes FIFO `name` (0600) if it is not there and opens it to read. One with a second name, which
-/// may be another daemon's, loses this name to a new one.
+/// Makes FIFO `name` (0600) if it is not there and opens it to read, for whoever holds the lock. A
+/// link, or a FIFO with a second name, which may be another daemon's, loses its name to a new one.
 pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let made = directory::make_fifo(records, name, 0o600);
     match entry::open(records, name, Access::Read, Shape::Fifo) {
-        Err(Errno::EMLINK) => {
+        Err(Errno::ELOOP | Errno::EMLINK) => {
             directory::remove(records, name)?;
             directory::make_fifo(records, name, 0o600)?;
             entry::open(records, name, Access::Read, Shape::Fifo)

@@ -17,17 +17,20 @@ const LONG_GRACE: Duration = Duration::from_secs(1);
 /// How often a lock that is replaced by others is tried again.
 const TRIES: u8 = 8;
 
-/// Goes on with the lock that an image before us handed over, or takes it.
+/// Goes on with the lock that an image before us handed over, or takes it. Where something stands in
+/// its place that cannot be locked, the old one has to do, as it did until now.
 ///
 /// # Errors
 /// As [`acquire`].
 pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<OwnedFd, Errno> {
     let facts = facts(records);
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
-    match old.filter(is_it) {
+    match old {
         // It is held already; taking it again makes sure of that.
-        Some(old) => lock::take(old.as_fd()).map(|()| old),
-        None => acquire(records),
+        Some(old) if is_it(&old) => lock::take(old.as_fd()).map(|()| old),
+        old => {
+            acquire(records).or_else(|error| old.filter(|_| error != Errno::EAGAIN).ok_or(error))
+        }
     }
 }
 
