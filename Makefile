@@ -7,12 +7,16 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench vm install install-package rpm cargo-rpm repo clean
+.PHONY: build run test chaos bench vm install uninstall install-package notices rpm cargo-rpm repo clean
 
-# The release binary, and one link per command in target/command.
+# The release binary, and one link per command in target/command. It holds no path of its builder's,
+# those of the sources of its crates included.
+REGISTRY = $${CARGO_HOME:-$$HOME/.cargo}/registry/src
 build:
 	rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
-	cargo build --release --target $(TARGET)
+	cargo fetch --quiet --locked --target $(TARGET)
+	env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --config "target.$(TARGET).rustflags = [ \
+	  $$(for place in "$(REGISTRY)"/*; do printf '"--remap-path-prefix=%s=registry",' "$$place"; done)]"
 	rm -rf target/command && mkdir -p target/command
 	$(BINARY) | awk 'NR > 1 { print $$1 }' | while read -r name; do \
 	  ln -s ../$(TARGET)/release/daemontools target/command/$$name; done
@@ -51,9 +55,21 @@ install: build
 	  for name in $$(ls target/command); do \
 	    ln -sf $(PREFIX)/libexec/daemontools-rs/daemontools $(DESTDIR)/command/$$name; done; fi
 
-# What a package holds: all that, the files for the inits, the licences and two sample services.
+# Takes away what `make install` put there, and nothing else: links that lead elsewhere stay.
+uninstall:
+	for directory in $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/command; do for link in $$directory/*; do \
+	  case $$(readlink $$link) in \
+	    ../libexec/daemontools-rs/daemontools | $(PREFIX)/libexec/daemontools-rs/daemontools) rm -f $$link ;; \
+	  esac; done; done
+	rm -f $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
+	cd packaging/man && rm -f $$(for page in *.[78]; do echo $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done)
+	-rmdir $(DESTDIR)$(PREFIX)/libexec/daemontools-rs $(DESTDIR)/command $(DESTDIR)/service 2>/dev/null
+
+# What a package holds: all that, the manual pages compressed, the files for the inits, licences and
+# notices, and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
 install-package: install
+	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
 	install -D -m 644 -t $(DESTDIR)/etc/init initscripts/daemontools-rs.conf initscripts/daemontools-rs-stop.conf
@@ -61,16 +77,21 @@ install-package: install
 	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service
 	install -D -m 644 initscripts/sysconfig $(DESTDIR)/etc/sysconfig/daemontools-rs
 	install -d $(DOCUMENTS)
-	install -m 644 README.md packaging/CHANGELOG.md packaging/LICENSE-* $(DOCUMENTS)
+	install -m 644 README.md packaging/CHANGELOG.md packaging/NOTICES packaging/LICENSE-* $(DOCUMENTS)
 	cd packaging/services && find . -type f | while read -r file; do \
 	  mode=644; [ ! -x $$file ] || mode=755; \
 	  install -D -m $$mode $$file $(DOCUMENTS)/services/$$file; done
+
+# Writes packaging/NOTICES anew, when the dependencies or the toolchain have changed.
+notices:
+	packaging/make-notices
 
 # The RPM, into target/rpm.
 rpm: build
 	packaging/build-rpm spec
 
-# The same by cargo-generate-rpm, from Cargo.toml, into target/rpm/cargo.
+# One by cargo-generate-rpm, from Cargo.toml, into target/rpm/cargo. It cannot carry links and empty
+# directories: the scriptlets make them, and rpm -qf does not know them.
 cargo-rpm: build
 	packaging/build-rpm cargo
 
