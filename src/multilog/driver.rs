@@ -1,59 +1,69 @@
 //! The loop of multilog: reads blocks, has them cut into lines, walks the script, and hands all that
 //! was read on before the next read.
 
+use super::delivery::Delivery;
 use super::input::Input;
-use super::lines::{Lines, Take, WINDOW};
-use super::logdir::{LogDirectory, MULTILOG};
-use super::orders::Orders;
-use super::script::{Script, Sink, Stamp};
-use crate::error::{self, Exit};
+use super::lines::{HELD, Lines, PORTION};
+use super::logdir::LogDirectory;
+use super::outputs::{Log, Outputs};
+use super::patience::Patience;
+use super::room;
+use super::script::{Script, Stamp};
+use super::trouble::MULTILOG;
+use crate::error::Exit;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::{Errno, clock, file, poll, signal};
+use crate::sys::{Errno, clock, file, heap, signal};
 use crate::tai64n::Label;
 use crate::zone::date::Dates;
 use crate::zone::{Local, Zone};
-use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use memchr::memchr;
 
-const PAUSE: Duration = Duration::from_secs(5);
-/// The most of a line that `e` shows.
-const ALERT: usize = 200;
-/// The bytes of a status file: the window and a newline.
-const STATUS: usize = WINDOW + 1;
+/// The most bytes that stand before a line.
+const STAMP: usize = 64;
+/// What the start leaves for what comes later: a listing, a processor.
+const RESERVE: usize = 1 << 15;
 
 /// Logs what comes in until its end, or until TERM.
 #[must_use]
 pub fn run(script: Script) -> Exit {
-    match Log::open(&script) {
-        Ok(mut log) => log.attend(),
+    match Multilog::open(&script) {
+        Ok(multilog) => multilog.attend(),
         Err(exit) => exit,
     }
 }
 
-struct Log<'a> {
-    script: &'a Script,
+struct Multilog<'a> {
     outputs: Outputs<'a>,
     lines: Lines,
     input: Input,
+    stamp: Vec<u8>,
     dates: Option<Dates<LocalClock>>,
 }
 
 type LocalClock = Box<dyn FnMut(i64) -> Local>;
 
-struct Outputs<'a> {
-    script: &'a Script,
-    orders: Orders,
-    statuses: Vec<OwnedFd>,
-    /// Each with whether it gets the line that was begun last.
-    directories: Vec<(LogDirectory, bool)>,
+/// What came of a look at the input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Went {
+    On,
+    /// It has ended.
+    ToTheEnd,
+    /// Nothing more of it is taken.
+    NoFurther,
 }
 
-impl<'a> Log<'a> {
+fn out_of_memory() -> Exit {
+    MULTILOG.fatal(&[b"out of memory"])
+}
+
+impl<'a> Multilog<'a> {
     fn open(script: &'a Script) -> Result<Self, Exit> {
+        descriptor::fill_standard();
         file::set_mask(0o022);
-        // A reader of alerts who goes away must not end the log.
+        // A reader of alerts who goes away must not end the log, nor must a limit on file sizes.
         signal::ignore_broken_pipes();
-        let orders = Orders::listen()
+        signal::ignore_size_limit(true);
+        let mut patience = Patience::listen()
             .map_err(|error| MULTILOG.fatal_because(&[b"unable to listen for signals"], error))?;
         let mut statuses = Vec::new();
         for name in &script.statuses {
@@ -64,135 +74,110 @@ impl<'a> Log<'a> {
             let status = descriptor::open(HERE, name, Purpose::Write);
             statuses.push(status.map_err(|error| fatal(b"write ", error))?);
         }
-        let mut directories = Vec::new();
+        let mut logs = Vec::new();
         for settings in &script.directories {
-            directories.push((LogDirectory::open(settings.clone())?, true));
+            let directory = LogDirectory::open(settings, &mut patience);
+            logs.push(Log::new(directory.map_err(|trouble| trouble.fatal(&settings.name))?));
         }
-        let input = Input::open();
         let dates = (script.stamp == Stamp::Local).then(|| {
             let zone = Zone::of_environment();
             Dates::new(Box::new(move |moment| zone.at(moment)) as LocalClock)
         });
-        let outputs = Outputs { script, orders, statuses, directories };
-        Ok(Self { script, outputs, lines: Lines::new(script.takes_all()), input, dates })
+        let reserve = heap::with_room::<u8>(RESERVE);
+        let window = || heap::with_room(HELD + STAMP).ok_or_else(out_of_memory);
+        let counted = || window().map(|window| Lines::default().within(window, Vec::new()));
+        let between = [counted()?, counted()?];
+        let needs_portions = script.takes_all() && script.stamp != Stamp::None;
+        let portion = if needs_portions { room::at_most(PORTION) } else { Some(Vec::new()) };
+        let lines = Lines::new(script.takes_all());
+        let lines = lines.within(window()?, portion.ok_or_else(out_of_memory)?);
+        let stamp = heap::with_room(STAMP).ok_or_else(out_of_memory)?;
+        let input = Input::open().ok_or_else(out_of_memory)?;
+        if reserve.is_none() || !logs.iter_mut().all(|log| log.directory.reserve()) {
+            return Err(out_of_memory());
+        }
+        patience.begin();
+        let outputs = Outputs::new(script, patience, statuses, logs, between);
+        Ok(Self { outputs, lines, input, stamp, dates })
     }
 
-    fn attend(&mut self) -> Exit {
-        crate::sys::heap::outlast_shortage();
-        loop {
-            let has_input = self.outputs.orders.wait_for_input();
-            if self.outputs.orders.take_rotate() {
+    fn attend(mut self) -> Exit {
+        let mut went = Went::On;
+        while went == Went::On {
+            let has_input = self.outputs.wait_for_input();
+            if self.outputs.patience.take_rotate() {
                 self.outputs.rotate();
             }
-            if self.outputs.orders.is_told_to_end() {
-                self.finish_line();
+            if self.outputs.patience.is_told_to_end() {
+                went = self.finish_line();
                 break;
             }
-            if has_input && !self.take(usize::MAX) {
-                break;
+            if has_input {
+                went = self.take(Most::All);
             }
         }
-        self.lines.end(&mut self.outputs);
-        for (directory, _) in self.outputs.directories.drain(..) {
-            directory.close(&mut self.outputs.orders);
+        if went != Went::NoFurther {
+            let Self { outputs, lines, stamp, .. } = &mut self;
+            let mut delivery = Delivery::new(outputs, lines, (b"", None), stamp);
+            let fed = lines.end(&mut delivery);
+            delivery.end(fed);
         }
-        Exit::SUCCESS
+        self.outputs.close()
     }
 
-    /// Looks once, at `most` bytes at most, hands all of it on, and only then takes it out of the
-    /// pipe; whether there was anything. A failed read is as the end.
-    fn take(&mut self, most: usize) -> bool {
-        let length = match self.input.look(most) {
+    /// Looks once, hands all of it on, and has it taken out of the pipe as soon as it is safe. A
+    /// failed read is as the end.
+    fn take(&mut self, most: Most) -> Went {
+        let is_pipe = self.input.is_pipe();
+        let bytes = if most == Most::Line && !is_pipe { 1 } else { usize::MAX };
+        let mut length = match self.input.look(bytes, &self.outputs.patience) {
             // Somebody else was quicker, or the input does not wait: poll does.
-            Err(Errno::EAGAIN) => return true,
-            Ok(0) | Err(_) => return false,
+            Err(Errno::EAGAIN) => return Went::On,
+            Ok(0) | Err(_) => return Went::ToTheEnd,
             Ok(length) => length,
         };
-        let bytes = self.input.bytes(length);
-        let label = || Label::of_unix(clock::wall());
-        let mut stamp = Vec::new();
-        if self.script.stamp != Stamp::None {
-            let has_date =
-                self.dates.as_mut().is_some_and(|dates| dates.write(label(), &mut stamp));
-            if !has_date {
-                // A moment without a date still has a label.
-                stamp.extend_from_slice(&label().text());
-            }
-            stamp.push(b' ');
+        if most == Most::Line {
+            let (block, _) = self.input.seen(length);
+            length = memchr(b'\n', block).map_or(length, |end| end + 1);
         }
-        self.lines.feed(bytes, &stamp, &mut self.outputs);
-        self.outputs.flush();
-        self.input.take_out(length);
-        true
+        self.make_stamp();
+        let Self { outputs, lines, input, stamp, .. } = self;
+        let mut delivery = Delivery::new(outputs, lines, input.seen(length), stamp);
+        let fed = lines.feed(delivery.block(), stamp, &mut delivery);
+        if delivery.end(fed) { Went::On } else { Went::NoFurther }
     }
 
-    /// After TERM: to the end of the line, byte by byte; the rest is for whoever reads next.
-    fn finish_line(&mut self) {
-        while self.lines.is_mid_line() && self.take(1) {}
-    }
-}
-
-impl Outputs<'_> {
-    fn flush(&mut self) {
-        for (directory, _) in &mut self.directories {
-            directory.flush(&mut self.orders);
-        }
-    }
-
-    fn rotate(&mut self) {
-        for (directory, _) in &mut self.directories {
-            directory.rotate_unless_empty(&mut self.orders);
-        }
-    }
-}
-
-impl Take for Outputs<'_> {
-    fn begin(&mut self, head: &[u8]) {
-        self.script.walk(head, self);
-    }
-
-    fn append(&mut self, bytes: &[u8]) {
-        for (directory, is_chosen) in &mut self.directories {
-            if *is_chosen {
-                directory.append(bytes, &mut self.orders);
-            }
-        }
-    }
-}
-
-impl Sink for Outputs<'_> {
-    fn alert(&mut self, head: &[u8]) {
-        match head.get(..ALERT).filter(|_| head.len() > ALERT) {
-            Some(beginning) => error::write_raw(&[beginning, b"...\n"]),
-            None => error::write_raw(&[head, b"\n"]),
-        }
-    }
-
-    fn status(&mut self, number: usize, head: &[u8]) {
-        let (Some(file), Some(name)) =
-            (self.statuses.get(number), self.script.statuses.get(number))
-        else {
+    fn make_stamp(&mut self) {
+        let script = self.outputs.script;
+        self.stamp.clear();
+        if script.stamp == Stamp::None {
             return;
-        };
-        let mut text = [b'\n'; STATUS];
-        for (place, byte) in text.iter_mut().zip(head) {
-            *place = *byte;
         }
-        loop {
-            let (what, error): (&[u8], _) = match descriptor::write_at(file.as_fd(), &text, 0) {
-                Ok(STATUS) => return,
-                Ok(_) => (b"write ", Errno::ENOSPC),
-                Err(Errno::ESPIPE) => (b"move to beginning of ", Errno::ESPIPE),
-                Err(error) => (b"write ", error),
-            };
-            MULTILOG.warning_because(&[b"unable to ", what, name, b", pausing"], error);
-            poll::pause(PAUSE);
+        let label = Label::of_unix(clock::wall());
+        let has_date = self.dates.as_mut().is_some_and(|dates| dates.write(label, &mut self.stamp));
+        if !has_date {
+            // A moment without a date still has a label.
+            self.stamp.extend_from_slice(&label.text());
         }
+        self.stamp.push(b' ');
     }
 
-    fn choose(&mut self, number: usize, is_selected: bool) {
-        if let Some((_, is_chosen)) = self.directories.get_mut(number) {
-            *is_chosen = is_selected;
+    /// After TERM: to the end of the line; what is behind it is for whoever reads next.
+    fn finish_line(&mut self) -> Went {
+        while self.lines.is_mid_line() && self.outputs.patience.wait_for_rest() {
+            let went = self.take(Most::Line);
+            if went != Went::On {
+                return went;
+            }
         }
+        Went::ToTheEnd
     }
+}
+
+/// How much is taken at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Most {
+    All,
+    /// The rest of a line.
+    Line,
 }

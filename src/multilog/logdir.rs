@@ -1,347 +1,395 @@
-//! One log directory: the only place that knows a file name in it. `current` is written and becomes
-//! `previous`, then an old log named by its moment; `lock`, `state`, `newstate` and `processed` are as
-//! reference, sections 10.5 to 10.7, has them. Trouble is a warning, a pause of five seconds and
-//! another try, for ever: no line is given up.
+//! One log directory, and `current` in it: how it is entered, written, rotated and left (reference,
+//! sections 10.5 and 10.6). Trouble is a warning, a pause and another try, until TERM.
+//!
+//! The directory and `current` are held open, and looked for under their names now and then: who
+//! removes or replaces one means that another is to be written.
 
-use super::orders::Orders;
-use super::processor::{self, RunError};
+use super::keeper::{CLOSED, Keeper, OPEN, WHOLE};
+use super::names::{SAFE, UNSAFE, found, lock_in, stands};
+use super::patience::Patience;
+use super::processor;
+use super::room;
 use super::script::Settings;
-use crate::error::{Exit, Program};
+use super::trouble::{Attempt, MULTILOG, Name, Trouble};
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::process::End;
-use crate::sys::{Errno, clock, directory, file, heap, lock, poll};
-use crate::tai64n::{Label, TEXT};
+use crate::sys::entry::{self, Access, Shape};
+use crate::sys::file::{self, Facts, Kind};
+use crate::sys::limit::{self, Resource};
+use crate::sys::{Errno, clock, directory};
 use core::time::Duration;
 use memchr::memchr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-/// How multilog is called in its messages.
-pub const MULTILOG: Program = Program::command("multilog");
-const PAUSE: Duration = Duration::from_secs(5);
 /// A log is complete at the first newline so near to its size, in bytes.
 const MARGIN: u64 = 2000;
 /// What is gathered before it is written; what is larger is not gathered.
 const BUFFER: usize = 1 << 16;
 const LARGE: usize = 1 << 14;
-/// The owner's x on `current`, `previous` and `processed`: whole, and safely on the disk.
-const WHOLE: u32 = 0o100;
+/// A limit on file sizes below this does not make the logs smaller.
+const SMALLEST: u64 = 4096;
+/// How old a look at the names may be when a line is written.
+pub const GLANCE: Duration = Duration::from_secs(1);
 
 /// An open log directory.
 #[derive(Debug)]
-pub struct LogDirectory {
-    settings: Settings,
+pub struct LogDirectory<'a> {
+    settings: &'a Settings,
     place: OwnedFd,
-    _lock: OwnedFd,
+    lock: OwnedFd,
     current: OwnedFd,
     /// How many bytes `current` has.
     bytes: u64,
-    buffer: Vec<u8>,
+    /// How many it may have.
+    size: u64,
+    /// What is gathered, to be written.
+    pub buffer: Vec<u8>,
+    /// Whether the last byte, gathered or written, ended a line.
+    is_between_lines: bool,
+    /// When the names were looked at, and whether bytes have come since.
+    looked: Duration,
+    is_touched: bool,
+    /// Whether it was said that the directory's name is of no use.
+    has_complained: bool,
+    /// Whether `current` may be marked as whole at the end.
+    is_in_order: bool,
 }
 
-/// Tries until it succeeds: says `unable to TEXT, pausing: ERR` and pauses each time it does not.
-fn insist<T>(text: &[&[u8]], mut call: impl FnMut() -> Result<T, Errno>) -> T {
-    loop {
-        match call() {
-            Ok(value) => return value,
-            Err(error) => {
-                let mut parts: [&[u8]; 8] = [b""; 8];
-                let words = [&b"unable to "[..]].into_iter().chain(text.iter().copied());
-                for (slot, word) in parts.iter_mut().zip(words.chain([&b", pausing"[..]])) {
-                    *slot = word;
-                }
-                MULTILOG.warning_because(&parts, error);
-                poll::pause(PAUSE);
-            }
-        }
-    }
-}
-
-fn gone_is_done(result: Result<(), Errno>) -> Result<(), Errno> {
-    if result == Err(Errno::ENOENT) { Ok(()) } else { result }
-}
-
-impl LogDirectory {
+impl<'a> LogDirectory<'a> {
     /// Makes the directory if it is not there, locks it, and goes on with its `current` or, if that
     /// was not left in order, begins a new one and keeps what is there.
     ///
     /// # Errors
-    /// The exit code that goes with the message.
-    pub fn open(settings: Settings) -> Result<Self, Exit> {
-        let name = settings.name.clone();
-        let fatal = |before: &[u8], after: &[u8], error| {
-            MULTILOG.fatal_because(&[b"unable to ", before, &name, after], error)
-        };
-        let _ = directory::make(HERE, &name, 0o700);
-        let place = descriptor::open(HERE, &name, Purpose::Directory)
-            .map_err(|error| fatal(b"open directory ", b"", error))?;
-        let locked = descriptor::open(place.as_fd(), b"lock", Purpose::Append)
-            .and_then(|file| lock::take(file.as_fd()).map(|()| file))
-            .map_err(|error| fatal(b"lock directory ", b"", error))?;
-        let stat = |name: &[u8]| match file::facts(place.as_fd(), name) {
-            Ok(facts) => Ok(Some(facts)),
-            Err(Errno::ENOENT) => Ok(None),
-            Err(error) => Err(error),
-        };
-        let found = stat(b"current").map_err(|error| fatal(b"stat ", b"/current", error))?;
-        let is_whole = found.is_some_and(|facts| facts.mode & WHOLE != 0);
-        if !is_whole {
-            let processed =
-                stat(b"processed").map_err(|error| fatal(b"stat ", b"/processed", error))?;
-            let keeper = Keeper { place: place.as_fd(), settings: &settings };
-            keeper.recover(processed.is_some_and(|facts| facts.mode & WHOLE != 0));
-            let state = descriptor::open(place.as_fd(), b"state", Purpose::Truncate);
-            state.map_err(|error| fatal(b"write to ", b"/state", error))?;
+    /// What could not be done.
+    pub fn open(settings: &'a Settings, patience: &mut Patience) -> Result<Self, Trouble> {
+        let trouble = |attempt| move |error| Trouble { attempt, error };
+        let name = &settings.name;
+        let _ = directory::make(HERE, name, 0o700);
+        let place = descriptor::open(HERE, name, Purpose::Directory)
+            .map_err(trouble(Attempt::on_directory("open directory ")))?;
+        let lock =
+            lock_in(place.as_fd()).map_err(trouble(Attempt::on_directory("lock directory ")))?;
+        let mut keeper = Keeper { place: place.as_fd(), settings, patience };
+        let found = keeper.facts("current")?;
+        if found.is_some_and(|facts| facts.kind == Kind::Directory) {
+            return Err(trouble(APPEND)(Errno::EISDIR));
         }
-        let current = descriptor::open(place.as_fd(), b"current", Purpose::Append);
-        let current = current.map_err(|error| {
-            fatal(if is_whole { b"append to " } else { b"write to " }, b"/current", error)
-        })?;
-        file::set_mode(current.as_fd(), 0o644)
-            .map_err(|error| fatal(b"set mode of ", b"/current", error))?;
-        let bytes = found.filter(|_| is_whole).map_or(0, |facts| facts.size);
-        Ok(Self { settings, place, _lock: locked, current, bytes, buffer: Vec::new() })
-    }
-
-    /// Appends bytes; they are on their way to the disk after the next [`Self::flush`].
-    pub fn append(&mut self, bytes: &[u8], orders: &mut Orders) {
-        // What there is no memory to gather in is not gathered either.
-        let is_gathered =
-            bytes.len() < LARGE && heap::ask(|| self.buffer.try_reserve(bytes.len())).is_ok();
-        if !is_gathered || self.buffer.len() + bytes.len() > BUFFER {
-            self.flush(orders);
-        }
-        if !is_gathered {
-            self.write(bytes, orders);
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
-    }
-
-    /// Hands what was appended to the kernel.
-    pub fn flush(&mut self, orders: &mut Orders) {
-        if !self.buffer.is_empty() {
-            let mut buffer = core::mem::take(&mut self.buffer);
-            self.write(&buffer, orders);
-            buffer.clear();
-            self.buffer = buffer;
-        }
-    }
-
-    /// Writes, and rotates at the first newline within 2000 bytes of the size, or at the size itself:
-    /// whatever way the bytes were cut.
-    fn write(&mut self, mut bytes: &[u8], orders: &mut Orders) {
-        while !bytes.is_empty() {
-            let size = self.settings.size;
-            if self.bytes >= size {
-                self.rotate(orders);
-            }
-            let room = usize::try_from(size.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
-            let chunk = bytes.get(..room).unwrap_or(bytes);
-            let from = (size - MARGIN).saturating_sub(self.bytes).saturating_sub(1);
-            let from = usize::try_from(from).unwrap_or(usize::MAX);
-            let end = chunk.get(from..).and_then(|tail| memchr(b'\n', tail));
-            let length = end.map_or(chunk.len(), |end| from + end + 1);
-            let (now, later) = bytes.split_at_checked(length).unwrap_or((bytes, b""));
-            self.put(now);
-            bytes = later;
-            if end.is_some() {
-                self.rotate(orders);
-            }
-        }
-    }
-
-    fn put(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let text: &[&[u8]] = &[b"write to ", &self.settings.name, b"/current"];
-            let current = self.current.as_fd();
-            let taken = insist(text, || match descriptor::write(current, bytes) {
-                Ok(0) => Err(Errno::ENOSPC),
-                other => other,
+        let (current, bytes) = if found.is_some_and(is_whole) {
+            let opened = entry::open_if(place.as_fd(), b"current", Access::Append, |facts| {
+                Shape::File.fits(facts)
             });
-            self.bytes = self.bytes.saturating_add(taken as u64);
-            bytes = bytes.get(taken..).unwrap_or_default();
-        }
+            opened.map(|(file, facts)| (file, facts.size)).map_err(trouble(APPEND))?
+        } else {
+            keeper.recover()?;
+            let attempt = Attempt::on("write to ", "current");
+            (keeper.make(attempt, "current", Access::Append)?, 0)
+        };
+        file::set_mode(current.as_fd(), OPEN).map_err(trouble(SET_MODE))?;
+        let limit = limit::soft(Resource::RLIMIT_FSIZE).ok().filter(|limit| *limit >= SMALLEST);
+        Ok(Self {
+            settings,
+            place,
+            lock,
+            current,
+            bytes,
+            size: limit.map_or(settings.size, |limit| settings.size.min(limit)),
+            buffer: Vec::new(),
+            is_between_lines: true,
+            looked: clock::monotonic(),
+            is_touched: false,
+            has_complained: false,
+            is_in_order: true,
+        })
     }
 
-    /// ALRM: rotates unless there is nothing in `current`.
-    pub fn rotate_unless_empty(&mut self, orders: &mut Orders) {
-        if self.bytes > 0 {
-            self.rotate(orders);
-        }
+    /// Takes the memory for what will be gathered; whether there is any.
+    #[must_use]
+    pub fn reserve(&mut self) -> bool {
+        room::at_most(BUFFER).map(|buffer| self.buffer = buffer).is_some()
     }
 
-    fn rotate(&mut self, orders: &mut Orders) {
-        let name = self.settings.name.as_slice();
-        let place = self.place.as_fd();
+    /// Its name, as it was typed.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        &self.settings.name
+    }
+
+    /// How many bytes `current` has, with those that are gathered.
+    const fn length(&self) -> u64 {
+        self.bytes.saturating_add(self.buffer.len() as u64)
+    }
+
+    /// How many of these bytes go to `current` before it is complete: to the first newline within
+    /// 2000 bytes of the size, or to the size itself. 0 where it is full.
+    #[must_use]
+    pub fn room(&self, bytes: &[u8]) -> usize {
+        let room = self.size.saturating_sub(self.length());
+        let far = usize::try_from(room.saturating_sub(MARGIN)).unwrap_or(usize::MAX);
+        if bytes.len() < far {
+            return bytes.len();
+        }
+        let chunk = usize::try_from(room).ok().and_then(|room| bytes.get(..room)).unwrap_or(bytes);
+        let from = far.saturating_sub(1);
+        let end = chunk.get(from..).and_then(|tail| memchr(b'\n', tail));
+        end.map_or(chunk.len(), |end| from + end + 1)
+    }
+
+    /// Whether `current` has as many bytes as it may have.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.length() >= self.size
+    }
+
+    /// Whether `current` is complete.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.is_between_lines && self.length().saturating_add(MARGIN) >= self.size
+    }
+
+    /// Whether `current` has any bytes.
+    #[must_use]
+    pub const fn has_bytes(&self) -> bool {
+        self.bytes > 0
+    }
+
+    /// Whether these bytes bring the log nowhere near its size, nor the buffer to its end.
+    #[inline]
+    #[must_use]
+    pub fn has_plenty(&self, bytes: &[u8]) -> bool {
+        let far = self.size.saturating_sub(MARGIN).saturating_sub(self.length());
+        (bytes.len() as u64) < far && !self.is_large(bytes) && self.has_room(bytes)
+    }
+
+    /// Gathers bytes.
+    pub fn gather(&mut self, bytes: &[u8]) {
+        self.note(bytes);
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Whether these bytes are better written than gathered.
+    #[must_use]
+    pub fn is_large(&self, bytes: &[u8]) -> bool {
+        bytes.len() >= LARGE.min(self.buffer.capacity())
+    }
+
+    /// Whether these bytes have room in the buffer.
+    #[must_use]
+    pub fn has_room(&self, bytes: &[u8]) -> bool {
+        self.buffer.len() + bytes.len() <= self.buffer.capacity()
+    }
+
+    /// Notes what is gathered, or about to be written.
+    pub fn note(&mut self, bytes: &[u8]) {
+        self.is_between_lines = bytes.last() == Some(&b'\n');
+        self.is_touched = true;
+    }
+
+    /// write(2) to `current`, once.
+    ///
+    /// # Errors
+    /// Those of write(2); ENOSPC where nothing was written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        let taken = descriptor::write(self.current.as_fd(), bytes)?;
+        if taken == 0 {
+            return Err(Errno::ENOSPC);
+        }
+        self.bytes = self.bytes.saturating_add(taken as u64);
+        Ok(taken)
+    }
+
+    /// Takes the last `count` bytes out of `current`: a part of a line that will be written whole.
+    /// Where it is not as we left it, nothing is touched.
+    pub fn take_back(&mut self, count: usize) -> bool {
+        let length = self.bytes.saturating_sub(count as u64);
         let current = self.current.as_fd();
-        insist(&[b"write ", name, b"/current to disk"], || file::sync(current));
-        // Its mode before its name: a log that was synced is never taken for an unfinished one.
-        insist(&[b"set mode of ", name, b"/previous"], || file::set_mode(current, 0o744));
-        insist(&[b"rename current to previous in directory ", name], || {
-            directory::rename(place, b"current", b"previous")
-        });
-        let new = insist(&[b"create ", name, b"/current"], || {
-            descriptor::open(place, b"current", Purpose::Append)
-        });
-        insist(&[b"set mode of ", name, b"/current"], || file::set_mode(new.as_fd(), 0o644));
+        let is_ours = file::facts_of(current).is_ok_and(|facts| facts.size == self.bytes);
+        let is_back = is_ours && file::cut(current, length).is_ok();
+        if is_back {
+            self.bytes = length;
+        } else {
+            self.is_in_order = false;
+        }
+        is_back
+    }
+
+    /// Rotates: `current` is synced and becomes `previous`, a new one is begun, and the old one is
+    /// kept or processed. The mode comes before the name: a log that was synced is never taken for
+    /// an unfinished one.
+    ///
+    /// # Errors
+    /// Where TERM has come and it did not succeed.
+    pub fn rotate(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
+        if self.look(patience)? || !self.has_bytes() {
+            // What was complete is out of the way.
+            return Ok(());
+        }
+        match self.rotate_here(patience) {
+            Err(trouble) if trouble.error == Errno::ESTALE && !patience.is_told_to_end() => {
+                self.enter_again(patience)
+            }
+            result => result,
+        }
+    }
+
+    fn rotate_here(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
+        let (place, current) = (self.place.as_fd(), self.current.as_fd());
+        let mut keeper = Keeper { place, settings: self.settings, patience };
+        keeper.insist(Attempt::to_sync("current"), || file::sync(current))?;
+        let attempt = Attempt::on("set mode of ", "previous");
+        keeper.insist(attempt, || file::set_mode(current, CLOSED))?;
+        // One that somebody has left here is not to be lost under ours.
+        keeper.keep("previous", UNSAFE)?;
+        keeper.insist(RENAME, || directory::rename(place, b"current", b"previous"))?;
+        let made =
+            keeper.make(Attempt::on("create ", "current"), "current", Access::Append).and_then(
+                |new| keeper.insist(SET_MODE, || file::set_mode(new.as_fd(), OPEN)).map(|()| new),
+            );
+        let new = match made {
+            Ok(new) => new,
+            Err(trouble) => {
+                // As if it had not begun, so that the next multilog finds all in order.
+                if found(place, b"current") == Ok(None) {
+                    let _ = directory::rename(place, b"previous", b"current");
+                }
+                return Err(trouble);
+            }
+        };
+        let old = core::mem::replace(&mut self.current, new);
+        self.bytes = 0;
+        let mut keeper = Keeper { place: self.place.as_fd(), settings: self.settings, patience };
+        let kept = match &self.settings.processor {
+            None => keeper.keep("previous", SAFE),
+            Some(command) => processor::process(&mut keeper, command, old.as_fd()),
+        };
+        // A `previous` that is left over is for the next start to keep.
+        self.is_in_order &= kept.is_ok();
+        kept
+    }
+
+    /// Writes on to `current`, whatever its size: it could not be rotated.
+    pub fn never_rotate(&mut self) {
+        self.size = u64::MAX;
+    }
+
+    /// When the names are to be looked at, whatever comes: there are bytes that may have gone where
+    /// nobody finds them.
+    #[must_use]
+    pub fn next_look(&self) -> Option<Duration> {
+        self.is_touched.then(|| self.looked.saturating_add(GLANCE))
+    }
+
+    /// Whether the last look is too old for bytes to be written.
+    #[must_use]
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.looked.saturating_add(GLANCE) <= now
+    }
+
+    /// Looks whether the directory, its lock and `current` still stand under their names, and makes
+    /// anew, or enters, what does not. Whether another `current` is written from now on.
+    ///
+    /// # Errors
+    /// Where TERM has come and it did not succeed.
+    pub fn look(&mut self, patience: &mut Patience) -> Result<bool, Trouble> {
+        (self.looked, self.is_touched) = (clock::monotonic(), false);
+        let place = self.place.as_fd();
+        match file::facts(HERE, self.name()) {
+            Ok(facts) if file::same(place, &facts).is_ok() => {}
+            Ok(_) => return self.enter(b"another directory, and is entered", patience),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                return self.enter(b"gone, and is made anew", patience);
+            }
+            Err(Errno::ESTALE) => return self.enter(STALE, patience),
+            // It cannot be said.
+            Err(_) => return Ok(false),
+        }
+        self.has_complained = false;
+        if !stands(place, b"lock", self.lock.as_fd())
+            && let Ok(lock) = lock_in(place)
+        {
+            self.lock = lock;
+        }
+        match found(place, b"current") {
+            Ok(Some(facts)) if file::same(self.current.as_fd(), &facts).is_ok() => Ok(false),
+            Ok(Some(_)) => self.begin_anew(b"another file, and is kept", patience),
+            Ok(None) => self.begin_anew(b"gone, and is made anew", patience),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Begins a new `current`: the name has gone from the one that is written.
+    fn begin_anew(&mut self, why: &[u8], patience: &mut Patience) -> Result<bool, Trouble> {
+        MULTILOG.warning(&[self.name(), b"/current is ", why]);
+        let mut keeper = Keeper { place: self.place.as_fd(), settings: self.settings, patience };
+        keeper.keep("current", UNSAFE)?;
+        let new = keeper.make(Attempt::on("create ", "current"), "current", Access::Append)?;
+        keeper.insist(SET_MODE, || file::set_mode(new.as_fd(), OPEN))?;
+        self.leave_current();
         self.current = new;
         self.bytes = 0;
-        let keeper = Keeper { place: self.place.as_fd(), settings: &self.settings };
-        match &self.settings.processor {
-            None => keeper.keep(b"previous", b".s"),
-            Some(command) => keeper.process(command, orders),
+        Ok(true)
+    }
+
+    /// Enters the directory that has the name now, as at the start. Where that cannot be done, goes
+    /// on in the one it has, as long as `current` stands there.
+    fn enter(&mut self, why: &[u8], patience: &mut Patience) -> Result<bool, Trouble> {
+        loop {
+            let trouble = match patience.at_once(|patience| Self::open(self.settings, patience)) {
+                Ok(new) => {
+                    MULTILOG.warning(&[self.name(), b" is ", why]);
+                    self.leave_current();
+                    let buffer = core::mem::take(&mut self.buffer);
+                    *self = Self { buffer, is_between_lines: self.is_between_lines, ..new };
+                    return Ok(true);
+                }
+                Err(trouble) => trouble,
+            };
+            if stands(self.place.as_fd(), b"current", self.current.as_fd()) {
+                if !core::mem::replace(&mut self.has_complained, true) {
+                    trouble.warn(self.name());
+                }
+                return Ok(false);
+            }
+            if !patience.pause(|| trouble.pausing(self.name())) {
+                return Err(trouble);
+            }
+        }
+    }
+
+    /// Enters the directory anew: what is open is stale.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub fn enter_again(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
+        self.enter(STALE, patience).map(drop)
+    }
+
+    /// Leaves `current` behind in order, as far as that can be done.
+    fn leave_current(&self) {
+        let current = self.current.as_fd();
+        if self.is_in_order && file::sync(current).is_ok() {
+            let _ = file::set_mode(current, CLOSED);
         }
     }
 
     /// Leaves the directory in order: everything on the disk, and `current` marked so.
-    pub fn close(mut self, orders: &mut Orders) {
-        self.flush(orders);
-        let (name, current) = (self.settings.name.as_slice(), self.current.as_fd());
-        insist(&[b"write ", name, b"/current to disk"], || file::sync(current));
-        insist(&[b"set mode of ", name, b"/current"], || file::set_mode(current, 0o744));
+    ///
+    /// # Errors
+    /// Where TERM has come and it did not succeed.
+    pub fn close(self, patience: &mut Patience) -> Result<(), Trouble> {
+        if !self.is_in_order {
+            return Ok(());
+        }
+        let (name, current) = (self.name(), self.current.as_fd());
+        patience.insist(name, Attempt::to_sync("current"), || file::sync(current))?;
+        patience.insist(name, SET_MODE, || file::set_mode(current, CLOSED))
     }
 }
 
-/// What happens to logs that are not written any more.
-struct Keeper<'a> {
-    place: BorrowedFd<'a>,
-    settings: &'a Settings,
-}
+const STALE: &[u8] = b"stale, and is entered again";
+const APPEND: Attempt = Attempt::on("append to ", "current");
+const SET_MODE: Attempt = Attempt::on("set mode of ", "current");
+const RENAME: Attempt = Attempt::new("rename current to previous in directory ", Name::Directory);
 
-impl Keeper<'_> {
-    /// After an end that was not in order: nothing is lost, and nothing is processed twice.
-    fn recover(&self, is_processed: bool) {
-        self.remove(b"state");
-        self.remove(b"newstate");
-        if is_processed {
-            self.remove(b"previous");
-            self.keep(b"processed", b".s");
-        } else {
-            self.remove(b"processed");
-            self.keep(b"previous", b".u");
-        }
-        self.keep(b"current", b".u");
-    }
-
-    fn remove(&self, name: &[u8]) {
-        insist(&[b"remove ", &self.settings.name, b"/", name], || {
-            gone_is_done(directory::remove(self.place, name))
-        });
-    }
-
-    /// Names `name` by this moment, unless an interrupted run has done so, and prunes.
-    fn keep(&self, name: &[u8], ending: &[u8]) {
-        let stat: &[&[u8]] = &[b"stat ", &self.settings.name, b"/", name];
-        let links = insist(stat, || match file::facts(self.place, name) {
-            Ok(facts) => Ok(Some(facts.links)),
-            Err(Errno::ENOENT) => Ok(None),
-            Err(error) => Err(error),
-        });
-        let Some(links) = links else { return };
-        if links == 1 {
-            let text: &[&[u8]] = &[b"link to ", &self.settings.name, b"/@..."];
-            insist(text, || {
-                loop {
-                    let stamp = Label::of_unix(clock::wall()).text();
-                    let kept = [&stamp, ending].concat();
-                    match directory::link(self.place, name, &kept) {
-                        // Two in one microsecond: the next one is free.
-                        Err(Errno::EEXIST) => {}
-                        other => return other,
-                    }
-                }
-            });
-        }
-        self.remove(name);
-        self.prune();
-    }
-
-    /// Removes the oldest logs until fewer than the number are left.
-    fn prune(&self) {
-        loop {
-            let text: &[&[u8]] = &[b"read ", &self.settings.name];
-            let names = insist(text, || directory::names_in(self.place));
-            let mut logs: Vec<&Vec<u8>> = names.iter().filter(|name| is_log(name)).collect();
-            if logs.len() < self.settings.number {
-                return;
-            }
-            logs.sort_unstable();
-            let surplus = logs.len() + 1 - self.settings.number;
-            for name in logs.iter().take(surplus) {
-                self.remove(name);
-            }
-        }
-    }
-
-    /// Runs the processor until it succeeds. A TERM ends the tries: the log is kept as it is.
-    fn process(&self, command: &[u8], orders: &mut Orders) {
-        let name = self.settings.name.as_slice();
-        loop {
-            let files = match processor::open(self.place) {
-                Ok(files) => files,
-                Err((file, error)) => {
-                    let what: &[u8] =
-                        if matches!(file, b"previous" | b"state") { b"read " } else { b"create " };
-                    let text: &[&[u8]] = &[b"unable to ", what, name, b"/", file, b", pausing"];
-                    MULTILOG.warning_because(text, error);
-                    if self.gives_up(orders) {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            match processor::run(command, self.place, &files) {
-                Ok(End::Code(0)) => return self.take_over(&files),
-                Ok(End::Code(_)) => {
-                    MULTILOG.warning(&[b"processor failed in ", name, b", pausing"]);
-                }
-                Ok(End::Killed(_)) => {
-                    MULTILOG.warning(&[b"processor crashed in ", name, b", pausing"]);
-                }
-                Err(RunError::Fork(error)) => {
-                    let text: &[&[u8]] = &[b"unable to fork for processor in ", name, b", pausing"];
-                    MULTILOG.warning_because(text, error);
-                }
-                Err(RunError::Wait(error)) => {
-                    let text: &[&[u8]] = &[b"wait failed for processor in ", name, b", pausing"];
-                    MULTILOG.warning_because(text, error);
-                }
-            }
-            if self.gives_up(orders) {
-                return;
-            }
-        }
-    }
-
-    fn gives_up(&self, orders: &mut Orders) -> bool {
-        orders.pause(PAUSE);
-        if orders.is_told_to_end() {
-            self.remove(b"processed");
-            self.keep(b"previous", b".u");
-        }
-        orders.is_told_to_end()
-    }
-
-    /// The processor has done its work: its output takes the place of what it read.
-    fn take_over(&self, files: &processor::Files) {
-        let name = self.settings.name.as_slice();
-        let (processed, newstate) = (files.processed.as_fd(), files.newstate.as_fd());
-        insist(&[b"write ", name, b"/processed to disk"], || file::sync(processed));
-        insist(&[b"write ", name, b"/newstate to disk"], || file::sync(newstate));
-        insist(&[b"set mode of ", name, b"/processed"], || file::set_mode(processed, 0o744));
-        self.remove(b"previous");
-        insist(&[b"rename newstate to state in directory ", name], || {
-            directory::rename(self.place, b"newstate", b"state")
-        });
-        self.keep(b"processed", b".s");
-    }
-}
-
-/// A name that we gave: `@`, 24 digits, `.s` or `.u`. Others are not ours to count or remove.
-fn is_log(name: &[u8]) -> bool {
-    name.split_at_checked(TEXT).is_some_and(|(stamp, ending)| {
-        let digits = stamp.strip_prefix(b"@").unwrap_or_default();
-        let are_digits = digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        !digits.is_empty() && are_digits && matches!(ending, b".s" | b".u")
-    })
+/// Whether a `current` was left in order. Another name of it is somebody else's.
+fn is_whole(facts: Facts) -> bool {
+    facts.kind == Kind::Regular && facts.links == 1 && facts.mode & WHOLE != 0
 }

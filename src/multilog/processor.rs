@@ -1,50 +1,82 @@
 //! A processor: `/bin/sh -c COMMAND` in the log directory, from `previous` to `processed` and from
-//! `state` to `newstate` (reference, section 10.7).
+//! `state` to `newstate` (reference, section 10.7). It leads a process group of its own, so that
+//! what it has started can be ended with it.
 
-use super::logdir::MULTILOG;
+use super::keeper::{CLOSED, Keeper};
+use super::names::{SAFE, UNSAFE, found, stands};
+use super::trouble::{Attempt, MULTILOG, Name, Trouble};
 use crate::error::Exit;
-use crate::sys::descriptor::{self, Purpose};
+use crate::sys::descriptor;
+use crate::sys::entry::{self, Access, Shape};
 use crate::sys::process::{self, End, Environment, Side};
-use crate::sys::{Errno, directory, signal};
-use std::ffi::{CStr, CString};
+use crate::sys::{Errno, directory, file, signal};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const SHELL: &CStr = c"/bin/sh";
 
 /// What a processor is given, in the order of 0, 1, 4 and 5.
-#[derive(Debug)]
-pub struct Files {
-    /// What it reads: `previous`.
-    pub previous: OwnedFd,
-    /// What it writes: `processed`.
-    pub processed: OwnedFd,
-    /// What it knew: `state`.
-    pub state: OwnedFd,
-    /// What it shall know next time: `newstate`.
-    pub newstate: OwnedFd,
+struct Files {
+    previous: OwnedFd,
+    processed: OwnedFd,
+    state: OwnedFd,
+    newstate: OwnedFd,
 }
 
-/// Why a processor did not come to an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunError {
-    /// fork(2) failed.
-    Fork(Errno),
-    /// wait(2) failed.
-    Wait(Errno),
-}
-
-/// Runs `command` and waits for its end.
+/// Runs the processor on `previous`, which is the file `log`, until it succeeds. TERM ends the
+/// tries: the log is kept as it is.
 ///
 /// # Errors
-/// See [`RunError`].
-pub fn run(command: &[u8], place: BorrowedFd<'_>, files: &Files) -> Result<End, RunError> {
-    match process::fork().map_err(RunError::Fork)? {
-        Side::Child => process::leave(become_shell(command, place, files).number()),
-        Side::Parent(pid) => process::wait_for(pid).map_err(RunError::Wait),
+/// Where TERM has come and not even that could be done.
+pub fn process(
+    keeper: &mut Keeper<'_>,
+    command: &CStr,
+    log: BorrowedFd<'_>,
+) -> Result<(), Trouble> {
+    loop {
+        if !keeper.patience.has_time_for_processor() {
+            break;
+        }
+        let Some(files) = open(keeper, log)? else {
+            // Somebody has taken it away: there is nothing to process.
+            return keeper.keep("previous", UNSAFE);
+        };
+        let name = keeper.settings.name.as_slice();
+        let pid = match process::fork() {
+            Ok(Side::Child) => process::leave(become_shell(command, keeper.place, &files).number()),
+            Ok(Side::Parent(pid)) => pid,
+            Err(error) => {
+                let attempt = Attempt::on_directory("fork for processor in ");
+                if keeper.patience.pause(|| Trouble { attempt, error }.pausing(name)) {
+                    continue;
+                }
+                break;
+            }
+        };
+        let what: &[u8] = match keeper.patience.wait_for_processor(pid) {
+            Ok(End::Code(0)) if stands(keeper.place, b"processed", files.processed.as_fd()) => {
+                return take_over(keeper, &files);
+            }
+            Ok(End::Code(_)) => b"processor failed in ",
+            Ok(End::Killed(_)) => b"processor crashed in ",
+            Err(_) => b"wait failed for processor in ",
+        };
+        if keeper.patience.is_told_to_end() {
+            MULTILOG.warning(&[what, name]);
+            break;
+        }
+        let say = || MULTILOG.warning(&[what, name, b", pausing"]);
+        if !keeper.patience.pause(say) || keeper.patience.is_told_to_end() {
+            break;
+        }
     }
+    keeper.remove("processed")?;
+    keeper.keep("previous", UNSAFE)
 }
 
-fn become_shell(command: &[u8], place: BorrowedFd<'_>, files: &Files) -> Exit {
+fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &Files) -> Exit {
+    let _ = process::new_group();
+    signal::ignore_size_limit(false);
     signal::as_given();
     if let Err(error) = directory::change_to(place) {
         return MULTILOG.fatal_because(&[b"unable to switch to the directory of a log"], error);
@@ -62,23 +94,65 @@ fn become_shell(command: &[u8], place: BorrowedFd<'_>, files: &Files) -> Exit {
             return MULTILOG.fatal_because(&[b"unable to set up descriptors"], error);
         }
     }
-    let Ok(command) = CString::new(command) else { return Exit::SYSTEM };
-    let error = process::exec(SHELL, &[SHELL, c"-c", &command], &Environment::Inherited);
+    let error = process::exec(SHELL, &[SHELL, c"-c", command], &Environment::Inherited);
     MULTILOG.fatal_because(&[b"unable to run ", SHELL.to_bytes()], error)
 }
 
-/// Opens the files of a processor in a log directory.
-///
-/// # Errors
-/// The name that could not be opened, and why.
-pub fn open(place: BorrowedFd<'_>) -> Result<Files, (&'static [u8], Errno)> {
-    let open = |name: &'static [u8], purpose| {
-        descriptor::open(place, name, purpose).map_err(|error| (name, error))
-    };
-    Ok(Files {
-        previous: open(b"previous", Purpose::Read)?,
-        processed: open(b"processed", Purpose::Truncate)?,
-        state: open(b"state", Purpose::Read)?,
-        newstate: open(b"newstate", Purpose::Truncate)?,
-    })
+/// Opens the files of a processor; nothing where `previous` is the log no more. What it writes is
+/// made anew for each try: nobody else has it open.
+fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<Files>, Trouble> {
+    let place = keeper.place;
+    let previous = keeper.insist(Attempt::on("read ", "previous"), || {
+        let is_log = |facts: &file::Facts| file::same(log, facts);
+        match entry::open_if(place, b"previous", Access::Read, is_log) {
+            Ok((previous, _)) => Ok(Some(previous)),
+            Err(Errno::ENOENT | Errno::ELOOP | Errno::EINVAL) => Ok(None),
+            Err(error) => Err(error),
+        }
+    })?;
+    let Some(previous) = previous else { return Ok(None) };
+    keeper.remove("processed")?;
+    let new = Access::Update;
+    let processed = keeper.make(Attempt::on("create ", "processed"), "processed", new)?;
+    let state = state(keeper)?;
+    keeper.remove("newstate")?;
+    let newstate = keeper.make(Attempt::on("create ", "newstate"), "newstate", new)?;
+    Ok(Some(Files { previous, processed, state, newstate }))
+}
+
+/// What the processor knew: a regular file, or nothing.
+fn state(keeper: &mut Keeper<'_>) -> Result<OwnedFd, Trouble> {
+    let place = keeper.place;
+    let state = keeper.insist(Attempt::on("read ", "state"), || {
+        match entry::open(place, b"state", Access::Read, Shape::File) {
+            Ok(state) => Ok(Some(state)),
+            Err(Errno::ENOENT | Errno::ELOOP | Errno::EISDIR | Errno::EINVAL | Errno::EMLINK) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    })?;
+    if let Some(state) = state {
+        return Ok(state);
+    }
+    keeper.remove("state")?;
+    keeper.make(Attempt::on("write to ", "state"), "state", Access::Update)
+}
+
+/// The processor has done its work: its output takes the place of what it read.
+fn take_over(keeper: &mut Keeper<'_>, files: &Files) -> Result<(), Trouble> {
+    let place = keeper.place;
+    let (processed, newstate) = (files.processed.as_fd(), files.newstate.as_fd());
+    keeper.insist(Attempt::to_sync("processed"), || file::sync(processed))?;
+    keeper.insist(Attempt::to_sync("newstate"), || file::sync(newstate))?;
+    keeper
+        .insist(Attempt::on("set mode of ", "processed"), || file::set_mode(processed, CLOSED))?;
+    keeper.remove("previous")?;
+    let attempt = Attempt::new("rename newstate to state in directory ", Name::Directory);
+    keeper.insist(attempt, || match found(place, b"newstate")? {
+        // The processor, or somebody, has taken it away: what it knew stays.
+        None => Ok(()),
+        Some(_) => directory::rename(place, b"newstate", b"state"),
+    })?;
+    keeper.keep("processed", SAFE)
 }

@@ -2,6 +2,7 @@
 //! action is known by its first byte; what is not known is passed over without a word.
 
 use super::pattern::matches;
+use std::ffi::CString;
 
 /// What stands before each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Settings {
     /// How many old logs are kept, at least two.
     pub number: usize,
     /// The processor, for `/bin/sh -c`.
-    pub processor: Option<Vec<u8>>,
+    pub processor: Option<CString>,
 }
 
 /// A parsed script.
@@ -90,7 +91,7 @@ impl Script {
                 b's' => size = decimal(rest).clamp(SMALLEST, LARGEST),
                 b'S' => size = decimal(rest).max(SMALLEST),
                 b'n' => number = usize::try_from(decimal(rest)).unwrap_or(usize::MAX).max(2),
-                b'!' => processor = Some(rest.to_vec()),
+                b'!' => processor = CString::new(rest).ok(),
                 b'.' | b'/' => {
                     script.steps.push(Step::Directory(script.directories.len()));
                     let (name, processor) = (word.to_vec(), processor.clone());
@@ -166,7 +167,7 @@ mod tests {
             parse(&["./a", "s4097x", "n1", "!x", "./b", "s", "s99999999", "S99999999", "/c"]);
         let settings: Vec<_> =
             script.directories.iter().map(|d| (d.size, d.number, d.processor.as_deref())).collect();
-        let x = Some(&b"x"[..]);
+        let x = Some(c"x");
         assert_eq!(settings, [(99_999, 10, None), (4097, 2, x), (99_999_999, 2, x)]);
         assert_eq!(parse(&["s", "."]).directories[0].size, 4096);
         assert_eq!(parse(&["s99999999", "."]).directories[0].size, 16_777_215);

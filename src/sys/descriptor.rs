@@ -22,8 +22,6 @@ pub enum Purpose {
     Write,
     /// O_WRONLY, O_APPEND, O_CREAT with mode 0600 less the umask
     Append,
-    /// O_WRONLY, O_TRUNC, O_CREAT with mode 0644 less the umask
-    Truncate,
     /// O_RDONLY and O_DIRECTORY
     Directory,
     /// O_RDONLY, O_DIRECTORY and O_NOFOLLOW
@@ -39,7 +37,6 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
         Purpose::Read => (OFlag::O_RDONLY, 0),
         Purpose::Write => (OFlag::O_WRONLY, 0),
         Purpose::Append => (OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600),
-        Purpose::Truncate => (OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, 0o644),
         Purpose::Directory => (OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0),
         Purpose::DirectoryNoLink => (OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW, 0),
     };

@@ -1,8 +1,9 @@
 //! Directories: where we stand, what stands in one, and new and vanishing names.
 
+use super::file::Kind;
 use super::{Errno, descriptor};
 use nix::sys::stat::Mode;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// chdir(2)
 ///
@@ -50,16 +51,70 @@ pub fn names() -> Result<Vec<Vec<u8>>, Errno> {
 /// # Errors
 /// As [`names`].
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
-    let own = descriptor::open(directory, b".", descriptor::Purpose::Directory)?;
-    let mut directory = nix::dir::Dir::from_fd(own)?;
     let mut names = Vec::new();
-    for entry in directory.iter() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            names.push(name);
+    each_in(directory, |name, _| names.push(name.to_vec()))?;
+    Ok(names)
+}
+
+/// Shows `look` each name in `directory`, in the kernel's order, `.` and `..` left out, and what it
+/// is, as far as the kernel says so by the way. It asks for no memory, which may be short.
+///
+/// # Errors
+/// As [`names`].
+pub fn each_in(
+    directory: BorrowedFd<'_>,
+    mut look: impl FnMut(&[u8], Option<Kind>),
+) -> Result<(), Errno> {
+    let own = descriptor::open(directory, b".", descriptor::Purpose::Directory)?;
+    let mut entries = Entries([0; BLOCK]);
+    loop {
+        let Entries(block) = &mut entries;
+        let (pointer, size) = (block.as_mut_ptr(), block.len());
+        let call = libc::SYS_getdents64;
+        // SAFETY: the kernel writes at most `size` bytes to the block, which is as large.
+        let filled = unsafe { libc::syscall(call, own.as_raw_fd(), pointer, size) };
+        let filled = usize::try_from(Errno::result(filled)?).unwrap_or(0);
+        if filled == 0 {
+            return Ok(());
+        }
+        let mut rest = block.get(..filled).unwrap_or_default();
+        while let Some((entry, later)) = split_entry(rest) {
+            rest = later;
+            let (name, kind) = entry;
+            if name != b"." && name != b".." {
+                look(name, kind);
+            }
         }
     }
-    Ok(names)
+}
+
+/// What getdents64(2) fills at once.
+const BLOCK: usize = 4096;
+
+/// Entries as the kernel has them, each at a multiple of eight bytes.
+#[repr(align(8))]
+struct Entries([u8; BLOCK]);
+
+type Entry<'a> = (&'a [u8], Option<Kind>);
+
+/// The first of some entries, and the others. An entry has an inode number and a place in the
+/// directory, of eight bytes each, its own length in two, its kind in one, and its name, which ends
+/// in a NUL.
+fn split_entry(entries: &[u8]) -> Option<(Entry<'_>, &[u8])> {
+    let (_, from_length) = entries.split_at_checked(16)?;
+    let (length, from_kind) = from_length.split_first_chunk()?;
+    let length = usize::from(u16::from_ne_bytes(*length));
+    let (entry, later) = entries.split_at_checked(length.max(20))?;
+    let kind = match *from_kind.first()? {
+        libc::DT_REG => Some(Kind::Regular),
+        libc::DT_DIR => Some(Kind::Directory),
+        libc::DT_FIFO => Some(Kind::Fifo),
+        libc::DT_LNK => Some(Kind::Link),
+        libc::DT_UNKNOWN => None,
+        _ => Some(Kind::Other),
+    };
+    let name = entry.get(19..)?.split(|byte| *byte == 0).next()?;
+    Some(((name, kind), later))
 }
 
 /// mkdirat(2) with `mode` less the umask.

@@ -90,6 +90,19 @@ pub fn open_if(
     Err(Errno::EAGAIN)
 }
 
+/// Makes entry `name` of `directory` as a new file with `mode` less the umask, where nothing stands.
+///
+/// # Errors
+/// EEXIST where something does; those of openat(2).
+pub fn create(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    access: Access,
+    mode: u32,
+) -> Result<OwnedFd, Errno> {
+    open_with(directory, name, access.flags() | NEW, mode)
+}
+
 /// Makes entry `name` of `directory` as a new file with `mode` less the umask, to read and write.
 /// What stands in its place loses that name: a file that we make is never one that somebody else
 /// has open, or has a second name for.

@@ -118,6 +118,15 @@ pub fn empty(file: BorrowedFd<'_>) -> Result<(), Errno> {
     nix::unistd::ftruncate(file, 0)
 }
 
+/// ftruncate(2) to `length` bytes.
+///
+/// # Errors
+/// Those of ftruncate(2).
+pub fn cut(file: BorrowedFd<'_>, length: u64) -> Result<(), Errno> {
+    let length = i64::try_from(length).map_err(|_| Errno::EFBIG)?;
+    nix::unistd::ftruncate(file, length)
+}
+
 /// fchmod(2)
 ///
 /// # Errors

@@ -65,6 +65,14 @@ pub fn leaves_reserve(descriptor: BorrowedFd<'_>) -> bool {
         .map_or(true, |limit| number < limit.soft.saturating_sub(RESERVE.min(limit.soft / 8)))
 }
 
+/// The soft limit of `resource`, in its unit.
+///
+/// # Errors
+/// Those of getrlimit(2).
+pub fn soft(resource: Resource) -> Result<u64, Errno> {
+    getrlimit(resource).map(|(soft, _)| soft)
+}
+
 /// A new soft limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Soft {

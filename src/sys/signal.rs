@@ -14,7 +14,7 @@ pub type Signal = i32;
 
 pub use consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM,
-    SIGUSR1, SIGUSR2, SIGWINCH,
+    SIGUSR1, SIGUSR2, SIGWINCH, SIGXFSZ,
 };
 
 /// "The power fails": signal-hook has no name for it.
@@ -124,6 +124,12 @@ pub fn ignore_broken_pipes() {
 /// SIGCHLD at its default: with an inherited "ignore" nobody is told of a child's end.
 pub fn hear_of_children() {
     set_disposition(SIGCHLD, Disposition::Default);
+}
+
+/// Ignores SIGXFSZ, or not: where it is ignored, a file that reached the limit on file sizes is an
+/// EFBIG of write(2).
+pub fn ignore_size_limit(ignore: bool) {
+    set_disposition(SIGXFSZ, if ignore { Disposition::Ignore } else { Disposition::Default });
 }
 
 /// The highest signal number of Linux on x86-64.

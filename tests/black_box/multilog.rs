@@ -1,16 +1,60 @@
 //! multilog, reference section 10.
 
-use crate::scratch::{Said, Scratch, end_of, kill, only_ours, wait_for};
+mod limits;
+mod names;
+mod place;
+mod planted;
+mod term;
+
+use crate::scratch::{Said, Scratch, kill, only_ours, wait_for};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// The most that a multilog may cost that mostly waits, and one that works.
+const QUIET: Duration = Duration::from_millis(400);
+const BUSY: Duration = Duration::from_secs(5);
 
 /// What multilog says, given `input`.
 fn log(scratch: &Scratch, script: &[&str], input: &[u8]) -> Said {
     let mut child = start(scratch, script);
+    let mut errors = child.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        errors.read_to_end(&mut text).unwrap();
+        text
+    });
     child.stdin.take().unwrap().write_all(input).unwrap();
-    Said::of(&child.wait_with_output().unwrap())
+    let code = end_within(&mut child, BUSY).code();
+    let err = String::from_utf8_lossy(&reader.join().unwrap()).into_owned();
+    Said { code, out: String::new(), err }
+}
+
+/// How a multilog ended that had little to do: it may not have cost much.
+fn end_of(child: &mut Child) -> ExitStatus {
+    end_within(child, QUIET)
+}
+
+/// How a multilog ended, which may not have taken more processor time than this.
+fn end_within(child: &mut Child, most: Duration) -> ExitStatus {
+    let name = format!("/proc/{}/stat", child.id());
+    let fields = || {
+        let stat = fs::read_to_string(&name).unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Processors and what else may pass takes no more than this.
+    let until = std::time::Instant::now() + 3 * crate::scratch::DEADLINE;
+    while fields()[0] != "Z" {
+        assert!(std::time::Instant::now() < until, "waited in vain for the end of multilog");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    let ticks: u64 = fields()[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    let cost = Duration::from_millis(ticks * 10);
+    assert!(cost <= most, "it took {cost:?} of processor time");
+    child.wait().unwrap()
 }
 
 fn start(scratch: &Scratch, script: &[&str]) -> Child {
@@ -415,4 +459,33 @@ fn a_readable_local_time_stands_where_it_is_asked_for() {
     let moment: u64 = String::from_utf8(said.stdout).unwrap().trim().parse().unwrap();
     let before = before.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!((before..before + 10).contains(&moment), "{stamp}");
+}
+
+#[test]
+fn the_page_s_examples_do_what_it_says() {
+    let scratch = Scratch::new();
+    let lines =
+        b"program: fatal: text\nat 12:30: fatal: text\nGET /health HTTP\ndebug: x\nstatus: up\n\
+                  fatal: here\n";
+    // Behind the label, without the newline.
+    let texts = |name: &str| -> Vec<String> {
+        scratch.read(name).lines().map(|line| line[26..].to_owned()).collect()
+    };
+    let said = log(&scratch, &["t", "./main", "-*", "+* *: fatal: *", "./errors"], lines);
+    assert_eq!(said, Said::exit(0));
+    assert_eq!(texts("errors/current"), ["program: fatal: text"]);
+    assert_eq!(texts("main/current").len(), 6);
+    log(&scratch, &["t", "-* debug: *", "-* GET /health *", "./quiet"], lines);
+    let left = ["program: fatal: text", "at 12:30: fatal: text", "status: up", "fatal: here"];
+    assert_eq!(texts("quiet/current"), left);
+    let script = ["t", "-*", "+* status: *", "=./status", "-*", "+* fatal: *", "e", "+*", "./all"];
+    let said = log(&scratch, &script, lines);
+    assert!(said.err.lines().count() == 1 && said.err.ends_with(" fatal: here\n"), "{}", said.err);
+    assert!(scratch.read("status").trim_end().ends_with(" status: up"));
+    assert_eq!(texts("all/current").len(), 6);
+    let input = b"123456789\n".repeat(250);
+    assert_eq!(log(&scratch, &["s4096", "!gzip -9", "./packed"], &input), Said::exit(0));
+    let name = &old_logs(&scratch, "packed")[0];
+    let unpacked = scratch.run("zcat", &[&format!("packed/{name}")]);
+    assert_eq!(unpacked.out + &scratch.read("packed/current"), "123456789\n".repeat(250));
 }

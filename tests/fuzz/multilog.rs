@@ -2,7 +2,7 @@
 //! depend on how the input was cut into reads, and is what a naive reading of the rules says.
 
 use crate::random::Random;
-use daemontools_rs::multilog::lines::{Lines, Take, WINDOW};
+use daemontools_rs::multilog::lines::{Lines, Origin, Stop, Take, WINDOW};
 use daemontools_rs::multilog::pattern::matches;
 use daemontools_rs::multilog::script::{Script, Sink};
 
@@ -23,16 +23,18 @@ struct Outputs<'a> {
 }
 
 impl Take for Outputs<'_> {
-    fn begin(&mut self, head: &[u8]) {
+    fn begin(&mut self, head: &[u8]) -> Result<(), Stop> {
         self.script.walk(head, self);
+        Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8]) {
+    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
         for (log, is_chosen) in self.outcome.logs.iter_mut().zip(&self.chosen) {
             if *is_chosen {
                 log.extend_from_slice(bytes);
             }
         }
+        Ok(())
     }
 }
 
@@ -64,9 +66,9 @@ fn any_script_does_with_any_input_what_the_rules_say_however_it_was_cut() {
         let mut outputs = Outputs { script: &script, chosen, outcome };
         let mut lines = Lines::new(script.takes_all());
         for piece in random.cut(&input) {
-            lines.feed(piece, stamp, &mut outputs);
+            lines.feed(piece, stamp, &mut outputs).unwrap();
         }
-        lines.end(&mut outputs);
+        lines.end(&mut outputs).unwrap();
         let expected = naive(&words, &input, stamp, script.directories.len());
         assert!(
             outputs.outcome == expected,

@@ -5,3 +5,4 @@ mod circles;
 mod manual;
 mod openings;
 mod rules;
+mod waits;

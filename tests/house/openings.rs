@@ -6,14 +6,13 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 36] = [
+const FOLLOWS: [(&str, &[&str], &str); 35] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
     ("multilog/driver.rs", &["Append", "Write"], "=FILE"),
     ("multilog/input.rs", &["Write"], "/dev/null"),
-    ("multilog/logdir.rs", &["Append", "Directory", "Truncate"], "a log directory"),
-    ("multilog/processor.rs", &["Read", "Truncate"], "what a processor is given"),
+    ("multilog/logdir.rs", &["Directory"], "a log directory"),
     ("reexec.rs", &["Write"], "/dev/null"),
     ("scandir/run_records.rs", &["Directory"], "/run"),
     ("scandir/scanner.rs", &["Directory"], "the scan directory"),

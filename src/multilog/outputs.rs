@@ -1,0 +1,252 @@
+//! Where lines go: stderr, status files, log directories; and what each log has of the unit that is
+//! being handed on (see `delivery`).
+
+use super::lines::{Lines, Origin, Stop, Take};
+use super::logdir::LogDirectory;
+use super::patience::Patience;
+use super::script::{Script, Sink};
+use super::trouble::Trouble;
+use crate::error::Exit;
+use crate::sys::clock;
+use core::ops::Range;
+use std::os::fd::OwnedFd;
+
+/// All outputs of a script, open.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    /// The script.
+    pub script: &'a Script,
+    /// How everything is waited for.
+    pub patience: Patience,
+    /// The status files, in their order.
+    pub statuses: Vec<OwnedFd>,
+    /// The log directories, in their order.
+    pub logs: Vec<Log<'a>>,
+    /// The line that the unit begins in.
+    pub before: Lines,
+    /// The same, for going through the unit again.
+    pub again: Lines,
+}
+
+/// A log directory, and what it has of the unit.
+#[derive(Debug)]
+pub struct Log<'a> {
+    /// The directory.
+    pub directory: LogDirectory<'a>,
+    /// Whether it gets the line that was begun last.
+    pub is_chosen: bool,
+    /// Whether it got the line that the unit begins in.
+    was_chosen: bool,
+    /// How many bytes of the unit it has.
+    pub written: usize,
+    /// How many of these are in this `current`.
+    pub in_current: usize,
+    /// How many bytes of the input it does not have, and why: it was given up, and gets no more.
+    loss: Option<(usize, Trouble)>,
+    /// What it has, as far as [`Outputs::measure`] has come.
+    trial: Trial,
+}
+
+/// What a log has of a unit that is gone through again.
+#[derive(Debug, Default)]
+struct Trial {
+    /// Whether it gets the line.
+    is_chosen: bool,
+    /// How many bytes it is to have so far.
+    wanted: usize,
+    /// How many of them it has, in whole lines.
+    whole: usize,
+    /// How far into the block these reach.
+    reached: usize,
+}
+
+impl<'a> Log<'a> {
+    /// Gets every line, until the script says otherwise.
+    #[must_use]
+    pub fn new(directory: LogDirectory<'a>) -> Self {
+        Self {
+            directory,
+            is_chosen: true,
+            was_chosen: true,
+            written: 0,
+            in_current: 0,
+            loss: None,
+            trial: Trial::default(),
+        }
+    }
+}
+
+impl<'a> Outputs<'a> {
+    /// Nothing was written yet.
+    #[must_use]
+    pub fn new(
+        script: &'a Script,
+        patience: Patience,
+        statuses: Vec<OwnedFd>,
+        logs: Vec<Log<'a>>,
+        [before, again]: [Lines; 2],
+    ) -> Self {
+        Self { script, patience, statuses, logs, before, again }
+    }
+
+    /// ALRM: rotates every log that has any bytes.
+    pub fn rotate(&mut self) {
+        for log in &mut self.logs {
+            if log.directory.has_bytes() && log.directory.rotate(&mut self.patience).is_err() {
+                log.directory.never_rotate();
+            }
+        }
+    }
+
+    /// Waits for input; whether there is any. Directories that lines went to are looked for
+    /// meanwhile.
+    pub fn wait_for_input(&mut self) -> bool {
+        let due = self.logs.iter().filter_map(|log| log.directory.next_look()).min();
+        let has_input = self.patience.wait_for_input(due);
+        self.patience.has_bytes = false;
+        if due.is_some_and(|due| clock::monotonic() >= due) {
+            self.look();
+        }
+        has_input
+    }
+
+    /// Looks for the directories where the last look is old. Whether all stand where they should: after
+    /// TERM, what does not is left as it is.
+    pub fn look(&mut self) -> bool {
+        let now = clock::monotonic();
+        let mut all_stand = true;
+        for log in &mut self.logs {
+            if log.directory.is_due(now) {
+                all_stand &= log.directory.look(&mut self.patience).is_ok();
+            }
+        }
+        all_stand
+    }
+
+    /// Whether bytes of the input are in no log.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.logs.iter().any(|log| log.loss.is_some_and(|(bytes, _)| bytes > 0))
+    }
+
+    /// Goes through a unit again, which is this `part` of a block: how far into the block all logs
+    /// have it.
+    pub fn measure(&mut self, block: &[u8], stamp: &[u8], part: Range<usize>) -> usize {
+        let Self { script, logs, before, again, .. } = self;
+        let start = part.start;
+        again.stand_where(before);
+        for log in logs.iter_mut() {
+            log.trial = Trial { is_chosen: log.was_chosen, reached: start, ..Trial::default() };
+        }
+        let (mut place, mut reached) = (start, start);
+        let unit = block.get(part).unwrap_or_default();
+        for line in unit.split_inclusive(|byte| *byte == b'\n') {
+            let _ = again.feed(line, stamp, &mut Count { script, logs });
+            if again.is_mid_line() {
+                break;
+            }
+            place += line.len();
+            let mut have_all = true;
+            for log in logs.iter_mut() {
+                let has_it = log.trial.wanted <= log.written;
+                if has_it {
+                    (log.trial.whole, log.trial.reached) = (log.trial.wanted, place);
+                }
+                have_all &= has_it || log.loss.is_some();
+            }
+            if have_all {
+                reached = place;
+            }
+        }
+        reached
+    }
+
+    /// Leaves everything in order.
+    pub fn close(mut self) -> Exit {
+        let mut exit = Exit::SUCCESS;
+        for log in self.logs {
+            let name = log.directory.name();
+            if let Err(trouble) = log.directory.close(&mut self.patience) {
+                trouble.warn(name);
+            }
+            if let Some((bytes, trouble)) = log.loss.filter(|(bytes, _)| *bytes > 0) {
+                exit = trouble.giving_up(name, bytes);
+            }
+        }
+        exit
+    }
+}
+
+impl Log<'_> {
+    /// Whether it gets what is appended.
+    #[inline]
+    #[must_use]
+    pub const fn takes(&self) -> bool {
+        self.is_chosen && self.loss.is_none()
+    }
+
+    /// A unit begins: it has nothing of it.
+    pub const fn begin_unit(&mut self) {
+        self.was_chosen = self.is_chosen;
+        (self.written, self.in_current) = (0, 0);
+    }
+
+    /// It gets nothing more, and does not have so many bytes of the input.
+    pub const fn give_up(&mut self, bytes: usize, why: Trouble) {
+        self.loss = Some((bytes, why));
+    }
+
+    /// Whether it was given up.
+    #[must_use]
+    pub const fn is_given_up(&self) -> bool {
+        self.loss.is_some()
+    }
+
+    /// How far into the block it has what was measured, in whole lines.
+    #[must_use]
+    pub const fn reached(&self) -> usize {
+        self.trial.reached
+    }
+
+    /// Takes a part of a line that was measured out of `current` again.
+    pub fn take_back(&mut self) {
+        let part = self.written - self.trial.whole;
+        if part > 0 && part <= self.in_current && self.directory.take_back(part) {
+            self.written -= part;
+            self.in_current -= part;
+        }
+    }
+}
+
+/// Goes through lines without writing them.
+struct Count<'a, 'b> {
+    script: &'a Script,
+    logs: &'a mut [Log<'b>],
+}
+
+impl Take for Count<'_, '_> {
+    fn begin(&mut self, head: &[u8]) -> Result<(), Stop> {
+        let script = self.script;
+        script.walk(head, self);
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
+        for log in self.logs.iter_mut().filter(|log| log.trial.is_chosen) {
+            log.trial.wanted += bytes.len();
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Count<'_, '_> {
+    fn alert(&mut self, _: &[u8]) {}
+
+    fn status(&mut self, _: usize, _: &[u8]) {}
+
+    fn choose(&mut self, number: usize, is_selected: bool) {
+        if let Some(log) = self.logs.get_mut(number) {
+            log.trial.is_chosen = is_selected;
+        }
+    }
+}

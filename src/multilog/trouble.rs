@@ -1,0 +1,129 @@
+//! What went wrong, in the words of the contract (reference, sections 10.1 and 10.8): an attempt on
+//! a file of a log directory, and why it failed.
+
+use crate::error::{Exit, Program};
+use crate::sys::Errno;
+use crate::tai64n::TEXT;
+
+/// How multilog is called in its messages. A message that nobody takes is dropped: a full pipe
+/// behind stderr holds up nobody.
+pub const MULTILOG: Program = Program::daemon("multilog");
+
+/// The length of the name of a finished log: a label and its ending.
+pub const KEPT: usize = TEXT + 2;
+
+/// What an attempt is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// The log directory itself.
+    Directory,
+    /// One of its files.
+    File(&'static str),
+    /// A finished log.
+    Kept([u8; KEPT]),
+}
+
+impl Name {
+    /// The name in its directory.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Directory => b"",
+            Self::File(name) => name.as_bytes(),
+            Self::Kept(name) => name,
+        }
+    }
+}
+
+/// Something that multilog tries to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    before: &'static str,
+    name: Name,
+    after: &'static str,
+}
+
+impl Attempt {
+    /// `before` and the name.
+    #[must_use]
+    pub const fn new(before: &'static str, name: Name) -> Self {
+        Self { before, name, after: "" }
+    }
+
+    /// On a file of the directory.
+    #[must_use]
+    pub const fn on(before: &'static str, file: &'static str) -> Self {
+        Self::new(before, Name::File(file))
+    }
+
+    /// On the directory itself.
+    #[must_use]
+    pub const fn on_directory(before: &'static str) -> Self {
+        Self::new(before, Name::Directory)
+    }
+
+    /// To have a file of the directory on the disk.
+    #[must_use]
+    pub const fn to_sync(file: &'static str) -> Self {
+        Self { before: "write ", name: Name::File(file), after: " to disk" }
+    }
+}
+
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What was tried.
+    pub attempt: Attempt,
+    /// Why it failed.
+    pub error: Errno,
+}
+
+impl Trouble {
+    /// The end of multilog, before it has read anything.
+    #[must_use]
+    pub fn fatal(&self, directory: &[u8]) -> Exit {
+        MULTILOG.fatal_because(&self.words(directory, &[]), self.error)
+    }
+
+    /// Said before each pause.
+    pub fn pausing(&self, directory: &[u8]) {
+        MULTILOG.warning_because(&self.words(directory, &[b", pausing"]), self.error);
+    }
+
+    /// Said where multilog goes on, or leaves, without it.
+    pub fn warn(&self, directory: &[u8]) {
+        MULTILOG.warning_because(&self.words(directory, &[]), self.error);
+    }
+
+    /// The end of multilog with bytes of its input that no log has.
+    #[must_use]
+    pub fn giving_up(&self, directory: &[u8], bytes: usize) -> Exit {
+        let (mut text, mut left) = ([b'0'; 20], bytes);
+        let mut length = 0;
+        for digit in text.iter_mut().rev() {
+            *digit = b'0' + u8::try_from(left % 10).unwrap_or(0);
+            left /= 10;
+            length += 1;
+            if left == 0 {
+                break;
+            }
+        }
+        let (_, number) = text.split_at_checked(text.len() - length).unwrap_or_default();
+        let ending: [&[u8]; 3] = [b", giving up ", number, b" bytes"];
+        MULTILOG.fatal_because(&self.words(directory, &ending), self.error)
+    }
+
+    fn words<'a>(&'a self, directory: &'a [u8], ending: &[&'a [u8]]) -> [&'a [u8]; 9] {
+        let Attempt { before, name, after } = &self.attempt;
+        let slash: &[u8] = if *name == Name::Directory { b"" } else { b"/" };
+        let mut words: [&[u8]; 9] = [b""; 9];
+        let beginning =
+            [b"unable to ", before.as_bytes(), directory, slash, name.bytes(), after.as_bytes()];
+        for (place, word) in
+            words.iter_mut().zip(beginning.into_iter().chain(ending.iter().copied()))
+        {
+            *place = word;
+        }
+        words
+    }
+}
