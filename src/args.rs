@@ -1,7 +1,9 @@
 //! Options as 0.76 parses them (reference, section 0.1): bundled, an argument attached or the next
 //! word, `--` ends them, a lone `-` is an operand, the first operand ends them.
 
-use crate::error::Exit;
+use crate::error::{Exit, Program};
+use crate::sys::descriptor::{self, HERE};
+use crate::sys::file::{self, Kind};
 use crate::sys::start::Arguments;
 
 /// Walks the options of a command line.
@@ -72,6 +74,41 @@ fn bad_option(arguments: &Arguments, text: &[u8], letter: u8, usage: &str) -> Ex
     crate::error::write_raw(&[name, text, &[letter], b"\n"]);
     crate::error::write_raw(&[usage.as_bytes(), b"\n"]);
     Exit::USAGE
+}
+
+/// What is done with word `index` where a directory is expected: `--version` gives the version, and
+/// any other word that looks like an option is wrong use. Nothing is done, and nothing answered, if a
+/// directory of that name is there.
+#[must_use]
+pub fn instead_of_directory(
+    program: Program,
+    arguments: &Arguments,
+    index: usize,
+    usage: &str,
+) -> Option<Exit> {
+    let word = arguments.bytes(index).filter(|word| word.len() > 1 && word.starts_with(b"-"))?;
+    if file::facts(HERE, word).is_ok_and(|facts| facts.kind == Kind::Directory) {
+        return None;
+    }
+    Some(if word == b"--version" { print(program, VERSION) } else { program.usage(usage) })
+}
+
+/// What `--version` prints.
+pub const VERSION: &str = concat!("daemontools-rs ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Writes `text` to stdout; 111 when it cannot be written.
+#[must_use]
+pub fn print(program: Program, text: &str) -> Exit {
+    let mut left = text.as_bytes();
+    while !left.is_empty() {
+        match descriptor::write(descriptor::standard(1), left) {
+            Ok(taken) => left = left.get(taken..).unwrap_or_default(),
+            Err(error) => {
+                return program.fatal_because(&[b"unable to write to standard output"], error);
+            }
+        }
+    }
+    Exit::SUCCESS
 }
 
 /// What follows the last slash.

@@ -234,6 +234,12 @@ pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
     Some(taken)
 }
 
+/// Whether an image before us handed something over, which nobody has taken yet.
+#[must_use]
+pub fn is_handed_over() -> bool {
+    crate::env::value(VARIABLE.to_bytes()).is_some()
+}
+
 /// Answers the trial's question: the exit code says whether we read that version.
 #[must_use]
 pub fn reads(version: Option<&[u8]>) -> bool {

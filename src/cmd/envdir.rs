@@ -1,6 +1,7 @@
 //! envdir: runs a program with the environment that the files of a directory describe. Contract:
 //! envdir(8), reference section 15.
 
+use crate::args::instead_of_directory;
 use crate::env::Changes;
 use crate::error::{Exit, Program};
 use crate::exec;
@@ -11,6 +12,7 @@ use crate::sys::{Errno, directory, heap};
 use std::os::fd::AsFd;
 
 const ENVDIR: Program = Program::command("envdir");
+const USAGE: &str = "envdir dir child";
 /// A line as long as that is as one for which there is no memory: no program can be given it, and a
 /// device may have no end.
 const LONGEST: usize = 64 << 20;
@@ -18,8 +20,11 @@ const LONGEST: usize = 64 << 20;
 /// Runs envdir. Its wrong use ends with 111, in 0.76 and so here.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
+    if let Some(exit) = instead_of_directory(ENVDIR, &arguments, 1, USAGE) {
+        return exit;
+    }
     let (Some(name), Some(_)) = (arguments.get(1), arguments.get(2)) else {
-        let _ = ENVDIR.usage("envdir dir child");
+        let _ = ENVDIR.usage(USAGE);
         return Exit::SYSTEM;
     };
     match read_directory(name.to_bytes()) {

@@ -19,7 +19,7 @@ pub mod svstat;
 pub mod tai64n;
 pub mod tai64nlocal;
 
-use crate::args::last_part;
+use crate::args::{VERSION, last_part, print};
 use crate::error::{Exit, Program};
 use crate::sys::heap::{self, Hooks};
 use crate::sys::start::{self, Arguments};
@@ -65,7 +65,7 @@ pub const COMMANDS: [Command; 17] = [
     },
     Command {
         name: "svc",
-        usage: "svc [-udopchaitkx] dir ...",
+        usage: "svc [-udopchaitkx12q] dir ...",
         purpose: "control services",
         program: Program::command,
         run: svc::run,
@@ -173,6 +173,7 @@ static OURSELVES: OnceLock<Program> = OnceLock::new();
 /// Finds the command by `argv[0]`, or by the first argument, runs it, and returns its exit code.
 #[must_use]
 pub fn main(arguments: Arguments) -> i32 {
+    descriptor::fill_standard();
     let name = last_part(arguments.bytes(0).unwrap_or_default());
     // Another argv[0] than the command's name (`exec -a`) leaves the name of the file.
     let file = start::program_path().map(|path| last_part(path.to_bytes()));
@@ -209,7 +210,7 @@ fn find(name: &[u8]) -> Option<&'static Command> {
 fn by_first_argument(arguments: Arguments) -> Exit {
     let Some(name) = arguments.bytes(0) else { return list() };
     if name == b"--version" {
-        return print(concat!("daemontools-rs ", env!("CARGO_PKG_VERSION"), "\n"));
+        return print(DAEMONTOOLS, VERSION);
     }
     if name == b"--help" {
         return list();
@@ -228,21 +229,5 @@ fn list() -> Exit {
     for command in &COMMANDS {
         text.push_str(&format!("  {:<15}{}\n", command.name, command.purpose));
     }
-    print(&text)
-}
-
-/// Writes `text` to stdout; 111 when it cannot be written.
-fn print(text: &str) -> Exit {
-    match write_all(text.as_bytes()) {
-        Ok(()) => Exit::SUCCESS,
-        Err(error) => DAEMONTOOLS.fatal_because(&[b"unable to write to standard output"], error),
-    }
-}
-
-fn write_all(mut bytes: &[u8]) -> Result<(), crate::sys::Errno> {
-    while !bytes.is_empty() {
-        let taken = descriptor::write(descriptor::standard(1), bytes)?;
-        bytes = bytes.get(taken..).unwrap_or_default();
-    }
-    Ok(())
+    print(DAEMONTOOLS, &text)
 }

@@ -1,20 +1,27 @@
 //! supervise: starts a service and starts it again when it ends. Contract: supervise(8),
 //! reference section 3.
 
+use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
-use crate::reexec::{QUESTION, reads};
+use crate::reexec::{QUESTION, is_handed_over, reads};
 use crate::supervise::driver;
 use crate::sys::start::Arguments;
 
 const SUPERVISE: Program = Program::command("supervise");
+const USAGE: &str = "supervise dir";
 
 /// Runs supervise.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     match arguments.get(1) {
-        Some(word) if arguments.count() == 2 => driver::run(word),
+        // An image after another stands in the directory already.
+        Some(word) if arguments.count() == 2 && is_handed_over() => driver::run(word),
+        Some(word) if arguments.count() == 2 => {
+            let odd = instead_of_directory(SUPERVISE, &arguments, 1, USAGE);
+            odd.unwrap_or_else(|| driver::run(word))
+        }
         // A supervise that was sent HUP asks its successor.
         Some(word) if word == QUESTION && reads(arguments.bytes(2)) => Exit::SUCCESS,
-        _ => SUPERVISE.usage("supervise dir"),
+        _ => SUPERVISE.usage(USAGE),
     }
 }

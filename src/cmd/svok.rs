@@ -1,5 +1,6 @@
 //! svok: tells by its exit code whether a supervise runs. Contract: svok(8), reference section 5.
 
+use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::service::presence;
 use crate::service::records::Records;
@@ -7,11 +8,15 @@ use crate::sys::start::Arguments;
 use crate::sys::{Errno, directory};
 
 const SVOK: Program = Program::command("svok");
+const USAGE: &str = "svok dir";
 
 /// Runs svok.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let Some(name) = arguments.bytes(1) else { return SVOK.usage("svok dir") };
+    let Some(name) = arguments.bytes(1) else { return SVOK.usage(USAGE) };
+    if let Some(exit) = instead_of_directory(SVOK, &arguments, 1, USAGE) {
+        return exit;
+    }
     if let Err(error) = directory::change(name) {
         return SVOK.fatal_because(&[b"unable to chdir to ", name], error);
     }

@@ -1,10 +1,14 @@
 //! svscan: starts a supervise for every service in a directory. Contract: svscan(8), reference
-//! section 1. It has no usage text: further arguments are ignored.
+//! section 1. Further arguments are ignored, as in 0.76.
 
-use crate::error::Exit;
-use crate::reexec::{QUESTION, reads};
+use crate::args::instead_of_directory;
+use crate::error::{Exit, Program};
+use crate::reexec::{QUESTION, is_handed_over, reads};
 use crate::svscan::driver::{self, Call};
 use crate::sys::start::Arguments;
+
+const SVSCAN: Program = Program::command("svscan");
+const USAGE: &str = "svscan [--stop-on-term] [dir]";
 
 /// Runs svscan.
 #[must_use]
@@ -14,6 +18,12 @@ pub fn run(arguments: Arguments) -> Exit {
         return Exit::SUCCESS;
     }
     let stop_on_term = arguments.bytes(1) == Some(b"--stop-on-term");
-    let directory = arguments.get(if stop_on_term { 2 } else { 1 });
-    driver::run(Call { directory, stop_on_term })
+    let place = if stop_on_term { 2 } else { 1 };
+    // An image after another stands in the directory already.
+    if !is_handed_over()
+        && let Some(exit) = instead_of_directory(SVSCAN, &arguments, place, USAGE)
+    {
+        return exit;
+    }
+    driver::run(Call { directory: arguments.get(place), stop_on_term })
 }

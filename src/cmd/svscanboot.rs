@@ -1,5 +1,6 @@
 //! svscanboot: what an init starts. Contract: svscanboot(8), reference section 2.
 
+use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::svscanboot::driver::{self, Call};
 use crate::svscanboot::{erase_client, status_client, stop_client};
@@ -14,9 +15,12 @@ const USAGE: &str = "svscanboot [--fallback | --stop | --status | --reexec] [dir
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     let word = arguments.bytes(1).unwrap_or_default();
-    let Some(option) = word.strip_prefix(b"--") else {
-        return keep(&arguments, arguments.get(1), false);
-    };
+    let option = word.strip_prefix(b"--").filter(|option| is_known(option));
+    let place = if option.is_some() { 2 } else { 1 };
+    if let Some(exit) = instead_of_directory(SVSCANBOOT, &arguments, place, USAGE) {
+        return exit;
+    }
+    let Some(option) = option else { return keep(&arguments, arguments.get(1), false) };
     let directory = arguments.get(2);
     let scanned = directory.unwrap_or(c"/service");
     let (option, number) = match option.iter().position(|&byte| byte == b'=') {
@@ -32,6 +36,11 @@ pub fn run(arguments: Arguments) -> Exit {
         (b"reexec", None) => status_client::reexec(scanned),
         _ => SVSCANBOOT.usage(USAGE),
     }
+}
+
+fn is_known(option: &[u8]) -> bool {
+    let name = option.split(|&byte| byte == b'=').next().unwrap_or_default();
+    matches!(name, b"fallback" | b"stop" | b"status" | b"reexec")
 }
 
 fn keep(arguments: &Arguments, directory: Option<&CStr>, is_fallback: bool) -> Exit {

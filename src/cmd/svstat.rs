@@ -2,6 +2,7 @@
 //!
 //! One line a service on stdout, errors too, and exit 0: scripts read the line.
 
+use crate::args::instead_of_directory;
 use crate::error::{Exit, Program, words};
 use crate::service::records::Records;
 use crate::service::request::Want;
@@ -14,12 +15,16 @@ use crate::tai64n::Label;
 use std::os::fd::AsFd;
 
 const SVSTAT: Program = Program::command("svstat");
+const USAGE: &str = "svstat [dir ...]";
 /// How much is gathered before it is written.
 const BUFFER: usize = 1024;
 
 /// Runs svstat.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
+    if let Some(exit) = instead_of_directory(SVSTAT, &arguments, 1, USAGE) {
+        return exit;
+    }
     let start = match directory::current() {
         Ok(start) => start,
         Err(error) => return SVSTAT.fatal_because(&[b"unable to open current directory"], error),

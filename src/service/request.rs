@@ -50,6 +50,14 @@ pub enum Signal {
     Stop,
     /// SIGCONT
     Continue,
+    /// SIGUSR1
+    User1,
+    /// SIGUSR2
+    User2,
+    /// SIGQUIT
+    Quit,
+    /// SIGWINCH
+    Window,
 }
 
 /// One control byte, decoded.
@@ -67,7 +75,7 @@ pub enum Request {
     Pause,
     /// `c`: let it continue.
     Continue,
-    /// `h` `a` `i` `t` `k`: pass a signal on.
+    /// `h` `a` `i` `t` `k`, and `1` `2` `q` `w`, which 0.76 does not know: pass a signal on.
     Send(Signal),
 }
 
@@ -87,6 +95,10 @@ impl Request {
             b'i' => Self::Send(Signal::Interrupt),
             b't' => Self::Send(Signal::Terminate),
             b'k' => Self::Send(Signal::Kill),
+            b'1' => Self::Send(Signal::User1),
+            b'2' => Self::Send(Signal::User2),
+            b'q' => Self::Send(Signal::Quit),
+            b'w' => Self::Send(Signal::Window),
             _ => return None,
         })
     }

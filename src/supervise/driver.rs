@@ -15,7 +15,7 @@ use crate::service::records::Records;
 use crate::service::status::{self, PublishError, Status};
 use crate::service::stopping::{self, Said};
 use crate::service::{self, lock, presence};
-use crate::sys::descriptor::{self, HERE};
+use crate::sys::descriptor::HERE;
 use crate::sys::proc::Process;
 use crate::sys::process::{self, End};
 use crate::sys::signal::{self, Signals};
@@ -91,7 +91,6 @@ impl<'a> Driver<'a> {
         let handed_over = reexec::take_over(former_order);
         let is_new_image = handed_over.is_some();
         let old = handed_over.unwrap_or_default();
-        descriptor::fill_standard();
         // Once for all, for what we start: a restart is spared the 64 calls.
         signal::reset_dispositions();
         signal::ignore_broken_pipes();
@@ -468,5 +467,9 @@ fn number(signal: Signal) -> signal::Signal {
         Signal::Kill => signal::SIGKILL,
         Signal::Stop => signal::SIGSTOP,
         Signal::Continue => signal::SIGCONT,
+        Signal::User1 => signal::SIGUSR1,
+        Signal::User2 => signal::SIGUSR2,
+        Signal::Quit => signal::SIGQUIT,
+        Signal::Window => signal::SIGWINCH,
     }
 }

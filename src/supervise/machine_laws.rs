@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 type Step = dyn Fn(State, Event) -> (State, Effects);
 
-const REQUESTS: [Request; 11] = [
+const REQUESTS: [Request; 15] = [
     Request::Up,
     Request::Down,
     Request::Once,
@@ -18,6 +18,10 @@ const REQUESTS: [Request; 11] = [
     Request::Send(Signal::Interrupt),
     Request::Send(Signal::Terminate),
     Request::Send(Signal::Kill),
+    Request::Send(Signal::User1),
+    Request::Send(Signal::User2),
+    Request::Send(Signal::Quit),
+    Request::Send(Signal::Window),
 ];
 
 fn beginnings() -> Vec<State> {

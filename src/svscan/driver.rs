@@ -14,7 +14,7 @@ use crate::error::Exit;
 use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::scanner::STOP_SIGNAL;
 use crate::scandir::word::Word;
-use crate::sys::descriptor::{self, HERE};
+use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Kind};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Pid};
@@ -66,7 +66,6 @@ impl<'a> Driver<'a> {
         let handed_over = reexec::take_over(&["lock", "control", "messages"]);
         let is_new_image = handed_over.is_some();
         let Handed { lock, control, messages: old_messages, .. } = handed_over.unwrap_or_default();
-        descriptor::fill_standard();
         signal::ignore_broken_pipes();
         let directory = call.directory.map(CStr::to_bytes);
         if let Some(name) = directory

@@ -44,7 +44,6 @@ pub struct Call<'a> {
 /// Keeps svscan until TERM stops it in order.
 #[must_use]
 pub fn run(call: Call<'_>) -> Exit {
-    descriptor::fill_standard();
     proc::close_inherited();
     signal::ignore_broken_pipes();
     let signals = match Signals::listen(&[SIGCHLD, SIGTERM]) {

@@ -177,8 +177,8 @@ pub fn leave_open_copy(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
 /// A standard descriptor: 0, 1 or 2. They are borrowed for the life of the process.
 #[must_use]
 pub fn standard(number: u8) -> BorrowedFd<'static> {
-    // SAFETY: nothing in this program closes 0, 1 or 2; `fill_standard` makes sure that the
-    // daemons have them, and on a closed one the calls answer EBADF.
+    // SAFETY: nothing in this program closes 0, 1 or 2; `fill_standard` makes sure that they
+    // are there, and on a closed one the calls answer EBADF.
     unsafe { BorrowedFd::borrow_raw(i32::from(number.min(2))) }
 }
 
@@ -207,15 +207,26 @@ pub fn keep_on_exec(descriptor: BorrowedFd<'_>, keep: bool) -> Result<(), Errno>
     fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
 }
 
-/// Fills each of 0, 1, 2 that is closed with /dev/null, close-on-exec: our own descriptors never
-/// land there, our messages never reach a file of ours, and a child still finds them closed.
+/// Fills each of 0, 1, 2 that is closed, the first thing of all: nothing that we open lands there, so
+/// no input is taken from a file of ours and no message goes into one.
+///
+/// All else stays as if they were closed: 0 can only be written and 1 and 2 only be read, so what is
+/// done with them fails, and they are close-on-exec.
 pub fn fill_standard() {
     for number in 0..=2 {
-        if fcntl(standard(number), FcntlArg::F_GETFD) == Err(Errno::EBADF) {
-            let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-            if let Ok(null) = nix::fcntl::open("/dev/null", flags, Mode::empty()) {
-                let _ = null.into_raw_fd();
-            }
+        if fcntl(standard(number), FcntlArg::F_GETFD) != Err(Errno::EBADF) {
+            continue;
+        }
+        let access = if number == 0 { OFlag::O_WRONLY } else { OFlag::O_RDONLY };
+        let flags = access | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        // The lowest number that is free is this one. Where there is no /dev, a directory can be
+        // neither read nor written either.
+        let filled = nix::fcntl::open("/dev/null", flags, Mode::empty()).or_else(|_| {
+            let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            nix::fcntl::open("/", flags, Mode::empty())
+        });
+        if let Ok(filled) = filled {
+            let _ = filled.into_raw_fd();
         }
     }
 }

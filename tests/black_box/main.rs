@@ -12,12 +12,14 @@
 )]
 
 mod chain;
+mod closed;
 mod envdir;
 mod envuidgid;
 mod fghack;
 mod journal;
 mod multicall;
 mod multilog;
+mod options;
 mod pgrphack;
 mod planted;
 mod readproctitle;

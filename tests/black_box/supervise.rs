@@ -285,6 +285,30 @@ fn every_signal_letter_sends_its_signal_to_the_process() {
 }
 
 #[test]
+fn signals_that_0_76_does_not_know_are_sent_to_the_process() {
+    if !only_ours("supervise of 0.76 ignores 1, 2, q and w") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service(
+        "a",
+        "for s in USR1 USR2 QUIT WINCH; do trap \"echo $s >>../seen\" $s; done\n\
+         echo ready >>../seen\nwhile :; do sleep 0.05; done",
+    );
+    let _supervise = supervise(&scratch, "a");
+    wait_for("the traps", || scratch.read("seen").contains("ready"));
+    let control = scratch.path().join("a/supervise/control");
+    for (letter, name) in [("1", "USR1"), ("2", "USR2"), ("q", "QUIT"), ("w", "WINCH")] {
+        // Of these svc does not send the last.
+        match letter {
+            "w" => fs::write(&control, letter).unwrap(),
+            _ => scratch.svc(&format!("-{letter}"), "a"),
+        }
+        wait_for(name, || scratch.read("seen").lines().last() == Some(name));
+    }
+}
+
+#[test]
 fn exit_waits_for_the_service_and_leaves_with_0() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
@@ -307,7 +331,7 @@ fn unknown_bytes_are_ignored() {
     let _supervise = supervise(&scratch, "a");
     let before = scratch.pid("a");
     let control = scratch.path().join("a/supervise/control");
-    fs::File::options().write(true).open(control).unwrap().write_all(b"\nzq\0 \xff").unwrap();
+    fs::File::options().write(true).open(control).unwrap().write_all(b"\nzy\0 \xff").unwrap();
     scratch.svc("-p", "a");
     wait_for("the byte behind them", || status_tail(&scratch, "a") == (true, 1, b'u'));
     assert_eq!(scratch.pid("a"), before);

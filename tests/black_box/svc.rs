@@ -25,8 +25,8 @@ fn received(control: &mut File) -> String {
 
 #[test]
 fn a_bad_option_is_named_and_then_all_options_are() {
-    let said = Scratch::new().run("svc", &["-dq"]);
-    let expected = format!("svc: illegal option -- q\n{USAGE}");
+    let said = Scratch::new().run("svc", &["-dw"]);
+    let expected = format!("svc: illegal option -- w\n{USAGE}");
     assert_eq!(said, Said { code: Some(100), out: String::new(), err: expected });
 }
 
@@ -60,6 +60,17 @@ fn options_arrive_in_order_each_once_in_one_piece() {
     assert_eq!(received(&mut b), "dux");
     assert_eq!(scratch.run("svc", &["-udopchaitkx", "a"]), Said::exit(0));
     assert_eq!(received(&mut a), "udopchaitkx");
+}
+
+#[test]
+fn signals_that_0_76_does_not_know_are_sent_too() {
+    if !only_ours("svc of 0.76 has no -1, -2 and -q") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut control = feigned(&scratch, "a");
+    assert_eq!(scratch.run("svc", &["-1q2", "-1t", "a"]), Said::exit(0));
+    assert_eq!(received(&mut control), "1q2t");
 }
 
 #[test]
