@@ -47,7 +47,7 @@ vm:
 install: build
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
 	install -d $(DESTDIR)$(PREFIX)/bin
-	for name in $$(ls target/command); do \
+	for name in daemontools $$(ls target/command); do \
 	  ln -sf ../libexec/daemontools-rs/daemontools $(DESTDIR)$(PREFIX)/bin/$$name; done
 	for page in packaging/man/*.[78]; do \
 	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done

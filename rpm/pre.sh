@@ -7,7 +7,7 @@
 [ "$1" != 1 ] || rm -f "$state/set-up"
 [ ! -e "$state/set-up" ] || exit 0
 for directory in /command /usr/bin; do
-  for name in @COMMANDS@; do
+  for name in daemontools @COMMANDS@; do
     file=$directory/$name saved=$state/replaced$directory/$name
     if exists "$file" && ! is_our_link "$file" && ! exists "$saved"; then
       if ! reason=$({ mkdir -p "${saved%/*}" && cp -a "$file" "$saved.new" && mv "$saved.new" "$saved"; } 2>&1); then
