@@ -3,17 +3,25 @@
 //! It leaves with 0 whatever became of a service, as 0.76 does: scripts look at its stderr, or
 //! ask svok and svstat.
 
-use crate::args::{Options, illegal_option};
+use crate::args::{Options, illegal_option, last_part};
 use crate::error::{Exit, Program};
 use crate::service::control;
 use crate::service::records::Records;
+use crate::sys::descriptor::HERE;
+use crate::sys::file::{self, Kind};
 use crate::sys::start::Arguments;
-use crate::sys::{Errno, directory, signal};
-use std::os::fd::AsFd;
+use crate::sys::{Errno, clock, directory, signal};
+use core::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
 
 const SVC: Program = Program::command("svc");
 const USAGE: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
                      a alarm, i interrupt, t term, k kill";
+/// How long a name is new.
+const YOUTH: Duration = Duration::from_secs(2);
+/// How long we wait for the supervises of new names, for all of them together.
+const PATIENCE: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(5);
 /// Every letter there is; each is the control byte itself. The last three, for signals that 0.76
 /// cannot send, are not in the usage that it prints. `w` is none: elsewhere it is a time limit.
 const LETTERS: &[u8] = b"udopchaitkx12q";
@@ -42,8 +50,9 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(start) => start,
         Err(error) => return SVC.fatal_because(&[b"unable to open current directory"], error),
     };
+    let mut patience = PATIENCE;
     for name in arguments.from(options.operands()) {
-        control(name.to_bytes(), bytes);
+        control(start.as_fd(), name.to_bytes(), bytes, &mut patience);
         if let Err(error) = directory::change_to(start.as_fd()) {
             return SVC.fatal_because(&[b"unable to set directory"], error);
         }
@@ -51,11 +60,28 @@ pub fn run(arguments: Arguments) -> Exit {
     Exit::SUCCESS
 }
 
-fn control(name: &[u8], bytes: &[u8]) {
-    if let Err(error) = directory::change(name) {
-        return SVC.warning_because(&[b"unable to chdir to ", name], error);
+fn control(start: BorrowedFd<'_>, name: &[u8], bytes: &[u8], patience: &mut Duration) {
+    let begun = clock::monotonic();
+    let waited = || clock::monotonic().saturating_sub(begun);
+    let is_new = is_new(name);
+    let connected = loop {
+        if let Err(error) = directory::change(name) {
+            return SVC.warning_because(&[b"unable to chdir to ", name], error);
+        }
+        match Records::enter().and_then(|records| control::connect(&records)) {
+            Err(Errno::ENOENT | Errno::ENXIO) if is_new && waited() < *patience => {
+                clock::rest(LOOK);
+                if let Err(error) = directory::change_to(start) {
+                    break Err(error);
+                }
+            }
+            other => break other,
+        }
+    };
+    if is_new {
+        *patience = patience.saturating_sub(waited());
     }
-    match Records::enter().and_then(|records| control::connect(&records)) {
+    match connected {
         Err(Errno::ENXIO) => {
             SVC.warning(&[b"unable to control ", name, b": supervise not running"]);
         }
@@ -66,4 +92,22 @@ fn control(name: &[u8], bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Whether this name has just been put there, so that svscan may still be about to start its
+/// supervise: a link, or a directory that has no `supervise`.
+fn is_new(name: &[u8]) -> bool {
+    // The link itself, though a shell may have completed its name as a directory's.
+    let slashes = name.iter().rev().take_while(|&&byte| byte == b'/').count();
+    let name = name.get(..name.len() - slashes).unwrap_or_default();
+    if matches!(last_part(name), b"" | b"." | b"..") {
+        return false;
+    }
+    let is_candidate = match file::facts_no_link(HERE, name).map(|facts| facts.kind) {
+        Ok(Kind::Link) => true,
+        Ok(Kind::Directory) => Records::are_missing(name),
+        _ => false,
+    };
+    let age = || clock::wall().checked_sub(file::changed(HERE, name).ok()?);
+    is_candidate && age().is_some_and(|age| age < YOUTH)
 }

@@ -72,6 +72,13 @@ impl Records {
         Ok(Self { descriptor: None, service })
     }
 
+    /// Whether the service in `name` below the current directory has none, not even a link to some.
+    #[must_use]
+    pub fn are_missing(name: &[u8]) -> bool {
+        let path = [name, b"/", NAME].concat();
+        file::facts_no_link(HERE, &path) == Err(Errno::ENOENT)
+    }
+
     /// The service directory around them.
     pub(super) const fn service(&self) -> &Facts {
         &self.service

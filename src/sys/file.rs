@@ -1,6 +1,7 @@
 //! Facts about a file: what stat(2) answers, in words.
 
 use super::Errno;
+use core::time::Duration;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::AccessFlags;
@@ -54,6 +55,16 @@ pub fn facts(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
 /// Those of fstatat(2).
 pub fn facts_no_link(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
     fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW).map(|stat| Facts::from(&stat))
+}
+
+/// When the last component itself, a link not followed, was made or last changed, by the wall clock.
+///
+/// # Errors
+/// Those of fstatat(2).
+pub fn changed(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Duration, Errno> {
+    let stat = fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    let seconds = u64::try_from(stat.st_ctime).unwrap_or(0);
+    Ok(Duration::new(seconds, u32::try_from(stat.st_ctime_nsec).unwrap_or(0)))
 }
 
 /// fstat(2)

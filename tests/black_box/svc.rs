@@ -1,9 +1,10 @@
 //! svc, reference section 4.
 
-use crate::scratch::{Said, Scratch, only_ours};
-use std::fs::File;
+use crate::scratch::{Said, Scratch, only_ours, wait_for};
+use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const USAGE: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
                      a alarm, i interrupt, t term, k kill\n";
@@ -129,11 +130,99 @@ fn a_supervise_that_reads_late_still_gets_the_bytes() {
     while control.write(&[b'z'; 4096]).is_ok() {}
     let mut sender = scratch.start("svc", &["-d", "a"]);
     let mut last = Vec::new();
-    crate::scratch::wait_for("the byte behind a full FIFO", || {
+    wait_for("the byte behind a full FIFO", || {
         let mut bytes = [0; 4096];
         let count = control.read(&mut bytes).unwrap_or(0);
         last.extend_from_slice(&bytes[..count]);
         last.last() == Some(&b'd')
     });
     assert_eq!(crate::scratch::end_of(&mut sender).code(), Some(0));
+}
+
+/// How long svc takes for these words, and what it says.
+fn timed(scratch: &Scratch, words: &[&str]) -> (Duration, Said) {
+    let begun = Instant::now();
+    let said = scratch.run("svc", words);
+    (begun.elapsed(), said)
+}
+
+#[test]
+fn a_link_made_a_moment_ago_is_waited_for() {
+    if !only_ours("svc of 0.76 waits for nothing") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.directory_at("scan");
+    let _svscan = scratch.start("svscan", &["scan"]);
+    wait_for("svscan to scan", || scratch.path().join("scan/.svscan/lock").exists());
+    for number in 0..20 {
+        let name = format!("a{number}");
+        scratch.service(&name, "exec sleep 1000");
+        scratch.write(&format!("{name}/down"), b"");
+        let link = format!("scan/{name}");
+        symlink(format!("../{name}"), scratch.path().join(&link)).unwrap();
+        // With a slash too, as shells complete it.
+        let slash = if number % 2 == 0 { "" } else { "/" };
+        assert_eq!(scratch.run("svc", &["-u", &format!("{link}{slash}")]), Said::exit(0));
+        wait_for("the service", || scratch.svstat(&link).contains(": up "));
+    }
+}
+
+#[test]
+fn a_supervise_that_does_not_come_is_waited_for_half_a_second_in_all() {
+    if !only_ours("svc of 0.76 waits for nothing") {
+        return;
+    }
+    let scratch = Scratch::new();
+    drop(feigned(&scratch, "old"));
+    scratch.directory_at("bare");
+    symlink("old", scratch.path().join("link")).unwrap();
+    let expected = "svc: warning: unable to control link: supervise not running\n\
+                    svc: warning: unable to control bare: file does not exist\n";
+    let (length, said) = timed(&scratch, &["-u", "link", "bare"]);
+    assert_eq!(said, Said { code: Some(0), out: String::new(), err: expected.into() });
+    assert!(length >= Duration::from_millis(500), "{length:?}");
+    // Another process may have had its turn in between; a second later they are old.
+    let next = (0..2).map(|_| timed(&scratch, &["-u", "link", "bare"]).0);
+    assert!(next.fold(length, Duration::min) < Duration::from_millis(950), "{length:?}");
+}
+
+#[test]
+fn what_is_not_new_is_not_waited_for() {
+    let scratch = Scratch::new();
+    drop(feigned(&scratch, "stopped"));
+    scratch.directory_at("old");
+    symlink("stopped", scratch.path().join("link")).unwrap();
+    let stopped = |name: &str| {
+        Said::complaint(
+            0,
+            &format!("svc: warning: unable to control {name}: supervise not running"),
+        )
+    };
+    let quick = |words: &[&str], expected: Said| {
+        // One of three: another process may have had its turn in between.
+        let taken = (0..3).map(|_| timed(&scratch, words)).map(|(length, said)| {
+            assert_eq!(said, expected);
+            length
+        });
+        assert!(taken.min().unwrap() < Duration::from_millis(250), "{words:?}");
+    };
+    quick(&["-u", "stopped"], stopped("stopped"));
+    let missing = "svc: warning: unable to chdir to none: file does not exist";
+    quick(&["-u", "none"], Said::complaint(0, missing));
+    for name in [".", "./", "stopped/."] {
+        let reason =
+            if name == "stopped/." { "supervise not running" } else { "file does not exist" };
+        let line = format!("svc: warning: unable to control {name}: {reason}");
+        quick(&["-u", name], Said::complaint(0, &line));
+    }
+    let age = || {
+        let metadata = fs::symlink_metadata(scratch.path().join("link")).unwrap();
+        let changed = Duration::new(metadata.ctime().unsigned_abs(), 0);
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().saturating_sub(changed)
+    };
+    wait_for("the link to be old", || age() > Duration::from_secs(3));
+    quick(&["-u", "link"], stopped("link"));
+    let line = "svc: warning: unable to control old: file does not exist";
+    quick(&["-u", "old"], Said::complaint(0, line));
 }
