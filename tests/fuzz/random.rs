@@ -3,6 +3,12 @@
 
 pub struct Random(u64);
 
+/// How many runs: `short` of them in `cargo test`, and `FUZZ_TIMES` as many where that is set.
+pub fn runs(short: usize) -> usize {
+    let times = std::env::var("FUZZ_TIMES").ok().and_then(|times| times.parse().ok());
+    short * times.unwrap_or(1)
+}
+
 impl Random {
     pub fn new(seed: u64) -> Self {
         Self(seed)
@@ -27,6 +33,11 @@ impl Random {
 
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
+    }
+
+    /// Up to `most` bytes of any value.
+    pub fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..self.below(most + 1)).map(|_| self.byte()).collect()
     }
 
     /// Changes, takes out, puts in or doubles a few bytes.
