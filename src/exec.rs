@@ -2,6 +2,7 @@
 
 use crate::env;
 use crate::error::{Exit, Program};
+use crate::own_path;
 use crate::sys::Errno;
 use crate::sys::process::{Environment, Words, exec};
 use crate::sys::start::Arguments;
@@ -18,8 +19,7 @@ const LONGEST: usize = 4096;
 /// answered about a file that is there outlives "file does not exist".
 #[must_use]
 pub fn run<'a>(name: &CStr, words: impl Into<Words<'a>>, environment: &Environment<'_>) -> Errno {
-    let path = env::value(b"PATH").unwrap_or(DEFAULT_PATH);
-    run_on(path, name, words, environment)
+    run_on(given_path(), name, words, environment)
 }
 
 /// Becomes the program that `arguments` name from number `first` on, as every wrapper ends: returns
@@ -35,6 +35,33 @@ pub fn become_child(
     let name = arguments.get(first).unwrap_or_default();
     let error = run(name, Words::Own(arguments, first), environment);
     wrapper.fatal_because(&[b"unable to run ", name.to_bytes()], error)
+}
+
+/// Execs the command of ours that stands beside the path we were started by; where none stands
+/// there, the one that is on `path`. So the parts of one installation start each other, whatever
+/// others are on PATH.
+#[must_use]
+pub fn run_beside(
+    path: &[u8],
+    name: &CStr,
+    words: &[&CStr],
+    environment: &Environment<'_>,
+) -> Errno {
+    let mut room = [0; LONGEST];
+    let beside = own_path::directory().and_then(|directory| join(&mut room, directory, name));
+    if let Some(program) = beside {
+        let error = exec(program, words, environment);
+        if error != Errno::ENOENT {
+            return error;
+        }
+    }
+    run_on(path, name, words, environment)
+}
+
+/// The PATH that we were given, as [`run`] goes by it.
+#[must_use]
+pub fn given_path() -> &'static [u8] {
+    env::value(b"PATH").unwrap_or(DEFAULT_PATH)
 }
 
 /// As [`run`], looked up on `path`.

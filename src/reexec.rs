@@ -4,14 +4,14 @@
 //! over are descriptors ([`Handed`]), by name and number in one environment variable that the new
 //! image removes before anything else; the rest stands in the records on disk.
 
+use crate::own_path;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
-use crate::sys::{Errno, clock, directory, heap, signal, start};
+use crate::sys::{Errno, clock, heap, signal, start};
 use core::time::Duration;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 
 /// The option that asks a program whether it reads the hand-over of the version that follows.
 pub const QUESTION: &CStr = c"--hand-over";
@@ -104,7 +104,7 @@ impl Trial {
     /// # Errors
     /// ENOENT when the path that we were started by is not known; those of fork(2).
     pub fn start(name: &CStr) -> Result<Self, Errno> {
-        let path = our_path().ok_or(Errno::ENOENT)?;
+        let path = own_path::get().ok_or(Errno::ENOENT)?;
         match process::fork()? {
             Side::Parent(pid) => {
                 Ok(Self { pid, until: clock::monotonic().saturating_add(TRIAL), end: None })
@@ -171,7 +171,7 @@ pub fn replace(words: &[&CStr], descriptors: &Handed<BorrowedFd<'_>>) -> Errno {
 }
 
 fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Errno, Errno> {
-    let path = our_path().ok_or(Errno::ENOENT)?;
+    let path = own_path::get().ok_or(Errno::ENOENT)?;
     let handed = handed.named();
     let handed = || handed.iter().filter_map(|(name, descriptor)| Some((name, (*descriptor)?)));
     let mut text = [0; 192];
@@ -208,7 +208,7 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
 /// ordered them.
 #[must_use]
 pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
-    note_our_path();
+    own_path::note();
     let value = start::take_variable(VARIABLE)?;
     let mut fields = value.split(|&byte| byte == b':');
     let version = fields.next()?;
@@ -244,25 +244,4 @@ pub fn is_handed_over() -> bool {
 #[must_use]
 pub fn reads(version: Option<&[u8]>) -> bool {
     version == Some(VERSION.to_bytes()) || version == Some(FORMER_VERSION)
-}
-
-/// Where we were when we were started, and the path from there: only if that is a relative one.
-static NOTED_PATH: OnceLock<CString> = OnceLock::new();
-
-fn note_our_path() {
-    let Some(path) = start::program_path().filter(|path| !is_absolute(path)) else { return };
-    if let Ok(here) = directory::path_of_current() {
-        let path = [&here[..], b"/", path.to_bytes()].concat();
-        let _ = CString::new(path).map(|path| NOTED_PATH.set(path));
-    }
-}
-
-/// The path we were started by, as an absolute one.
-fn our_path() -> Option<&'static CStr> {
-    let path = start::program_path().filter(|path| is_absolute(path));
-    path.or_else(|| NOTED_PATH.get().map(CString::as_c_str))
-}
-
-fn is_absolute(path: &CStr) -> bool {
-    path.to_bytes().first() == Some(&b'/')
 }

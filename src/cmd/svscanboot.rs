@@ -20,7 +20,7 @@ pub fn run(arguments: Arguments) -> Exit {
     if let Some(exit) = instead_of_directory(SVSCANBOOT, &arguments, place, USAGE) {
         return exit;
     }
-    let Some(option) = option else { return keep(&arguments, arguments.get(1), false) };
+    let Some(option) = option else { return keep(arguments.get(1), false) };
     let directory = arguments.get(2);
     let scanned = directory.unwrap_or(c"/service");
     let (option, number) = match option.iter().position(|&byte| byte == b'=') {
@@ -28,7 +28,7 @@ pub fn run(arguments: Arguments) -> Exit {
         None => (Some(option), None),
     };
     match (option.unwrap_or_default(), number) {
-        (b"fallback", None) => keep(&arguments, directory, true),
+        (b"fallback", None) => keep(directory, true),
         (b"stop", None) => stop_client::stop(scanned),
         (b"stop", Some(Some(patience))) => erase_client::stop(scanned, patience),
         (b"status", None) => status_client::status(scanned, Duration::ZERO),
@@ -43,10 +43,9 @@ fn is_known(option: &[u8]) -> bool {
     matches!(name, b"fallback" | b"stop" | b"status" | b"reexec")
 }
 
-fn keep(arguments: &Arguments, directory: Option<&CStr>, is_fallback: bool) -> Exit {
-    let called_by = arguments.bytes(0).unwrap_or_default();
+fn keep(directory: Option<&CStr>, is_fallback: bool) -> Exit {
     let directory = directory.unwrap_or(c"/service");
-    driver::run(Call { directory, is_fallback, called_by })
+    driver::run(Call { directory, is_fallback })
 }
 
 fn seconds(text: &[u8]) -> Option<Duration> {

@@ -34,15 +34,13 @@ pub struct Worker {
 }
 
 impl Scanner {
-    /// The svscan of ours that works in this scan directory, if there is one.
+    /// The svscan of ours that works in a scan directory, if there is one: that of its records, or
+    /// else one of its [`workers`].
     #[must_use]
-    pub fn find(
-        records: Option<&ScanRecords>,
-        scan_directory: Option<BorrowedFd<'_>>,
-    ) -> Option<Self> {
+    pub fn find(records: Option<&ScanRecords>, workers: impl FnOnce() -> Vec<Pid>) -> Option<Self> {
         let listening = records.and_then(|records| scan_control::connect(records).ok());
         listening.map(Self::Listening).or_else(|| {
-            let mut pids = workers(scan_directory?).into_iter();
+            let mut pids = workers().into_iter();
             pids.find_map(Worker::of).map(Self::Found)
         })
     }

@@ -77,6 +77,8 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
         Role::Log => c"log".to_owned(),
     };
     let supervise = c"supervise";
-    let error = exec::run(supervise, &[supervise, &name], &Environment::Inherited);
+    let words = [supervise, name.as_c_str()];
+    let path = exec::given_path();
+    let error = exec::run_beside(path, supervise, &words, &Environment::Inherited);
     told(b"start supervise ", error)
 }

@@ -2,11 +2,12 @@
 //! own and with nothing but PATH in its environment.
 
 use super::SVSCANBOOT;
-use crate::args;
 use crate::error::Exit;
 use crate::exec;
+use crate::own_path;
 use crate::sys::process::{self, Environment, Pid, Side};
-use crate::sys::{Errno, clock, signal};
+use crate::sys::signal::{self, Signal};
+use crate::sys::{Errno, clock};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
 
@@ -30,17 +31,18 @@ impl Child {
         self.pid
     }
 
-    /// Starts it if it does not run and the pace allows.
+    /// Starts it if it does not run and the pace allows. A signal in `later` waits until the child
+    /// listens for it, and does not end it before.
     pub fn keep(
         &mut self,
-        called_by: &[u8],
         words: &[&CStr],
+        later: Option<Signal>,
         set_up: impl FnOnce() -> Result<(), Errno>,
     ) {
         let now = clock::monotonic();
         if self.pid.is_none() && now >= self.not_before {
             self.not_before = now.saturating_add(PACE);
-            match start(called_by, words, set_up) {
+            match start(words, later, set_up) {
                 Ok(pid) => self.pid = Some(pid),
                 Err(error) => SVSCANBOOT.warning_because(&[b"unable to fork"], error),
             }
@@ -67,18 +69,18 @@ impl Child {
 /// Forks a child in a session of its own, so that a TERM to our group, a hang-up and Ctrl-C reach
 /// us alone, and execs `words` there with nothing but PATH in the environment.
 fn start(
-    called_by: &[u8],
     words: &[&CStr],
+    later: Option<Signal>,
     set_up: impl FnOnce() -> Result<(), Errno>,
 ) -> Result<Pid, Errno> {
     match process::fork()? {
         Side::Parent(pid) => Ok(pid),
         Side::Child => {
-            signal::all_default();
+            later.map_or_else(signal::all_default, signal::all_default_but);
             let _ = process::new_session();
             let name = words.first().copied().unwrap_or_default();
             let error = match set_up() {
-                Ok(()) => exec_beside(called_by, name, words),
+                Ok(()) => exec_beside(name, words),
                 Err(error) => error,
             };
             let text: &[&[u8]] = &[b"unable to start ", name.to_bytes()];
@@ -88,33 +90,17 @@ fn start(
     }
 }
 
-/// Execs the command that stands beside us if we were called by an absolute path, else the one
-/// on PATH. If our directory is not on that PATH, it goes in front: svscan has to find our
-/// supervise too.
-fn exec_beside(called_by: &[u8], name: &CStr, words: &[&CStr]) -> Errno {
-    let beside = called_by
-        .strip_suffix(args::last_part(called_by))
-        .and_then(|directory| directory.strip_suffix(b"/"))
-        .filter(|directory| directory.first() == Some(&b'/'));
+/// Execs the command that stands beside us, or else the one on PATH. If our directory is not on that
+/// PATH, it goes in front, for the services.
+fn exec_beside(name: &CStr, words: &[&CStr]) -> Errno {
     let mut path = b"PATH=".to_vec();
     let is_on_path =
         |directory: &&[u8]| PATH.split(|&byte| byte == b':').any(|part| part == *directory);
-    if let Some(directory) = beside.filter(|directory| !is_on_path(directory)) {
+    if let Some(directory) = own_path::directory().filter(|directory| !is_on_path(directory)) {
         path.extend_from_slice(directory);
         path.push(b':');
     }
     path.extend_from_slice(PATH);
     let Ok(path) = CString::new(path) else { return Errno::EINVAL };
-    let environment = [path.as_c_str()];
-    let environment = Environment::Exactly(&environment);
-    let program = CString::new([beside.unwrap_or_default(), b"/", name.to_bytes()].concat());
-    if beside.is_some()
-        && let Ok(program) = program
-    {
-        let error = exec::run(&program, words, &environment);
-        if error != Errno::ENOENT {
-            return error;
-        }
-    }
-    exec::run_on(PATH, name, words, &environment)
+    exec::run_beside(PATH, name, words, &Environment::Exactly(&[path.as_c_str()]))
 }

@@ -11,16 +11,18 @@ use super::beginning::{open_records, want};
 use super::child::{Child, PACE};
 use super::leader::{Effect, Event, Patience, Question, Rank, State, Svscan, Word, step};
 use super::messages::Messages;
+use super::place::ScanPlace;
 use crate::env;
 use crate::error::Exit;
+use crate::own_path;
 use crate::scandir::keeper::{self, Keeper};
+use crate::scandir::scan_control;
 use crate::scandir::scan_lock::{LOCK_NUMBER, ScanLock};
-use crate::scandir::{ScanRecords, mark, scan_control};
-use crate::service::control::Sender;
+use crate::scandir::scanner::{STOP_SIGNAL, Scanner};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End};
 use crate::sys::signal::{self, SIGCHLD, SIGTERM, Signals};
-use crate::sys::{Errno, clock, file, poll, proc};
+use crate::sys::{Errno, clock, poll, proc};
 use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,6 +32,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Between two tries to tell a new svscan that it shall stop.
 const RETRY: Duration = Duration::from_millis(50);
 
+/// Between two looks at the records while nothing happens: whether somebody removed them.
+const ROUND: Duration = Duration::from_secs(60);
+
 /// How svscanboot was called.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -37,13 +42,12 @@ pub struct Call<'a> {
     pub directory: &'a CStr,
     /// Leave at once with 0 where the scan is held, or the system is going down.
     pub is_fallback: bool,
-    /// The path we were called by: the commands beside us are the ones to start.
-    pub called_by: &'a [u8],
 }
 
 /// Keeps svscan until TERM stops it in order.
 #[must_use]
 pub fn run(call: Call<'_>) -> Exit {
+    own_path::note();
     proc::close_inherited();
     signal::ignore_broken_pipes();
     let signals = match Signals::listen(&[SIGCHLD, SIGTERM]) {
@@ -63,11 +67,12 @@ pub fn run(call: Call<'_>) -> Exit {
     let driver = Driver {
         call,
         signals,
-        records,
+        place: ScanPlace::new(call.directory, records),
         keeper: None,
         other: None,
         lock: None,
         svscan: Child::default(),
+        has_moved_on: false,
         found: None,
         messages: None,
     };
@@ -77,7 +82,7 @@ pub fn run(call: Call<'_>) -> Exit {
 struct Driver<'a> {
     call: Call<'a>,
     signals: Signals,
-    records: Option<ScanRecords>,
+    place: ScanPlace<'a>,
     /// What makes us the leader.
     keeper: Option<Keeper>,
     /// The presence of the svscanboot that leads.
@@ -85,8 +90,10 @@ struct Driver<'a> {
     lock: Option<ScanLock>,
     /// The svscan that is our child.
     svscan: Child,
-    /// The one that is not: an error on its control FIFO is its end.
-    found: Option<Sender>,
+    /// Whether the records are others than those that it was started with.
+    has_moved_on: bool,
+    /// The one that is not.
+    found: Option<Scanner>,
     messages: Option<Messages>,
 }
 
@@ -125,7 +132,7 @@ impl Driver<'_> {
                     Effect::KeepReader => self.keep_reader(),
                     Effect::EndReader => self.end_reader(),
                     Effect::GiveLockBack => drop(self.lock.take()),
-                    Effect::RemoveMark => self.records.iter().for_each(mark::remove),
+                    Effect::RemoveMark => self.place.forget_stop(),
                     Effect::Leave => return Outcome::Leaves,
                 }
             }
@@ -134,14 +141,37 @@ impl Driver<'_> {
     }
 
     fn look(&mut self, state: &State) -> Event {
-        let records = self.records.as_ref();
-        if state.rank == Rank::Standby {
-            self.other = records.and_then(|records| keeper::look(records).ok());
+        self.other = self.other.take().filter(|other| !is_broken(other));
+        // As long as another one leads, it is his to make what was removed.
+        let has_moved = self.other.is_none() && self.place.follow();
+        if has_moved {
+            self.has_moved_on = true;
+            if state.rank == Rank::Leader {
+                self.settle_in(state);
+            }
+        }
+        if state.rank == Rank::Standby && self.other.is_none() {
+            self.other = self.place.records().and_then(|records| keeper::look(records).ok());
         }
         Event::Looked {
             is_kept: self.other.is_some(),
-            is_marked: records.is_some_and(mark::is_there),
+            is_marked: self.place.is_stopped(),
+            has_moved,
         }
+    }
+
+    /// Has new records say what those that are gone said.
+    fn settle_in(&mut self, state: &State) {
+        let is_kept = self.place.records().is_some_and(|records| keeper::look(records).is_ok());
+        let was_stopped = state.is_marked || self.place.is_stopped();
+        if was_stopped && state.svscan == Svscan::None && !is_kept {
+            // Whoever wants the scan removes the mark alone, or leads by now.
+            self.place.mark_stop();
+        }
+        let Some(records) = self.place.records() else { return };
+        self.messages.iter().for_each(|messages| messages.record_in(records));
+        // Where another one has come before us, we keep what is ours to keep, and he the rest.
+        self.keeper = Keeper::become_it(records).ok().or(self.keeper.take());
     }
 
     fn answer(&mut self, state: &State, question: Question) -> Event {
@@ -155,7 +185,7 @@ impl Driver<'_> {
     }
 
     fn become_leader(&mut self) -> Event {
-        match self.records.as_ref().map(Keeper::become_it).transpose() {
+        match self.place.records().map(Keeper::become_it).transpose() {
             Ok(keeper) => self.keeper = keeper,
             Err(Errno::EAGAIN) => return Event::Kept,
             Err(error) => {
@@ -163,24 +193,24 @@ impl Driver<'_> {
                 return Event::CannotLead;
             }
         }
-        let name = self.call.directory.to_bytes();
-        let is_scanned = self.call.is_fallback
-            && file::facts(HERE, name)
-                .is_ok_and(|here| !proc::workers_in(&here, b"svscan").is_empty());
-        Event::Led { is_scanned }
+        Event::Led { is_scanned: self.call.is_fallback && !self.place.workers().is_empty() }
     }
 
     fn take_lock(&mut self) -> Event {
-        let Some(records) = &self.records else { return Event::CannotLock };
-        match ScanLock::acquire(records) {
-            Ok(lock) => {
+        let acquired = self.place.records().map(ScanLock::acquire).transpose();
+        // One that works there without a lock lost it with records that were removed, and takes it
+        // again soon.
+        self.found = self.place.find_svscan();
+        if self.found.is_some() {
+            return Event::Found;
+        }
+        match acquired {
+            Ok(Some(lock)) => {
                 self.lock = Some(lock);
                 Event::Locked
             }
-            Err(Errno::EAGAIN) => {
-                self.found = scan_control::connect(records).ok();
-                if self.found.is_some() { Event::Found } else { Event::Held }
-            }
+            Ok(None) => Event::CannotLock,
+            Err(Errno::EAGAIN) => Event::Held,
             Err(error) => {
                 self.warn_of_lock(b"lock", error);
                 Event::CannotLock
@@ -198,39 +228,45 @@ impl Driver<'_> {
         let Some(messages) = &self.messages else { return Event::NotStarted };
         let write = messages.write_end().as_fd();
         let lock = self.lock.as_ref().map(|lock| lock.file.as_fd());
-        self.svscan.keep(self.call.called_by, &[c"svscan", self.call.directory], || {
+        let words = [c"svscan", self.call.directory];
+        self.svscan.keep(&words, Some(STOP_SIGNAL), || {
             descriptor::place_at(write, 1)?;
             descriptor::place_at(write, 2)?;
             lock.map_or(Ok(()), |lock| descriptor::place_at(lock, LOCK_NUMBER))
         });
+        self.has_moved_on = false;
         if self.svscan.pid().is_some() { Event::Started } else { Event::NotStarted }
     }
 
     /// Tells the svscan that runs; whether it was there to hear it.
     fn tell(&mut self, svscan: Svscan, word: Word) -> bool {
-        let Some(records) = &self.records else {
-            // No control FIFO: as 0.76, svscan ends and leaves the services alone.
-            let pid = self.svscan.pid();
-            return pid.is_some_and(|pid| process::kill(pid, SIGTERM).is_ok());
-        };
         if svscan == Svscan::Ours {
-            return scan_control::connect(records)
-                .is_ok_and(|sender| scan_control::say(&sender, word).is_ok());
+            return self.tell_ours(word);
         }
         if self.found.is_none() {
-            self.found = scan_control::connect(records).ok();
+            self.found = self.place.find_svscan();
         }
-        self.found.as_ref().is_some_and(|sender| scan_control::say(sender, word).is_ok())
+        self.found.as_ref().is_some_and(|svscan| svscan.say(word))
+    }
+
+    /// Tells our child through its control FIFO; where that is not there, not yet there or may be
+    /// another one's, by the signal, which waits for it if need be.
+    fn tell_ours(&self, word: Word) -> bool {
+        let sender = self.place.records().filter(|_| !self.has_moved_on);
+        sender
+            .and_then(|records| scan_control::connect(records).ok())
+            .is_some_and(|sender| scan_control::say(&sender, word).is_ok())
+            || self.svscan.pid().is_some_and(|pid| process::kill(pid, STOP_SIGNAL).is_ok())
     }
 
     fn keep_reader(&mut self) {
         let obtained =
-            self.messages.take().map_or_else(|| Messages::obtain(self.records.as_ref()), Ok);
+            self.messages.take().map_or_else(|| Messages::obtain(self.place.records()), Ok);
         match obtained {
             Ok(mut messages) => {
                 // What we have to say goes there too.
                 to_null(messages.write_end().as_fd());
-                messages.keep_reader(self.call.called_by);
+                messages.keep_reader();
                 self.messages = Some(messages);
             }
             Err(error) => SVSCANBOOT.warning_because(&[b"unable to create pipe"], error),
@@ -256,7 +292,7 @@ impl Driver<'_> {
         let until = self.next_look(state).map(|length| clock::monotonic().saturating_add(length));
         let mut watched = vec![poll::readable(self.signals.as_fd())];
         watched.extend(self.messages.as_ref().and_then(Messages::watched));
-        watched.extend(self.found.as_ref().map(|sender| poll::broken(sender.as_fd())));
+        watched.extend(self.found.as_ref().and_then(Scanner::watched));
         let leader = self.other.as_ref().filter(|_| state.patience() == Patience::Keeper);
         watched.extend(leader.map(|leader| poll::broken(leader.as_fd())));
         if poll::wait(&mut watched, until).is_err() {
@@ -269,12 +305,13 @@ impl Driver<'_> {
         while let Some((pid, end)) = process::reap_any() {
             self.messages.iter_mut().for_each(|messages| messages.note_end(pid));
             if self.svscan.note_end(pid) {
-                // Without records it is TERM that ends it.
-                let has_left = matches!(end, End::Code(_)) || self.records.is_none();
-                events.push(Event::OursEnded { has_left });
+                if end == End::Code(0) {
+                    self.place.note_stop();
+                }
+                events.push(Event::OursEnded { has_left: matches!(end, End::Code(_)) });
             }
         }
-        if self.found.as_ref().is_some_and(Sender::is_gone) {
+        if self.found.as_ref().is_some_and(Scanner::is_gone) {
             self.found = None;
             events.push(Event::FoundEnded);
         }
@@ -283,8 +320,10 @@ impl Driver<'_> {
 
     /// How long to wait for an event at most.
     fn next_look(&self, state: &State) -> Option<Duration> {
+        let is_watched = self.found.as_ref().is_none_or(|found| found.watched().is_some());
         let patience = match state.patience() {
-            Patience::Event => None,
+            Patience::Event if is_watched => Some(ROUND),
+            Patience::Event => Some(PACE),
             Patience::Keeper => self.other.is_none().then_some(PACE),
             Patience::Second => Some(self.svscan.look_after().map_or(PACE, |left| left.min(PACE))),
             Patience::Moment => Some(RETRY),
@@ -295,6 +334,13 @@ impl Driver<'_> {
         };
         patience.into_iter().chain(reader).min()
     }
+}
+
+/// Whether nobody reads this FIFO any more.
+fn is_broken(presence: &OwnedFd) -> bool {
+    let mut watched = [poll::broken(presence.as_fd())];
+    let _ = poll::wait(&mut watched, Some(Duration::ZERO));
+    watched.iter().any(poll::found)
 }
 
 /// Standard input and output become /dev/null, and standard error `messages`.

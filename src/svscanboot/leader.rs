@@ -52,8 +52,8 @@ pub enum Wish {
 pub enum Question {
     /// To become the leader: [`Event::Led`], [`Event::Kept`] or [`Event::CannotLead`].
     Lead,
-    /// To take the scan directory's lock: [`Event::Locked`], [`Event::Found`], [`Event::Held`] or
-    /// [`Event::CannotLock`].
+    /// To take the scan directory's lock, unless an svscan of ours works there all the same:
+    /// [`Event::Locked`], [`Event::Found`], [`Event::Held`] or [`Event::CannotLock`].
     Lock,
     /// To start an svscan: [`Event::Started`] or [`Event::NotStarted`].
     Start,
@@ -93,6 +93,9 @@ pub enum Event {
         is_kept: bool,
         /// The mark of an orderly stop is there.
         is_marked: bool,
+        /// The scan directory or its records were made again: the lock that we hold is in what is
+        /// gone.
+        has_moved: bool,
     },
     /// We lead.
     Led {
@@ -105,7 +108,7 @@ pub enum Event {
     CannotLead,
     /// We hold the lock.
     Locked,
-    /// An svscan holds the lock, and its end will show.
+    /// An svscan of ours is at work, and its end will show.
     Found,
     /// Somebody holds the lock who does not show.
     Held,
@@ -150,7 +153,7 @@ pub enum Effect {
 /// The effects of one step, in the order to perform them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Effects {
-    list: [Option<Effect>; 4],
+    list: [Option<Effect>; 5],
 }
 
 impl Effects {
@@ -159,7 +162,7 @@ impl Effects {
         self.list.iter().flatten().copied()
     }
 
-    /// Appends one effect; no step has more than four (the laws count them).
+    /// Appends one effect; no step has more than five (the laws count them).
     pub fn push(&mut self, effect: Effect) {
         if let Some(slot) = self.list.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(effect);
@@ -233,8 +236,11 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
     let mut effects = Effects::default();
     state.question = None;
     match event {
-        Event::Looked { is_kept, is_marked } => {
+        Event::Looked { is_kept, is_marked, has_moved } => {
             (state.is_kept, state.is_marked) = (is_kept, is_marked);
+            if has_moved && core::mem::take(&mut state.holds_lock) {
+                effects.push(Effect::GiveLockBack);
+            }
             match state.rank {
                 Rank::Standby => stand_by(&mut state, &mut effects),
                 Rank::Leader => lead(&mut state, &mut effects),

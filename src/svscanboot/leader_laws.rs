@@ -29,8 +29,9 @@ fn possible(state: State) -> Vec<Event> {
         Some(Question::Tell(_)) => vec![Event::Told, Event::NotTold],
         None => {
             let mut events = vec![Event::Term];
-            for bits in 0..4 {
-                events.push(Event::Looked { is_kept: bits & 1 != 0, is_marked: bits & 2 != 0 });
+            for bits in 0..8 {
+                let [is_kept, is_marked, has_moved] = [1, 2, 4].map(|bit| bits & bit != 0);
+                events.push(Event::Looked { is_kept, is_marked, has_moved });
             }
             match state.svscan {
                 Svscan::None => {}
@@ -60,7 +61,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     let leads = after.rank == Rank::Leader;
     let was_stopped = before.wish != Wish::None;
 
-    law(list.len() < 4, "no step fills the list of effects")?;
+    law(list.len() < 5, "no step fills the list of effects")?;
     law(asked.len() <= 1, "one question at a time")?;
     law(asked.last().copied() == after.question, "what is asked is remembered, and answered once")?;
     law(
@@ -82,6 +83,10 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     };
     law(after.holds_lock == lock, "the lock is held from the answer on until it is given back")?;
     law(!has(Effect::GiveLockBack) || before.holds_lock, "what is given back was held")?;
+    law(
+        !matches!(event, Event::Looked { has_moved: true, .. }) || !after.holds_lock,
+        "a lock in what is gone is none",
+    )?;
     if asked == [Question::Start] {
         law(after.svscan == Svscan::None, "an svscan is started only where there is none")?;
         law(
@@ -106,7 +111,9 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )?;
     law(!has(Effect::EndReader) || before.keeps_reader, "a reader is ended that is kept")?;
     law(
-        !has(Effect::KeepReader) || at(Effect::KeepReader) == Some(0),
+        !has(Effect::KeepReader)
+            || asked.is_empty()
+            || at(Effect::KeepReader) == Some(list.len() - 2),
         "the reader comes before the svscan",
     )?;
 
@@ -146,7 +153,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         law(!after.keeps_reader, "the reader reads to the end before we leave")?;
         let may = match event {
             Event::Kept | Event::Led { is_scanned: true } => before.is_fallback,
-            Event::Looked { is_kept, is_marked } => {
+            Event::Looked { is_kept, is_marked, .. } => {
                 before.rank == Rank::Standby && is_kept && before.is_fallback
                     || leads && is_marked && was_stopped
             }
@@ -223,7 +230,7 @@ enum End {
 fn go_on(step: &Step, mut state: State, mut is_marked: bool) -> Result<End, String> {
     let begun = state;
     for _ in 0..10 {
-        let mut next = Some(Event::Looked { is_kept: false, is_marked });
+        let mut next = Some(Event::Looked { is_kept: false, is_marked, has_moved: false });
         while let Some(event) = next.take() {
             let (after, effects) = step(state, event);
             state = after;

@@ -17,7 +17,7 @@ fn silent(after: &mut State, list: &mut Vec<Effect>) {
 }
 
 /// Faults that someone might well make, each in its own words.
-const MUTANTS: [(&str, Fault); 24] = [
+const MUTANTS: [(&str, Fault); 25] = [
     ("TERM is not remembered", |before, event, after, _| {
         if event == Event::Term {
             after.wish = before.wish;
@@ -72,6 +72,12 @@ const MUTANTS: [(&str, Fault); 24] = [
     ("the lock is forgotten", |_, event, after, _| {
         if matches!(event, Event::OursEnded { .. }) {
             after.holds_lock = false;
+        }
+    }),
+    ("a lock in what is gone counts", |before, event, after, list| {
+        if matches!(event, Event::Looked { has_moved: true, .. }) {
+            without(list, Effect::GiveLockBack);
+            after.holds_lock = before.holds_lock;
         }
     }),
     ("started without the lock", |_, event, after, list| {

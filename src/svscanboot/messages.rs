@@ -44,14 +44,18 @@ impl Messages {
             None => descriptor::pipe()?,
         };
         let inode = file::facts_of(read.as_fd())?.inode;
-        if let Some(records) = records
-            && recorded != Some(inode)
-        {
-            // A record that cannot be written costs only what a killed svscanboot would need.
-            let _ = message_record::put(records, inode);
+        if recorded != Some(inode) {
+            records.iter().for_each(|records| record(records, inode));
         }
         let reader = find_reader(inode).unwrap_or_else(|| Reader::Ours(Child::default()));
         Ok(Self { read, write, reader })
+    }
+
+    /// Records it in other records: those of before were removed.
+    pub fn record_in(&self, records: &ScanRecords) {
+        if let Ok(facts) = file::facts_of(self.read.as_fd()) {
+            record(records, facts.inode);
+        }
     }
 
     /// The end to write to.
@@ -61,7 +65,7 @@ impl Messages {
     }
 
     /// Sees to it that a reader runs.
-    pub fn keep_reader(&mut self, called_by: &[u8]) {
+    pub fn keep_reader(&mut self) {
         if let Reader::Found(pid, start, _) = self.reader
             && !Process::read(pid).is_ok_and(|found| found.start == start && found.is_alive())
         {
@@ -71,7 +75,7 @@ impl Messages {
             let read = self.read.as_fd();
             let dots = std::ffi::CString::new(vec![b'.'; DOTS]).unwrap_or_default();
             let words = [c"readproctitle", c"service", c"errors:", dots.as_c_str()];
-            child.keep(called_by, &words, || {
+            child.keep(&words, None, || {
                 descriptor::place_at(read, 0)?;
                 // What it says itself can go nowhere else.
                 let null = open(HERE, b"/dev/null", Purpose::Write);
@@ -117,6 +121,11 @@ impl Messages {
             }
         }
     }
+}
+
+/// A record that cannot be written costs only what the successor of a killed svscanboot would need.
+fn record(records: &ScanRecords, inode: u64) {
+    let _ = message_record::put(records, inode);
 }
 
 fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {

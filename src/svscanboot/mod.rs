@@ -1,6 +1,6 @@
 //! svscanboot: what an init starts. [`leader`] decides, as a pure function; [`driver`] is the loop
 //! that performs it, [`beginning`] what comes before, [`child`] svscan or readproctitle as a child,
-//! [`messages`] the pipe between the two. [`stop_client`] is `svscanboot --stop`, for what an init runs
+//! [`messages`] the pipe between the two, [`place`] the scan directory by its name. [`stop_client`] is `svscanboot --stop`, for what an init runs
 //! at a halt; [`status_client`] and [`erase_client`] answer the scriptlets of a package, and
 //! [`services`] knows whose supervise runs. Manual page: svscanboot(8).
 
@@ -14,6 +14,7 @@ mod leader_laws;
 #[cfg(test)]
 mod leader_mutants;
 pub mod messages;
+pub mod place;
 pub mod services;
 pub mod status_client;
 pub mod stop_client;

@@ -2,10 +2,12 @@
 //! end. For the scripts that an init runs before it kills what is left.
 
 use super::SVSCANBOOT;
+use super::place::ScanPlace;
 use super::services::{Kinds, supervised};
 use crate::error::Exit;
+use crate::scandir::scanner::Scanner;
 use crate::scandir::word::Word;
-use crate::scandir::{ScanRecords, scan_control};
+use crate::scandir::{ScanRecords, keeper};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, poll};
 use core::time::Duration;
@@ -18,51 +20,109 @@ const TELL_AFTER: Duration = Duration::from_secs(5);
 const HURRY_AFTER: Duration = Duration::from_secs(30);
 /// After which it is not waited for any longer: a hurried stop takes five seconds.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
+/// How long an svscan may work there that can be told nothing, and how long svscanboot may take to
+/// start another one after a killed one.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks at what does not show by itself.
+const PACE: Duration = Duration::from_millis(50);
 
-/// Stops the scan of `directory`, or waits for the end of a stop that is on its way.
+/// Stops the scan of `directory`, or waits for the end of a stop that is on its way: until no svscan
+/// works there.
 #[must_use]
 pub fn stop(directory: &CStr) -> Exit {
     let name = directory.to_bytes();
-    let place = match open(HERE, name, Purpose::Directory) {
-        Ok(place) => place,
-        Err(error) => return SVSCANBOOT.fatal_because(&[b"unable to open ", name], error),
-    };
-    let records = match ScanRecords::open(place.as_fd()) {
-        Ok(records) => records,
+    let opened = open(HERE, name, Purpose::Directory).map_err(|error| (&b""[..], error));
+    let records = opened.as_ref().map_err(|error| *error).and_then(|place| {
+        ScanRecords::open(place.as_fd()).map_err(|error| (&b"/.svscan"[..], error))
+    });
+    let error = records.as_ref().err().copied();
+    let place = ScanPlace::new(directory, records.ok());
+    match error {
         // No svscan of ours was ever there.
-        Err(Errno::ENOENT) => return Exit::SUCCESS,
-        Err(error) => {
-            return SVSCANBOOT.fatal_because(&[b"unable to open ", name, b"/.svscan"], error);
+        None | Some((b"/.svscan", Errno::ENOENT)) => {}
+        Some((what, error)) if place.workers().is_empty() => {
+            return SVSCANBOOT.fatal_because(&[b"unable to open ", name, what], error);
         }
-    };
-    let Ok(sender) = scan_control::connect(&records) else { return Exit::SUCCESS };
-    let _ = scan_control::say(&sender, Word::Stop);
-    let begun = clock::monotonic();
-    let mut has_told = false;
-    let mut is_hurried = false;
-    while !sender.is_gone() {
-        let age = clock::monotonic().saturating_sub(begun);
-        if age >= GIVE_UP_AFTER {
-            SVSCANBOOT.warning(&[b"svscan of ", name, b" does not end, giving up"]);
-            return Exit::SYSTEM;
-        }
-        if age >= TELL_AFTER && !has_told {
-            has_told = true;
-            tell_of(place.as_fd());
-        }
-        if age >= HURRY_AFTER && !is_hurried {
-            is_hurried = true;
-            let _ = scan_control::say(&sender, Word::Hurry);
-        }
-        let next = match (has_told, is_hurried) {
-            (false, _) => TELL_AFTER,
-            (true, false) => HURRY_AFTER,
-            (true, true) => GIVE_UP_AFTER,
-        };
-        let mut watched = [poll::broken(sender.as_fd())];
-        let _ = poll::wait(&mut watched, Some(begun.saturating_add(next)));
+        Some(_) => {}
     }
-    Exit::SUCCESS
+    let scan_directory = opened.as_ref().ok().map(AsFd::as_fd);
+    let mut stop = Stop { begun: clock::monotonic(), has_told: false, is_hurried: false };
+    let mut has_asked = false;
+    let mut since = clock::monotonic();
+    loop {
+        if let Some(svscan) = place.find_svscan() {
+            has_asked = true;
+            if !stop.ask(&svscan, scan_directory) {
+                SVSCANBOOT.warning(&[b"svscan of ", name, b" does not end, giving up"]);
+                return Exit::SYSTEM;
+            }
+            since = clock::monotonic();
+            continue;
+        }
+        let is_late = clock::monotonic() >= since.saturating_add(PATIENCE);
+        match place.workers().first() {
+            Some(pid) if is_late => {
+                let pid = pid.to_string();
+                let text: &[&[u8]] = &[b"unable to stop svscan (pid ", pid.as_bytes(), b") of "];
+                return SVSCANBOOT.fatal(&[text, &[name, b": it is not ours"]].concat());
+            }
+            // One that has just been started listens soon.
+            Some(_) => {}
+            None if is_late || !has_asked || !starts_again(&place) => return Exit::SUCCESS,
+            None => {}
+        }
+        poll::pause(PACE);
+    }
+}
+
+/// Whether an svscanboot is about to start another svscan: the one that we asked was killed before
+/// its stop was made.
+fn starts_again(place: &ScanPlace<'_>) -> bool {
+    let is_kept = place.records().is_some_and(|records| keeper::look(records).is_ok());
+    is_kept && !place.is_stopped()
+}
+
+/// How far the stop has come.
+struct Stop {
+    begun: Duration,
+    has_told: bool,
+    is_hurried: bool,
+}
+
+impl Stop {
+    /// Asks one svscan to stop and waits for its end; whether it came.
+    fn ask(&mut self, svscan: &Scanner, scan_directory: Option<BorrowedFd<'_>>) -> bool {
+        let _ = svscan.say(Word::Stop);
+        if self.is_hurried {
+            let _ = svscan.say(Word::Hurry);
+        }
+        while !svscan.is_gone() {
+            let age = clock::monotonic().saturating_sub(self.begun);
+            if age >= GIVE_UP_AFTER {
+                return false;
+            }
+            if age >= TELL_AFTER && !self.has_told {
+                self.has_told = true;
+                scan_directory.into_iter().for_each(tell_of);
+            }
+            if age >= HURRY_AFTER && !self.is_hurried {
+                self.is_hurried = true;
+                let _ = svscan.say(Word::Hurry);
+            }
+            let next = match (self.has_told, self.is_hurried) {
+                (false, _) => TELL_AFTER,
+                (true, false) => HURRY_AFTER,
+                (true, true) => GIVE_UP_AFTER,
+            };
+            let mut until = self.begun.saturating_add(next);
+            let mut watched: Vec<_> = svscan.watched().into_iter().collect();
+            if watched.is_empty() {
+                until = until.min(clock::monotonic().saturating_add(PACE));
+            }
+            let _ = poll::wait(&mut watched, Some(until));
+        }
+        true
+    }
 }
 
 /// Says which services have not ended yet; where only loggers are left, which of those.

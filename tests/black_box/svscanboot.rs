@@ -6,6 +6,7 @@ use daemontools_rs::sys::descriptor;
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -361,4 +362,203 @@ fn a_second_pwr_of_the_same_sender_hurries_the_stop() {
     kill(svscan.id(), "PWR");
     assert_eq!(end_of(&mut svscan).code(), Some(0));
     assert!(!scratch.is_running("scan/a"));
+}
+
+/// What somebody does to a scan directory and its records while they are in use.
+type Havoc = fn(&Scratch);
+
+const HAVOC: [(&str, Havoc); 3] = [
+    ("a purge of the records", |scratch| {
+        fs::remove_dir_all(scratch.path().join("scan/.svscan")).unwrap();
+    }),
+    ("the scan directory made again", |scratch| {
+        fs::remove_dir_all(scratch.path().join("scan")).unwrap();
+        scratch.directory_at("scan");
+        symlink("../a", scratch.path().join("scan/a")).unwrap();
+    }),
+    ("the scan directory gone", |scratch| {
+        fs::remove_dir_all(scratch.path().join("scan")).unwrap();
+    }),
+];
+
+fn booted_on_a_link(scratch: &Scratch) -> Child {
+    scratch.service("a", "echo $$ >>../starts\nexec sleep 1000");
+    scratch.directory_at("scan");
+    symlink("../a", scratch.path().join("scan/a")).unwrap();
+    let child = boot(scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("a"));
+    wait_for("svscan to listen", || {
+        let control = scratch.path().join("scan/.svscan/control");
+        let without_waiting = nix::fcntl::OFlag::O_NONBLOCK.bits();
+        fs::File::options().write(true).custom_flags(without_waiting).open(control).is_ok()
+    });
+    child
+}
+
+#[test]
+fn what_it_started_it_stops_whatever_became_of_the_scan_directory() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    for (what, havoc) in HAVOC {
+        let scratch = Scratch::new();
+        let mut child = booted_on_a_link(&scratch);
+        havoc(&scratch);
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0), "{what}");
+        assert!(!scratch.is_running("a"), "{what}");
+        assert_eq!(scratch.lines("starts"), 1, "{what}");
+    }
+}
+
+#[test]
+fn a_stop_that_is_asked_for_is_made_whatever_became_of_the_scan_directory() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    for (what, havoc) in HAVOC {
+        let scratch = Scratch::new();
+        let mut child = booted_on_a_link(&scratch);
+        let svscan = child_once_there(child.id(), "svscan ");
+        havoc(&scratch);
+        assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0), "{what}");
+        assert!(!scratch.is_running("a") && !is_alive(svscan), "{what}");
+        stays("no new scan", Duration::from_millis(1500), || {
+            scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
+        });
+        // It rests until somebody asks for the scan again.
+        if scratch.path().join("scan").exists() {
+            let _second = boot(&scratch, &[]);
+            symlink("../a", scratch.path().join("scan/a")).ok();
+            wait_for("the service again", || scratch.lines("starts") == 2);
+        }
+    }
+}
+
+#[test]
+fn a_standby_finds_the_svscan_whose_records_were_removed() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut first = booted_on_a_link(&scratch);
+    let svscan = child_once_there(first.id(), "svscan ");
+    let mut second = boot(&scratch, &[]);
+    stays("standing by", Duration::from_millis(300), || children(second.id()).is_empty());
+    fs::remove_dir_all(scratch.path().join("scan/.svscan")).unwrap();
+    kill(first.id(), "KILL");
+    end_of(&mut first);
+    wait_for("a reader of the second one", || {
+        child_named(second.id(), "readproctitle ").is_some()
+            || scratch.path().join("scan/.svscan/boot-ok").exists()
+    });
+    stays("one svscan", Duration::from_secs(1), || {
+        is_alive(svscan) && child_named(second.id(), "svscan ").is_none()
+    });
+    kill(second.id(), "TERM");
+    assert_eq!(end_of(&mut second).code(), Some(0));
+    assert!(!scratch.is_running("a") && !is_alive(svscan));
+}
+
+#[test]
+fn an_svscan_that_is_not_ours_is_named_and_not_stopped() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.directory_at("scan");
+    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    let mut foreign = Command::new("../svscan");
+    let foreign = foreign.arg("1000").current_dir(scratch.path().join("scan")).spawn().unwrap();
+    let foreign = Ended(foreign);
+    let line = format!(
+        "svscanboot: fatal: unable to stop svscan (pid {}) of scan: it is not ours",
+        foreign.0.id()
+    );
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::complaint(111, &line));
+    assert!(is_alive(foreign.0.id()));
+}
+
+/// svscanboot, by another user if we are root.
+fn as_nobody(scratch: &Scratch, is_root: bool) -> Command {
+    if !is_root {
+        return scratch.command("svscanboot");
+    }
+    let mut command = scratch.command("setuidgid");
+    command.arg(":65534:65534").arg(scratch.command("svscanboot").get_program());
+    command
+}
+
+#[test]
+fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("scan/a", "echo $$ >>../../starts\nexec sleep 1000");
+    scratch.directory_at("scan/a/supervise");
+    // Root may write anywhere, and has another place for the records.
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root {
+        for name in ["scan/a/supervise", "."] {
+            std::os::unix::fs::chown(scratch.path().join(name), Some(65534), Some(65534)).unwrap();
+        }
+    }
+    fs::set_permissions(scratch.path().join("scan"), fs::Permissions::from_mode(0o555)).unwrap();
+    for by_term in [true, false] {
+        fs::remove_file(scratch.path().join("starts")).ok();
+        let errors = fs::File::create(scratch.path().join("errors")).unwrap();
+        let mut child = as_nobody(&scratch, is_root).arg("scan").stderr(errors).spawn().unwrap();
+        wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+        let line = "svscanboot: warning: unable to open scan/.svscan: access denied\n";
+        assert_eq!(scratch.errors(), line);
+        if !by_term {
+            let mut stop = as_nobody(&scratch, is_root);
+            assert_eq!(Said::of(&stop.args(["--stop", "scan"]).output().unwrap()), Said::exit(0));
+            stays("no new scan", Duration::from_millis(1500), || {
+                child_named(child.id(), "svscan ").is_none()
+            });
+        }
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert!(!scratch.is_running("scan/a"));
+    }
+}
+
+#[test]
+fn the_commands_beside_it_are_the_ones_it_starts_however_it_was_found() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let svscanboot = scratch_program();
+    for call in ["opt/svscanboot scan", "cd opt; ./svscanboot ../scan", "PATH=opt; svscanboot scan"]
+    {
+        let scratch = Scratch::new();
+        stayer(&scratch, "a");
+        scratch.directory_at("opt");
+        for name in ["svscanboot", "svscan", "supervise", "readproctitle"] {
+            // A file of its own: where a process is from shows.
+            fs::copy(&svscanboot, scratch.path().join("opt").join(name)).unwrap();
+        }
+        let mut shell = Command::new("/bin/sh");
+        let call = call
+            .rsplit_once(';')
+            .map_or(format!("exec {call}"), |(before, last)| format!("{before}; exec{last}"));
+        let mut child = shell.args(["-c", &call]).current_dir(scratch.path()).spawn().unwrap();
+        wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+        let svscan = child_once_there(child.id(), "svscan ");
+        let reader = child_once_there(child.id(), "readproctitle ");
+        let supervise = child_once_there(svscan, "supervise ");
+        for (pid, name) in [(svscan, "svscan"), (reader, "readproctitle"), (supervise, "supervise")]
+        {
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+            assert_eq!(program, scratch.path().join("opt").join(name), "{call}");
+        }
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0), "{call}");
+    }
+}
+
+fn scratch_program() -> std::path::PathBuf {
+    crate::scratch::commands().join("svscanboot").canonicalize().unwrap()
 }

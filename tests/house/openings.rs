@@ -6,7 +6,7 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 35] = [
+const FOLLOWS: [(&str, &[&str], &str); 36] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
@@ -33,6 +33,7 @@ const FOLLOWS: [(&str, &[&str], &str); 35] = [
     ("svscanboot/driver.rs", &["Read", "Write"], "/dev/null"),
     ("svscanboot/erase_client.rs", &["Directory"], "the scan directory"),
     ("svscanboot/messages.rs", &["Read", "Write"], "/proc, /dev/null"),
+    ("svscanboot/place.rs", &["Directory"], "the scan directory"),
     ("svscanboot/services.rs", &["Directory"], "a service directory"),
     ("svscanboot/status_client.rs", &["Directory"], "the scan directory"),
     ("svscanboot/stop_client.rs", &["Directory"], "the scan directory"),
