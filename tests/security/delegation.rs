@@ -4,7 +4,7 @@
 use crate::attack::{Attack, OTHER, OWNER, give, is_ours, run_as};
 use crate::scratch::{Scratch, end_of, kill, wait_for};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 pub fn attacks() -> Vec<Attack> {
     let attack = |name, harms_before, play| Attack { name, harms_before, play };
@@ -12,14 +12,17 @@ pub fn attacks() -> Vec<Attack> {
         attack("control given to a user, in a plain directory", Some(false), |scratch| {
             delegated(scratch, false)
         }),
-        attack("control given to a user, behind a link", None, |scratch| delegated(scratch, true)),
+        attack("control given to a user and his group, behind a link", None, |scratch| {
+            delegated(scratch, true)
+        }),
         attack("another user's second name of what was given away", None, second_name),
     ]
 }
 
-fn give_control(scratch: &Scratch) {
+fn give_control(scratch: &Scratch, mode: u32) {
     let records = scratch.path().join("scan/a/supervise");
-    fs::set_permissions(&records, fs::Permissions::from_mode(0o711)).unwrap();
+    chown(&records, Some(0), Some(OWNER)).unwrap();
+    fs::set_permissions(&records, fs::Permissions::from_mode(mode)).unwrap();
     for name in ["control", "ok"] {
         give(&records.join(name), OWNER);
     }
@@ -33,7 +36,7 @@ fn delegated(scratch: &Scratch, behind_link: bool) -> Vec<String> {
     }
     let mut svscan = scratch.start("svscan", &["scan"]);
     scratch.pid("scan/a");
-    give_control(scratch);
+    give_control(scratch, if behind_link { 0o710 } else { 0o711 });
     let mut harms = Vec::new();
     let mut check = |is_well: bool, harm: &str| {
         if !is_well {
@@ -72,7 +75,7 @@ fn second_name(scratch: &Scratch) -> Vec<String> {
     scratch.service("scan/a", "exec sleep 1000");
     let mut svscan = scratch.start("svscan", &["--stop-on-term", "scan"]);
     let pid = scratch.pid("scan/a");
-    give_control(scratch);
+    give_control(scratch, 0o711);
     for name in ["control", "ok"] {
         let entry = scratch.path().join("scan/a/supervise").join(name);
         fs::hard_link(entry, scratch.path().join(name)).unwrap();
