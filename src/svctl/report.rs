@@ -72,10 +72,12 @@ pub fn status(options: &Options, which: Option<&Which>) -> Exit {
         Err(exit) => return exit,
     };
     let (needs_memory, scope) = shape.needs();
-    let looker = Looker::new();
-    let looker = if needs_memory { looker.with_processes() } else { looker };
-    let services: Vec<Service> =
+    let mut looker = Looker::new();
+    let mut services: Vec<Service> =
         selection.targets.iter().map(|target| looker.look(target, scope)).collect();
+    if needs_memory {
+        looker.weigh(&mut services);
+    }
     let is_asked = |service: &Service| {
         if words.is_empty() { service.is_as_wanted() } else { service.state == State::Up }
     };
@@ -192,7 +194,10 @@ fn table(
     }
     let mut lines = vec![format!("{place}{}, {verdict}", units::count(services.len(), "service"))];
     let columns = terminal::columns(descriptor::standard(1)).map(usize::from);
-    let rows: Vec<Row> = services.iter().map(|service| rows::row(service, looker)).collect();
+    let rows = |is_brief| -> Vec<Row> {
+        services.iter().map(|service| rows::row(service, looker, is_brief)).collect()
+    };
+    let rows = rows(columns.is_some_and(|columns| !Layout::of(&rows(false), None).fits(columns)));
     let layout = Layout::of(&rows, columns);
     lines.push(layout.titles());
     lines.extend(rows.iter().map(|row| layout.row(row)));

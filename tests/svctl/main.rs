@@ -11,12 +11,16 @@
 )]
 
 mod bad_input;
+mod completion;
+mod figures;
 mod json;
+mod manual;
 mod names;
 #[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]
 #[path = "../black_box/scratch.rs"]
 mod scratch;
 mod stage;
 mod status;
+mod terminal;
 mod verbs;
 mod waiting;

@@ -7,6 +7,7 @@ pub mod processes;
 pub mod state;
 
 use crate::select::Target;
+use core::cell::OnceCell;
 use core::time::Duration;
 use daemontools_rs::service::journal::{Finding, Identity, Onlooker, Record};
 use daemontools_rs::service::records::Records;
@@ -20,6 +21,7 @@ use daemontools_rs::tai64n::Label;
 use past::Monotonic;
 use processes::{Memory, Processes};
 use state::State;
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How often status and journal are read again when they do not fit together.
@@ -91,6 +93,12 @@ impl Service {
         self.status.filter(|_| self.is_current()).map(|status| status.label)
     }
 
+    fn weigh(&mut self, processes: Option<&Processes>) {
+        let recorded = self.record.and_then(|record| record.service);
+        let start = recorded.map(|service| service.start);
+        self.memory = self.pid().and_then(|pid| processes?.weigh(pid, start));
+    }
+
     /// Whether what the status says is so now.
     fn is_current(&self) -> bool {
         !matches!(self.state, State::NotSupervised | State::Unreadable)
@@ -127,8 +135,10 @@ pub struct Looker {
     pub wall: Label,
     /// The same, by the clock of the journal's moments.
     pub monotonic: Monotonic,
-    /// All processes, if memory was asked for.
+    /// The processes of services, once they were weighed.
     pub processes: Option<Processes>,
+    /// All processes, once somebody had to be told by their names.
+    named: OnceCell<Option<Processes>>,
 }
 
 impl Looker {
@@ -142,6 +152,7 @@ impl Looker {
             wall: Label::of_unix(unix),
             monotonic: Monotonic(clock::monotonic()),
             processes: None,
+            named: OnceCell::new(),
         }
     }
 
@@ -152,11 +163,23 @@ impl Looker {
         self.monotonic = Monotonic(clock::monotonic());
     }
 
-    /// The same, with the processes that there are now.
-    #[must_use]
-    pub fn with_processes(mut self) -> Self {
-        self.processes = Processes::count();
-        self
+    /// Counts the processes, and finds out what those of each service take.
+    pub fn weigh(&mut self, services: &mut [Service]) {
+        // Supervises are no service's: half of all that runs need not be read.
+        let supervises = services
+            .iter()
+            .flat_map(|service| [Some(service), service.logger.as_deref()])
+            .flatten()
+            .filter(|service| service.supervised == Some(true))
+            .filter_map(|service| service.record.map(|record| record.supervise.pid));
+        let processes = Processes::count(&supervises.collect());
+        for service in services {
+            service.weigh(processes.as_ref());
+            if let Some(logger) = &mut service.logger {
+                logger.weigh(processes.as_ref());
+            }
+        }
+        self.processes = processes;
     }
 
     /// The moment so long before the look.
@@ -203,10 +226,6 @@ impl Looker {
             found.trouble = found.trouble.take().filter(|trouble| trouble.is_refusal);
             let recorded = found.record.and_then(|record| record.service);
             found.runs_on = recorded.filter(is_alive).map(|service| service.pid);
-        }
-        if let (Some(pid), Some(processes)) = (found.pid(), &self.processes) {
-            let start = found.record.and_then(|record| record.service).map(|service| service.start);
-            found.memory = processes.weigh(pid, start);
         }
         if scope.logger && service::has_log(directory) {
             let name = |base: &[u8]| [base, b"/log"].concat();
@@ -288,15 +307,8 @@ impl Looker {
 
     /// Whether a supervise runs, by the command lines in /proc: all that another user sees.
     fn supervised_by_name(&self, target: &Target) -> Option<bool> {
-        let counted;
-        let processes = match &self.processes {
-            Some(processes) => processes,
-            None => {
-                counted = Processes::count()?;
-                &counted
-            }
-        };
-        processes.has_supervise_of(&target.name)
+        let named = self.named.get_or_init(|| Processes::count(&BTreeSet::new()));
+        named.as_ref()?.has_supervise_of(&target.name)
     }
 }
 

@@ -3,6 +3,7 @@
 use daemontools_rs::sys::file::Facts;
 use daemontools_rs::sys::proc::{self, Counted};
 use daemontools_rs::sys::process::Pid;
+use std::collections::BTreeSet;
 
 /// What a service's process and its descendants take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +24,10 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Those of now; nothing where /proc does not show them.
+    /// Those of now but for `others`; nothing where /proc does not show them.
     #[must_use]
-    pub fn count() -> Option<Self> {
-        proc::census().ok().filter(|all| !all.is_empty()).map(Self::of)
+    pub fn count(others: &BTreeSet<Pid>) -> Option<Self> {
+        proc::census(|pid| !others.contains(&pid)).ok().filter(|all| !all.is_empty()).map(Self::of)
     }
 
     fn of(all: Vec<Counted>) -> Self {

@@ -37,8 +37,11 @@ pub struct Advice {
     pub command: String,
 }
 
-/// The least that is left of a line for its text.
-const LEAST: usize = 24;
+/// How far the text is indented at most,
+const DEEPEST: usize = 24;
+/// and at least, as long as less than this is left of a line.
+const SHALLOWEST: usize = 9;
+const ENOUGH: usize = 48;
 
 impl Advice {
     /// About a scan directory that no svscan works in.
@@ -56,11 +59,8 @@ impl Advice {
     /// never, since it is to be copied.
     #[must_use]
     pub fn lines(&self, indent: usize, columns: Option<usize>) -> Vec<String> {
-        let indent = match columns {
-            Some(columns) => indent.min(columns.saturating_sub(LEAST)),
-            None => indent,
-        }
-        .min(LEAST);
+        let room = columns.map_or(DEEPEST, |columns| columns.saturating_sub(ENOUGH));
+        let indent = indent.min(DEEPEST).min(room.max(SHALLOWEST));
         let what = match columns {
             Some(columns) => text::wrapped(&self.what, columns.saturating_sub(indent)),
             None => vec![self.what.clone()],
@@ -134,8 +134,8 @@ fn what(service: &Service, looker: &Looker) -> String {
                 .map_or_else(String::new, |ago| format!(" {} ago", units::span(ago.as_secs())));
             format!("stop asked{ago}, {process} is still there")
         }
-        State::Paused => format!("paused, {process} does nothing until it is continued"),
-        State::Waiting => format!("the last run {end}{after}, the next is to be started"),
+        State::Paused => format!("paused, {process} stands still"),
+        State::Waiting => format!("{end}{after}, about to be started again"),
         State::Flapping => {
             let starts = record.map_or(0, |record| past::young_starts(record, looker.monotonic));
             format!("{starts} starts in the last {YOUNG} s, the last run {end}{after}")

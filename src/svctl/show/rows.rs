@@ -11,9 +11,9 @@ const NOTHING: &str = "-";
 /// What stands where it may not be known.
 const UNKNOWN: &str = "?";
 
-/// The row of a service.
+/// The row of a service; `is_brief`: there is too little room for all that could be said.
 #[must_use]
-pub fn row(service: &Service, looker: &Looker) -> Row {
+pub fn row(service: &Service, looker: &Looker, is_brief: bool) -> Row {
     let blank = if service.is_refused() { UNKNOWN } else { NOTHING };
     let or_blank = |text: Option<String>| text.unwrap_or_else(|| blank.to_owned());
     let pid = service.pid().or(service.runs_on);
@@ -22,7 +22,10 @@ pub fn row(service: &Service, looker: &Looker) -> Row {
     let end = record.and_then(past::last_end);
     [
         text::name(&service.target.name),
-        state(service).to_owned(),
+        match service.state {
+            State::Waiting if is_brief => service.state.short().to_owned(),
+            _ => state(service).to_owned(),
+        },
         or_blank(pid.map(|pid| pid.to_string())),
         or_blank(since),
         or_blank(record.map(|record| record.starts.to_string())),

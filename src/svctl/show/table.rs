@@ -66,6 +66,12 @@ impl Layout {
         layout
     }
 
+    /// Whether a line is not longer than this.
+    #[must_use]
+    pub fn fits(&self, room: usize) -> bool {
+        self.total() <= room
+    }
+
     fn fit(&mut self, room: usize) {
         // A long name is cut before a column is lost, but not to less than a third of the line.
         self.shrink(SERVICE, room, (room / 3).max(2 * STUMP));

@@ -3,7 +3,7 @@
 use super::tell::Teller;
 use super::verb::{Deed, letter_of};
 use super::{Order, carry_out};
-use crate::look::{Looker, Scope};
+use crate::look::{Looker, Scope, Service};
 use crate::options::{self, Awaited, Kill, Options, Settle, Verb, Wait, Which};
 use crate::report::{Shape, document};
 use crate::select::{drop_second_names, select};
@@ -86,10 +86,12 @@ fn perform(options: &Options, order: Order, which: &Which) -> Exit {
     if shape != Shape::Json || options.quiet {
         return exit;
     }
-    let looker = Looker::new().with_processes();
-    let services = selection.targets.iter().zip(results).map(|(target, (word, reason))| {
-        let service = looker.look(target, Scope { logger: true });
-        let mut facts = Facts::of(&service, &looker);
+    let mut looker = Looker::new();
+    let look = |target| looker.look(target, Scope { logger: true });
+    let mut services: Vec<Service> = selection.targets.iter().map(look).collect();
+    looker.weigh(&mut services);
+    let services = services.iter().zip(results).map(|(service, (word, reason))| {
+        let mut facts = Facts::of(service, &looker);
         facts.result = Some(word.to_owned());
         facts.problem = reason.or(facts.problem);
         facts

@@ -14,6 +14,7 @@ use daemontools_rs::service::control;
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::process::{Pid, kill_group};
 use daemontools_rs::sys::{Errno, clock};
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
 /// How long the supervise of a new link may take to come: svscan starts it at once.
@@ -242,6 +243,6 @@ impl Task {
 fn count_group(leader: Pid) -> usize {
     match kill_group(leader, 0) {
         Err(Errno::ESRCH) => 0,
-        _ => Processes::count().map_or(1, |processes| processes.group_size(leader)),
+        _ => Processes::count(&BTreeSet::new()).map_or(1, |processes| processes.group_size(leader)),
     }
 }

@@ -25,15 +25,15 @@ pub struct Counted {
     pub name: Vec<u8>,
 }
 
-/// All processes that /proc shows, sorted by pid. One that ends during the pass may be left out.
+/// All processes that /proc shows and that `is_wanted` names, sorted by pid. One that ends during the pass may be left out.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2) on /proc.
-pub fn census() -> Result<Vec<Counted>, Errno> {
+pub fn census(is_wanted: impl Fn(Pid) -> bool) -> Result<Vec<Counted>, Errno> {
     let place = descriptor::open(HERE, b"/proc", Purpose::Directory)?;
     let page = page_size();
     let mut found: Vec<Counted> = Vec::new();
-    for pid in numbers(b"/proc")? {
+    for pid in numbers(b"/proc")?.into_iter().filter(|&pid| is_wanted(pid)) {
         let mut line = [0; 512];
         let path = format!("{pid}/stat");
         let Ok(file) = descriptor::open(place.as_fd(), path.as_bytes(), Purpose::Read) else {
@@ -108,10 +108,11 @@ mod tests {
     #[test]
     fn we_are_counted_with_what_we_take() {
         let own = std::process::id();
-        let all = census().unwrap();
+        let all = census(|_| true).unwrap();
         assert!(all.is_sorted_by_key(|process| process.pid));
         let found = all.iter().find(|process| process.pid == own).unwrap();
         assert!(found.resident > page_size(), "{found:?}");
+        assert!(census(|pid| pid != own).unwrap().iter().all(|process| process.pid != own));
         assert_eq!(found.parent, std::os::unix::process::parent_id());
         let words = std::env::args().map(|word| word + "\0").collect::<String>();
         assert!(words.as_bytes().starts_with(&command_line(own)), "{words}");
