@@ -59,6 +59,13 @@ impl Program {
         Self { name, is_daemon: true }
     }
 
+    /// `name: text`, to who is at a terminal; nothing elsewhere.
+    pub fn notice(self, text: &[&[u8]]) {
+        if descriptor::is_terminal(descriptor::standard(2)) {
+            self.say(b": ", text, None);
+        }
+    }
+
     /// `name: warning: text`
     pub fn warning(self, text: &[&[u8]]) {
         self.say(b": warning: ", text, None);

@@ -4,6 +4,7 @@ use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::svscanboot::driver::{self, Call};
 use crate::svscanboot::{erase_client, status_client, stop_client};
+use crate::sys::process;
 use crate::sys::start::Arguments;
 use core::time::Duration;
 use std::ffi::CStr;
@@ -45,7 +46,7 @@ fn is_known(option: &[u8]) -> bool {
 
 fn keep(directory: Option<&CStr>, is_fallback: bool) -> Exit {
     let directory = directory.unwrap_or(c"/service");
-    driver::run(Call { directory, is_fallback })
+    driver::run(Call { directory, is_fallback, is_inits: process::is_inits() })
 }
 
 fn seconds(text: &[u8]) -> Option<Duration> {

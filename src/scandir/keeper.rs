@@ -5,7 +5,7 @@ use super::entries::{BOOT_LOCK, BOOT_OK};
 use super::records::ScanRecords;
 use crate::service::control;
 use crate::sys::entry::{self, Access, Shape};
-use crate::sys::process::Pid;
+use crate::sys::process::{Pid, our_pid};
 use crate::sys::{Errno, file, proc};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -35,6 +35,15 @@ impl Keeper {
 /// ENXIO when there is none; those of openat(2).
 pub fn look(records: &ScanRecords) -> Result<OwnedFd, Errno> {
     entry::open(records.as_fd(), BOOT_OK, Access::Write, Shape::Fifo)
+}
+
+/// The svscanboot that keeps this scan, if its process can be found: it has `boot-lock` open.
+#[must_use]
+pub fn process(records: &ScanRecords) -> Option<Pid> {
+    let lock = file::facts_no_link(records.as_fd(), BOOT_LOCK).ok()?;
+    let mut found = proc::processes_named(b"svscanboot").into_iter();
+    let us = our_pid();
+    found.find(|&pid| pid != us && proc::has_open(pid, &lock))
 }
 
 /// The svscanboots that keep this scan or stand by for it: all have `boot-ok` open.

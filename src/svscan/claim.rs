@@ -6,7 +6,7 @@ use crate::error::Exit;
 use crate::scandir::pipe_records::PipeRecords;
 use crate::scandir::scan_lock::ScanLock;
 use crate::scandir::word::Word;
-use crate::scandir::{ScanRecords, mark, scan_control};
+use crate::scandir::{ScanRecords, mark, scan_control, scanner};
 use crate::service::control::Listener;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
@@ -48,7 +48,11 @@ impl Claim {
         let lock = match ScanLock::resume_or_acquire(&records, old_lock) {
             Ok(lock) => Some(lock),
             Err(Errno::EAGAIN) => {
-                let text: &[&[u8]] = &[b"unable to acquire ", name, slash, b".svscan/lock"];
+                let other = scanner::workers(HERE).first().map(|pid| format!(" (pid {pid})"));
+                let other =
+                    other.map_or(String::new(), |pid| format!(", another svscan{pid} has it"));
+                let text: &[&[u8]] =
+                    &[b"unable to acquire ", name, slash, b".svscan/lock", other.as_bytes()];
                 return Err(SVSCAN.fatal_because(text, Errno::EAGAIN));
             }
             Err(error) => {

@@ -42,6 +42,8 @@ pub struct Call<'a> {
     pub directory: &'a CStr,
     /// Leave at once with 0 where the scan is held, or the system is going down.
     pub is_fallback: bool,
+    /// An init started us, as far as could be seen at the beginning.
+    pub is_inits: bool,
 }
 
 /// Keeps svscan until TERM stops it in order.
@@ -75,8 +77,9 @@ pub fn run(call: Call<'_>) -> Exit {
         has_moved_on: false,
         found: None,
         messages: None,
+        said: None,
     };
-    driver.attend(State::first(call.is_fallback))
+    driver.attend(State::first(call.is_inits, call.is_fallback))
 }
 
 struct Driver<'a> {
@@ -95,6 +98,15 @@ struct Driver<'a> {
     /// The one that is not.
     found: Option<Scanner>,
     messages: Option<Messages>,
+    /// What was last said on a terminal.
+    said: Option<Notice>,
+}
+
+/// What somebody at a terminal is told, when it comes to be so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    StandsBy,
+    Stopped,
 }
 
 /// What the end of one step was.
@@ -111,12 +123,37 @@ impl Driver<'_> {
             if let Outcome::Leaves = self.apply(&mut state, events.remove(0)) {
                 return Exit::SUCCESS;
             }
+            self.notify(&state);
             events.extend(self.wait(&state));
             for event in events {
                 if let Outcome::Leaves = self.apply(&mut state, event) {
                     return Exit::SUCCESS;
                 }
             }
+        }
+    }
+
+    /// Says on a terminal why nothing is started.
+    fn notify(&mut self, state: &State) {
+        let name = self.call.directory.to_bytes();
+        let notice = match (state.rank, state.svscan) {
+            (_, Svscan::None) if state.is_marked => Some(Notice::Stopped),
+            (Rank::Standby, Svscan::None) => Some(Notice::StandsBy),
+            _ => None,
+        };
+        if notice == self.said {
+            return;
+        }
+        self.said = notice;
+        match notice {
+            Some(Notice::Stopped) => say_how_to_start(name),
+            Some(Notice::StandsBy) => {
+                let pid = self.place.records().and_then(keeper::process).map(|pid| pid.to_string());
+                let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
+                let text: &[&[u8]] = &[b"another svscanboot", pid.as_bytes(), b" keeps ", name];
+                SVSCANBOOT.notice(&[text, &[b", standing by"]].concat());
+            }
+            None => {}
         }
     }
 
@@ -334,6 +371,12 @@ impl Driver<'_> {
         };
         patience.into_iter().chain(reader).min()
     }
+}
+
+/// Says on a terminal what the end of an orderly stop leaves to be done.
+pub(super) fn say_how_to_start(name: &[u8]) {
+    let text: &[&[u8]] = &[name, b" is stopped; to start it again, start svscanboot anew"];
+    SVSCANBOOT.notice(text);
 }
 
 /// Whether nobody reads this FIFO any more.

@@ -64,6 +64,8 @@ pub enum Question {
 /// All that svscanboot knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
+    /// Whether an init started us: then TERM means the scan, whoever keeps it.
+    pub is_inits: bool,
     /// Whether we leave where we would have to stand by (`--fallback`).
     pub is_fallback: bool,
     /// What we are among the svscanboots.
@@ -186,8 +188,9 @@ pub enum Patience {
 impl State {
     /// The state at the beginning.
     #[must_use]
-    pub const fn first(is_fallback: bool) -> Self {
+    pub const fn first(is_inits: bool, is_fallback: bool) -> Self {
         Self {
+            is_inits,
             is_fallback,
             rank: Rank::Standby,
             svscan: Svscan::None,
@@ -276,6 +279,10 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
                 effects.push(Effect::Leave);
             }
         }
+        // A stray one that stands by takes nothing along.
+        Event::Term if state.rank == Rank::Standby && !state.is_inits => {
+            effects.push(Effect::Leave);
+        }
         Event::Term => {
             let word = if state.wish == Wish::None { Word::Stop } else { Word::Hurry };
             state.wish = Wish::Unheard(word);
@@ -302,7 +309,8 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
     (state, effects)
 }
 
-/// TERM to any svscanboot stops the scan, whoever holds it; without it we wait for our turn.
+/// TERM to an svscanboot of an init's stops the scan, whoever holds it; without it we wait for our
+/// turn.
 fn stand_by(state: &mut State, effects: &mut Effects) {
     match state.wish {
         Wish::None if !state.is_kept => state.ask(Question::Lead, effects),

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 pub type Step = dyn Fn(State, Event) -> (State, Effects);
 
 fn beginnings() -> Vec<State> {
-    [false, true].map(State::first).to_vec()
+    let [no, yes] = [false, true];
+    [(no, no), (no, yes), (yes, no), (yes, yes)].map(|(a, b)| State::first(a, b)).to_vec()
 }
 
 /// The events that can happen in a state: the driver answers a question before anything else.
@@ -126,7 +127,9 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     };
     law(after.svscan == svscan, "an svscan runs from the answer on until its end")?;
 
+    let is_stray = before.rank == Rank::Standby && !before.is_inits;
     let wish = match event {
+        Event::Term if is_stray => Wish::None,
         Event::Term if !was_stopped => Wish::Unheard(Word::Stop),
         Event::Term => Wish::Unheard(Word::Hurry),
         Event::Told => Wish::Heard,
@@ -159,6 +162,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
             }
             Event::OursEnded { has_left } => has_left && before.wish == Wish::Heard,
             Event::FoundEnded => before.rank == Rank::Standby,
+            Event::Term => is_stray,
             Event::NotTold => !leads && (before.is_marked || !before.is_kept),
             _ => false,
         };
@@ -170,6 +174,10 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         _ => true,
     };
     law(leaves || stays, "what does not stand by leaves")?;
+    law(
+        event != Event::Term || leaves == is_stray,
+        "TERM ends at once who stands by and is no init's, and nobody else",
+    )?;
     let is_over = event == (Event::OursEnded { has_left: true }) && before.wish == Wish::Heard;
     law(leaves || !is_over, "an svscan that heard and left has made the stop")?;
 

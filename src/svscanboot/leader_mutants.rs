@@ -17,10 +17,21 @@ fn silent(after: &mut State, list: &mut Vec<Effect>) {
 }
 
 /// Faults that someone might well make, each in its own words.
-const MUTANTS: [(&str, Fault); 25] = [
+const MUTANTS: [(&str, Fault); 27] = [
     ("TERM is not remembered", |before, event, after, _| {
         if event == Event::Term {
             after.wish = before.wish;
+        }
+    }),
+    ("a stray one that stands by stops the scan", |_, event, after, list| {
+        if event == Event::Term {
+            list.clear();
+            after.wish = Wish::Unheard(Word::Stop);
+        }
+    }),
+    ("TERM ends an init's alone", |before, event, _, list| {
+        if event == Event::Term && before.rank == Rank::Standby {
+            list.push(Effect::Leave);
         }
     }),
     ("the first TERM hurries", |_, event, after, _| {

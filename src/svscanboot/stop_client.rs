@@ -2,6 +2,7 @@
 //! end. For the scripts that an init runs before it kills what is left.
 
 use super::SVSCANBOOT;
+use super::driver::say_how_to_start;
 use super::place::ScanPlace;
 use super::services::{Kinds, supervised};
 use crate::error::Exit;
@@ -68,7 +69,12 @@ pub fn stop(directory: &CStr) -> Exit {
             }
             // One that has just been started listens soon.
             Some(_) => {}
-            None if is_late || !has_asked || !starts_again(&place) => return Exit::SUCCESS,
+            None if is_late || !has_asked || !starts_again(&place) => {
+                if has_asked {
+                    say_how_to_start(name);
+                }
+                return Exit::SUCCESS;
+            }
             None => {}
         }
         poll::pause(PACE);

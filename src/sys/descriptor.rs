@@ -198,6 +198,12 @@ pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Opt
     Some(owned)
 }
 
+/// Whether a terminal is behind a descriptor: somebody may read what we say.
+#[must_use]
+pub fn is_terminal(descriptor: BorrowedFd<'_>) -> bool {
+    std::io::IsTerminal::is_terminal(&descriptor)
+}
+
 /// Sets or clears "stays open over exec".
 ///
 /// # Errors

@@ -298,6 +298,16 @@ pub fn our_pid() -> Pid {
     nix::unistd::Pid::this().as_raw().unsigned_abs()
 }
 
+/// Whether an init started us: we are a child of process 1, and lead a session, as an init has it;
+/// or are process 1 ourselves. To be asked at the beginning: who loses its parent later is a child
+/// of process 1 too.
+#[must_use]
+pub fn is_inits() -> bool {
+    let us = nix::unistd::Pid::this();
+    let leads = nix::unistd::getsid(None) == Ok(us);
+    our_pid() == 1 || leads && nix::unistd::getppid().as_raw() == 1
+}
+
 /// setsid(2): a session and a process group of its own.
 ///
 /// # Errors

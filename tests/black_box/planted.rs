@@ -252,14 +252,19 @@ fn a_scan_whose_locks_got_second_names_is_still_one() {
     let mut first = scratch.start("svscan", &["scan"]);
     wait_for("the service", || scratch.lines("scan/starts") == 1);
     fs::hard_link(&lock, scratch.path().join("copy")).unwrap();
-    let line = "svscan: fatal: unable to acquire scan/.svscan/lock: temporary failure";
-    assert_eq!(scratch.run("svscan", &["scan"]), Said::complaint(111, line));
+    let line = |pid| {
+        format!(
+            "svscan: fatal: unable to acquire scan/.svscan/lock, another svscan (pid {pid}) has \
+             it: temporary failure"
+        )
+    };
+    assert_eq!(scratch.run("svscan", &["scan"]), Said::complaint(111, &line(first.id())));
     kill(first.id(), "KILL");
     end_of(&mut first);
     let mut second = scratch.start("svscan", &["scan"]);
     wait_for("it to adopt", || opened(second.id(), "supervise/ok"));
     assert_eq!(fs::metadata(&lock).unwrap().nlink(), 1, "a lock of its own");
-    assert_eq!(scratch.run("svscan", &["scan"]), Said::complaint(111, line));
+    assert_eq!(scratch.run("svscan", &["scan"]), Said::complaint(111, &line(second.id())));
     assert!(second.try_wait().unwrap().is_none());
     assert_eq!((scratch.errors(), scratch.lines("scan/starts")), (String::new(), 1));
 }

@@ -451,11 +451,12 @@ mod discovery {
         stayer(&scratch, "scan/a");
         let mut first = svscan(&scratch);
         up(&scratch, "a");
-        let expected = Said::complaint(
-            111,
-            "svscan: fatal: unable to acquire scan/.svscan/lock: temporary failure",
+        let line = format!(
+            "svscan: fatal: unable to acquire scan/.svscan/lock, another svscan (pid {}) has it: \
+             temporary failure",
+            first.id()
         );
-        assert_eq!(scratch.run("svscan", &["scan"]), expected);
+        assert_eq!(scratch.run("svscan", &["scan"]), Said::complaint(111, &line));
         kill(first.id(), "KILL");
         end_of(&mut first);
         let second = svscan(&scratch);

@@ -14,6 +14,36 @@ fn boot(scratch: &Scratch, arguments: &[&str]) -> Child {
     scratch.command("svscanboot").args(arguments).arg("scan").spawn().unwrap()
 }
 
+/// An svscanboot as an init starts it: a child of process 1 that leads its session. None where what
+/// has lost its parent is given to another process than that.
+fn boot_by_an_init(scratch: &Scratch) -> Option<u32> {
+    scratch.write("pid", b"");
+    let script = "setsid /bin/sh -c '\
+        while read -r _ _ _ parent _ </proc/$$/stat && [ \"$parent\" = \"$1\" ]; do sleep 0.01; done\n\
+        echo $$ >pid; exec \"$0\" scan' \"$0\" $$ &";
+    let mut shell = scratch.command("svscanboot");
+    let program = shell.get_program().to_owned();
+    shell = Command::new("/bin/sh");
+    shell.args(["-c", script]).arg(program).env("SCRATCH", scratch.path());
+    assert!(shell.current_dir(scratch.path()).status().unwrap().success());
+    wait_for("the pid", || scratch.read("pid").ends_with('\n'));
+    let pid: u32 = scratch.read("pid").trim().parse().unwrap();
+    let of_it = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    wait_for("svscanboot", || of_it("comm") == "svscanboot\n");
+    let stat = of_it("stat");
+    let parent = stat.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap();
+    if parent != "1" {
+        println!("no child of process 1 is to be had here: its parent is {parent}");
+        kill(pid, "KILL");
+        return None;
+    }
+    // It blocks TERM, and so listens, before it does anything else.
+    wait_for("it to listen", || {
+        of_it("status").lines().any(|line| line == "SigBlk:\t0000000000014000")
+    });
+    Some(pid)
+}
+
 /// The children of a process by name and command line.
 fn children(parent: u32) -> Vec<(u32, String)> {
     let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
@@ -174,11 +204,14 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     let svscan = child_once_there(second.id(), "svscan ");
     wait_for("the pipe from it", || pipe(svscan, 2) == messages);
     assert_eq!(scratch.lines("starts"), 1);
-    // TERM to a third one stops the scan of the second, which then waits on.
-    let mut third = boot(&scratch, &[]);
-    stays("standing by", Duration::from_secs(1), || children(third.id()).is_empty());
-    kill(third.id(), "TERM");
-    assert_eq!(end_of(&mut third).code(), Some(0));
+    // TERM to a third one that an init started stops the scan of the second, which then waits on.
+    if let Some(third) = boot_by_an_init(&scratch) {
+        stays("standing by", Duration::from_secs(1), || children(third).is_empty());
+        kill(third, "TERM");
+        wait_for("its end", || !is_alive(third));
+    } else {
+        assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+    }
     assert!(!scratch.is_running("scan/a"));
     wait_for("the reader's end of file", || children(second.id()).is_empty());
     stays("no new scan", Duration::from_secs(2), || {
@@ -267,8 +300,8 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
          echo ready >../../ready\nwhile :; do sleep 0.05; done",
     );
     let mut child = boot(&scratch, &[]);
-    let mut standby = boot(&scratch, &[]);
     wait_for("the trap", || scratch.read("ready") == "ready\n");
+    let standby = boot_by_an_init(&scratch);
     let svscan = child_once_there(child.id(), "svscan ");
     // All that an init, its script and an admin may ask at once, before svscan reads any of it.
     kill(svscan, "STOP");
@@ -277,14 +310,16 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
         .map(|_| scratch.command("svscanboot").args(["--stop", "scan"]).spawn().unwrap())
         .collect();
     kill(child.id(), "TERM");
-    kill(standby.id(), "TERM");
-    wait_for("all to have asked", || descriptor::waiting_bytes(control.as_fd()) == Ok(4));
+    standby.iter().for_each(|&standby| kill(standby, "TERM"));
+    let count = if standby.is_some() { 4 } else { 3 };
+    wait_for("all to have asked", || descriptor::waiting_bytes(control.as_fd()) == Ok(count));
     // While anybody reads it, svscan counts as alive.
     drop(control);
     kill(svscan, "CONT");
-    for asked in asking.iter_mut().chain([&mut child, &mut standby]) {
+    for asked in asking.iter_mut().chain([&mut child]) {
         assert_eq!(end_of(asked).code(), Some(0));
     }
+    wait_for("the end of the standby", || standby.is_none_or(|standby| !is_alive(standby)));
     assert_eq!(scratch.read("end"), "end\n", "hurried");
 }
 
@@ -561,4 +596,51 @@ fn the_commands_beside_it_are_the_ones_it_starts_however_it_was_found() {
 
 fn scratch_program() -> std::path::PathBuf {
     crate::scratch::commands().join("svscanboot").canonicalize().unwrap()
+}
+
+#[test]
+fn term_to_a_stray_one_that_stands_by_ends_that_one_alone() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let mut first = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+    let mut stray = boot(&scratch, &[]);
+    stays("standing by", Duration::from_millis(500), || children(stray.id()).is_empty());
+    kill(stray.id(), "TERM");
+    assert_eq!(end_of(&mut stray).code(), Some(0));
+    stays("the scan", Duration::from_millis(500), || {
+        scratch.is_running("scan/a") && first.try_wait().unwrap().is_none()
+    });
+    assert!(scratch.svstat("scan/a").contains(": up "));
+    assert!(!scratch.path().join("scan/.svscan/stopped").exists());
+}
+
+#[test]
+fn on_a_terminal_it_says_who_keeps_the_scan_and_how_to_start_it_again() {
+    if !only_ours("svscanboot") || Command::new("script").arg("-V").output().is_err() {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let first = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+    let program = scratch.command("svscanboot").get_program().to_str().unwrap().to_owned();
+    let on_terminal = |words: &str, typescript: &str| {
+        let mut script = Command::new("script");
+        script.args(["-qefc", &format!("exec {program} {words}"), typescript]);
+        script.current_dir(scratch.path()).env("SCRATCH", scratch.path());
+        script.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        script.spawn().unwrap()
+    };
+    let _standby = Ended(on_terminal("scan", "standby"));
+    let line =
+        format!("svscanboot: another svscanboot (pid {}) keeps scan, standing by\r\n", first.id());
+    wait_for("the line on the terminal", || scratch.read("standby").contains(&line));
+    let mut stop = on_terminal("--stop scan", "stop");
+    assert_eq!(end_of(&mut stop).code(), Some(0));
+    let line = "svscanboot: scan is stopped; to start it again, start svscanboot anew\r\n";
+    wait_for("the line on the terminal", || scratch.read("stop").contains(line));
 }
