@@ -1,6 +1,7 @@
 //! A disk that is full and is emptied: a small file system of its own, which only multilog sees.
 
-use crate::scratch::{Scratch, end_of, wait_for};
+use crate::cost::end_of;
+use crate::scratch::{Scratch, wait_for};
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
