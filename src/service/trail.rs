@@ -149,3 +149,51 @@ impl Feet<'_> {
         if is_it { Ok(()) } else { Err(Errno::EAGAIN) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIRECTORY: Facts = Facts {
+        kind: Kind::Directory,
+        device: 0,
+        inode: 0,
+        links: 2,
+        owner: 0,
+        mode: 0o755,
+        size: 0,
+    };
+
+    #[test]
+    fn what_is_ones_own_leads_anywhere_and_what_is_another_s_to_what_is_his() {
+        let us = file::our_user();
+        let (one, other) = (us + 1000, us + 1001);
+        let of = |owner| Facts { owner, ..DIRECTORY };
+        for own in [0, us] {
+            let bound = Bound::Nobody.by(own).unwrap().by_directory(&of(own)).unwrap();
+            assert!([0, us, one].into_iter().all(|end| bound.reaches(&of(end)).is_ok()));
+            assert!(bound.lets_us());
+        }
+        for bound in [Bound::Nobody.by(one), Bound::Nobody.by_directory(&of(one))] {
+            let bound = bound.unwrap().by(0).unwrap().by(one).unwrap();
+            assert_eq!(bound.reaches(&of(one)), Ok(()));
+            for end in [0, us, other] {
+                assert_eq!(bound.reaches(&of(end)), Err(Errno::EPERM));
+            }
+            assert_eq!(bound.by(other), Err(Errno::EPERM));
+            assert!(!bound.lets_us());
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_leads_nowhere_or_to_what_is_its_owner_s() {
+        let us = file::our_user();
+        let of = |mode| Facts { owner: us, mode, ..DIRECTORY };
+        let by = |mode| Bound::Nobody.by_directory(&of(mode));
+        assert_eq!(by(0o777), Err(Errno::EPERM));
+        assert_eq!(by(0o757), Err(Errno::EPERM));
+        assert_eq!(by(0o775), Ok(Bound::To(us)));
+        assert_eq!(by(0o1777), Ok(Bound::Nobody));
+        assert!(Bound::To(us).lets_us());
+    }
+}

@@ -45,7 +45,7 @@ const FOLLOWS: [(&str, &[&str], &str); 36] = [
     ("zone/mod.rs", &["Read"], "a time zone's file"),
 ];
 
-/// only who is in [`FOLLOWS`] opens what a link leads to, and only as it says there.
+/// Only who is in [`FOLLOWS`] opens what a link leads to, and only as it says there.
 fn following_breaches(source: &Source) -> Vec<String> {
     if source.path == "sys/descriptor.rs" {
         return Vec::new();
@@ -89,7 +89,7 @@ const ENTRIES: [&str; 15] = [
 ];
 const NAMERS: [&str; 2] = ["service/entries.rs", "scandir/entries.rs"];
 
-/// an entry is named in one place, so that nobody opens it by a path, or looks at what a
+/// An entry is named in one place, so that nobody opens it by a path, or looks at what a
 /// link in its place leads to. Messages aside.
 fn naming_breaches(source: &Source) -> Vec<String> {
     let path = source.path.as_str();
