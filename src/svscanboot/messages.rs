@@ -43,6 +43,7 @@ impl Messages {
             Some(ends) => ends,
             None => descriptor::pipe()?,
         };
+        file::let_all_write(write.as_fd());
         let inode = file::facts_of(read.as_fd())?.inode;
         if recorded != Some(inode) {
             records.iter().for_each(|records| record(records, inode));

@@ -146,6 +146,13 @@ pub fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
     nix::sys::stat::fchmod(file, Mode::from_bits_truncate(mode))
 }
 
+/// fchmod(2) of a pipe, so that a service of any user may open `/dev/stdout` or `/dev/stderr` to write,
+/// where that is this pipe; nobody but its owner may open it to read.
+pub fn let_all_write(pipe: BorrowedFd<'_>) {
+    // One that was made by another user stays as it is.
+    let _ = set_mode(pipe, 0o622);
+}
+
 /// fsync(2)
 ///
 /// # Errors

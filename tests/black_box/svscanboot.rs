@@ -644,3 +644,39 @@ fn on_a_terminal_it_says_who_keeps_the_scan_and_how_to_start_it_again() {
     let line = "svscanboot: scan is stopped; to start it again, start svscanboot anew\r\n";
     wait_for("the line on the terminal", || scratch.read("stop").contains(line));
 }
+
+#[test]
+fn a_service_of_any_user_may_open_its_output_to_write_and_not_to_read() {
+    if !only_ours("the pipes of 0.76 are root's alone") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let is_root = nix::unistd::geteuid().is_root();
+    let commands = crate::scratch::commands();
+    let drop = format!("{}/setuidgid :65534:65534", commands.display());
+    let drop = if is_root { drop.as_str() } else { "env" };
+    scratch.service(
+        "scan/a",
+        &format!(
+            "echo start >>../../starts\n\
+             {drop} sh -c 'echo by name >/dev/stderr; echo by name >/dev/stdout\n\
+             for n in 1 2; do (: </proc/self/fd/$n) 2>/dev/null && echo \"$n was opened\"; done'\n\
+             exec sleep 1000"
+        ),
+    );
+    scratch.service("scan/a/log", "exec cat >>../../../lines");
+    let child = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    wait_for("the line on standard output", || scratch.read("lines").contains("by name\n"));
+    wait_for("the line on standard error", || {
+        children(child.id()).iter().any(|(_, line)| line.contains("by name\n"))
+    });
+    let pid = scratch.pid("scan/a");
+    for number in [1, 2] {
+        let facts = fs::metadata(format!("/proc/{pid}/fd/{number}")).unwrap();
+        assert_eq!(facts.permissions().mode() & 0o7777, 0o622, "{number}");
+    }
+    if is_root {
+        assert_eq!(scratch.read("lines"), "by name\n");
+    }
+}

@@ -38,6 +38,7 @@ pub fn obtain(
     if !leaves_reserve(read.as_fd()) || !leaves_reserve(write.as_fd()) {
         return Err(Errno::EMFILE);
     }
+    file::let_all_write(write.as_fd());
     let inode = file::facts_of(read.as_fd())?.inode;
     // A record that cannot be written costs only what a killed svscan would need it for.
     let _ = records.put(service, inode);
