@@ -88,8 +88,11 @@ fn pump(filter: &mut impl Filter) -> Result<(), Errno> {
     write_all(&mut output)
 }
 
-/// Reads; where the other holders of the input have made it non-blocking, waits first.
-fn read(block: &mut [u8]) -> Result<usize, Errno> {
+/// Reads standard input; where its other holders have made it non-blocking, waits first.
+///
+/// # Errors
+/// Those of read(2) and poll(2), EINTR and EAGAIN excepted.
+pub fn read(block: &mut [u8]) -> Result<usize, Errno> {
     let input = descriptor::standard(0);
     loop {
         match descriptor::read(input, block) {

@@ -45,10 +45,9 @@ pub fn run(arguments: Arguments) -> Exit {
     };
     // Before there is anyone to lose.
     let takes_orphans = process::take_orphans().is_ok();
-    // Listened for before the fork: a signal that comes meanwhile is not lost. The child gets
-    // back what we were given.
+    // Blocked before the fork: a signal that comes meanwhile is not lost. The child gets back what we
+    // were given.
     let mask = signal::block_all();
-    let signals = Signals::block(&HEARD);
     let child = match process::fork() {
         Ok(Side::Child) => {
             signal::restore(&mask);
@@ -58,10 +57,11 @@ pub fn run(arguments: Arguments) -> Exit {
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
     };
     signal::hear_of_children();
+    // Its number is free for what we listen by.
     drop(write);
     // To end would be to leave the daemon alone, and supervise with the belief that it ended.
     heap::outlast_shortage();
-    let signals = match signals {
+    let signals = match Signals::block(&HEARD) {
         Ok(signals) => signals,
         Err(error) => return FGHACK.fatal_because(&[b"unable to listen for signals"], error),
     };
@@ -176,7 +176,7 @@ impl Watch {
     fn pass_on(&mut self, signal: Signal) {
         let mut pending = Pending { signal, reached: BTreeSet::new(), look: LOOK };
         self.reach(&mut pending);
-        if pending.reached.is_empty() {
+        if pending.reached.is_empty() && self.is_held() {
             self.warn(b"unable to find a process of the daemon that could have the signal");
         }
         if matches!(signal, SIGTERM | SIGQUIT) {
@@ -208,6 +208,14 @@ impl Watch {
                 let _ = process::kill(self.child, pending.signal);
             }
         }
+    }
+
+    /// Whether anybody holds the pipe at all.
+    fn is_held(&self) -> bool {
+        let Some(read) = &self.read else { return false };
+        let mut broken = [poll::broken(read.as_fd())];
+        let _ = poll::wait(&mut broken, Some(Duration::ZERO));
+        !broken.iter().any(poll::found)
     }
 
     /// Says something once.

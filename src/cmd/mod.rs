@@ -186,10 +186,15 @@ pub fn main(arguments: Arguments) -> i32 {
 
 impl Command {
     fn become_it(&self, arguments: Arguments) -> Exit {
-        let _ = OURSELVES.set((self.program)(self.name));
-        heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
+        speak_for((self.program)(self.name));
         (self.run)(arguments)
     }
+}
+
+/// Has the heap speak for `program`, and no more abort, when there is no memory.
+fn speak_for(program: Program) {
+    let _ = OURSELVES.set(program);
+    heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
 }
 
 /// What the heap ends us with.

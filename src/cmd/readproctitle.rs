@@ -2,7 +2,7 @@
 //! readproctitle(8), reference section 9.
 
 use crate::error::Exit;
-use crate::sys::descriptor;
+use crate::filter;
 use crate::sys::start::Arguments;
 use crate::sys::title::Title;
 
@@ -23,7 +23,7 @@ pub fn run(arguments: Arguments) -> Exit {
     title.fill(b'.');
     let mut buffer = [0; 1024];
     loop {
-        match descriptor::read(descriptor::standard(0), &mut buffer) {
+        match filter::read(&mut buffer) {
             Ok(0) => return Exit::SUCCESS,
             Ok(count) => {
                 let moving = title.get_mut(FIXED..).unwrap_or_default();

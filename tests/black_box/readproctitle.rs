@@ -1,9 +1,10 @@
 //! readproctitle, reference section 9.
 
-use crate::scratch::{Said, Scratch, end_of, wait_for};
+use crate::scratch::{Said, Scratch, end_of, only_ours, stays, wait_for};
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
+use std::time::Duration;
 
 #[test]
 fn too_little_to_write_on_is_wrong_use_without_a_word() {
@@ -44,5 +45,26 @@ fn ps_shows_the_last_bytes_behind_three_dots() {
     input.write_all(b"0123456789ABCDEF").unwrap();
     wait_for("the last seven", || shown() == "...9ABCDEF");
     drop(input);
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
+
+#[test]
+fn an_input_that_somebody_made_non_blocking_is_waited_for() {
+    if !only_ours("readproctitle of 0.76 ends with 111") {
+        return;
+    }
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let scratch = Scratch::new();
+    let (input, mut writer) = std::io::pipe().unwrap();
+    fcntl(&input, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let mut command = scratch.command("readproctitle");
+    let mut child = command.args(["errors: ", "0123456789"]).stdin(input).spawn().unwrap();
+    drop(command);
+    stays("the wait", Duration::from_millis(200), || child.try_wait().unwrap().is_none());
+    writer.write_all(b"abcdefg").unwrap();
+    let line = format!("/proc/{}/cmdline", child.id());
+    let is_shown = || fs::read(&line).is_ok_and(|line| line.ends_with(b"...abcdefg\0"));
+    wait_for("the text", is_shown);
+    drop(writer);
     assert_eq!(end_of(&mut child).code(), Some(0));
 }
