@@ -2,21 +2,25 @@
 
 TARGET = x86_64-unknown-linux-musl
 BINARY = target/$(TARGET)/release/daemontools
+SVCTL = target/$(TARGET)/release/svctl
 PREFIX = /usr/local
 DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench vm install uninstall install-package notices rpm cargo-rpm repo clean
+.PHONY: build run test chaos bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
 
 # The release binary, and one link per command in target/command. It holds no path of its builder's,
 # those of the sources of its crates included.
+# Two calls: what svctl needs never comes into daemontools.
 REGISTRY = $${CARGO_HOME:-$$HOME/.cargo}/registry/src
+COMPILE = env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --config "target.$(TARGET).rustflags = [ \
+	  $$(for place in "$(REGISTRY)"/*; do printf '"--remap-path-prefix=%s=registry",' "$$place"; done)]"
 build:
 	rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
 	cargo fetch --quiet --locked --target $(TARGET)
-	env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --config "target.$(TARGET).rustflags = [ \
-	  $$(for place in "$(REGISTRY)"/*; do printf '"--remap-path-prefix=%s=registry",' "$$place"; done)]"
+	$(COMPILE) --bin daemontools
+	$(COMPILE) --bin svctl --features svctl
 	rm -rf target/command && mkdir -p target/command
 	$(BINARY) | awk 'NR > 1 { print $$1 }' | while read -r name; do \
 	  ln -s ../$(TARGET)/release/daemontools target/command/$$name; done
@@ -44,7 +48,9 @@ MACHINE = debian
 vm:
 	vagrant/run $(MACHINE)
 
-install: build
+install: build install-daemontools install-svctl
+
+install-daemontools:
 	install -D $(BINARY) $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
 	install -d $(DESTDIR)$(PREFIX)/bin
 	for name in daemontools $$(ls target/command); do \
@@ -55,6 +61,12 @@ install: build
 	  for name in $$(ls target/command); do \
 	    ln -sf $(PREFIX)/libexec/daemontools-rs/daemontools $(DESTDIR)/command/$$name; done; fi
 
+# svctl is a file of its own, and not in /command, which is 0.76's.
+install-svctl:
+	install -D $(SVCTL) $(DESTDIR)$(PREFIX)/bin/svctl
+	install -D -m 644 packaging/completions/svctl.bash $(DESTDIR)/etc/bash_completion.d/svctl
+	install -D -m 644 packaging/completions/_svctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_svctl
+
 # Takes away what `make install` put there, and nothing else: links that lead elsewhere stay.
 uninstall:
 	for directory in $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/command; do for link in $$directory/*; do \
@@ -62,13 +74,15 @@ uninstall:
 	    ../libexec/daemontools-rs/daemontools | $(PREFIX)/libexec/daemontools-rs/daemontools) rm -f $$link ;; \
 	  esac; done; done
 	rm -f $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/daemontools
+	if "$(DESTDIR)$(PREFIX)/bin/svctl" --help 2>/dev/null | grep -q 'svctl(8)'; then rm -f $(DESTDIR)$(PREFIX)/bin/svctl \
+	  $(DESTDIR)/etc/bash_completion.d/svctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_svctl; fi
 	cd packaging/man && rm -f $$(for page in *.[78]; do echo $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done)
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/daemontools-rs $(DESTDIR)/command $(DESTDIR)/service 2>/dev/null
 
 # What a package holds: all that, the manual pages compressed, the files for the inits, licences and
 # notices, and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
-install-package: install
+install-package: build install-daemontools
 	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
