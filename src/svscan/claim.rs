@@ -66,6 +66,20 @@ impl Claim {
         Ok(Self { records: Some(records), control, lock })
     }
 
+    /// Makes the records again where somebody removed them; the new ones, if that was done. What
+    /// cannot be made or locked now is tried again at the next tick.
+    pub fn renew(&mut self) -> Option<&ScanRecords> {
+        if self.records.as_ref()?.are_of(HERE) {
+            return None;
+        }
+        let records = ScanRecords::open_or_make(HERE).ok()?;
+        let lock = ScanLock::acquire(&records).ok()?;
+        self.control = scan_control::listen(&records, None).ok();
+        self.lock = Some(lock);
+        self.records = Some(records);
+        self.records.as_ref()
+    }
+
     /// The record of what an svscan before us held.
     #[must_use]
     pub fn open_pipe_records(&self) -> PipeRecords {

@@ -118,6 +118,7 @@ impl<'a> Driver<'a> {
             let is_tick = clock::monotonic() >= self.next_tick;
             if is_tick {
                 self.next_tick = clock::monotonic().saturating_add(TICK);
+                self.renew_records();
             }
             if self.stop.is_none() {
                 self.look(is_tick);
@@ -312,7 +313,15 @@ impl<'a> Driver<'a> {
         error
     }
 
+    /// Has records that were removed say again what they said.
+    fn renew_records(&mut self) {
+        if let Some(records) = self.claim.renew() {
+            self.roster.go_over_to(records);
+        }
+    }
+
     fn ask_to_stop(&mut self, in_a_hurry: bool) {
+        self.renew_records();
         let stop = self.stop.get_or_insert_default();
         if in_a_hurry {
             stop.hurry();

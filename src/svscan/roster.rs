@@ -10,11 +10,12 @@ use super::plan::{Action, Ending, Held, Key, Role, Standing, next_start};
 use super::spawn::{Conditions, spawn};
 use super::watches::Watches;
 use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
+use crate::scandir::{ScanRecords, message_record};
 use crate::service;
 use crate::sys::descriptor::HERE;
 use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::SIGHUP;
-use crate::sys::{Errno, clock};
+use crate::sys::{Errno, clock, file};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -67,6 +68,16 @@ impl Roster {
             finder: Finder::default(),
             is_heir: true,
             next_start: None,
+        }
+    }
+
+    /// Records what is held, and where messages go, in other records: those of before were removed.
+    pub fn go_over_to(&mut self, records: &ScanRecords) {
+        // What cannot be written costs only what a successor would need it for.
+        let _ = self.records.go_over_to(records);
+        let messages = self.given.messages.as_ref().map(|pipe| file::facts_of(pipe.as_fd()));
+        if let Some(Ok(facts)) = messages {
+            let _ = message_record::put(records, facts.inode);
         }
     }
 

@@ -493,6 +493,27 @@ fn a_standby_finds_the_svscan_whose_records_were_removed() {
     kill(second.id(), "TERM");
     assert_eq!(end_of(&mut second).code(), Some(0));
     assert!(!scratch.is_running("a") && !is_alive(svscan));
+    assert_eq!(scratch.lines("starts"), 1);
+}
+
+#[test]
+fn svscan_makes_records_that_were_removed_again() {
+    if !only_ours(".svscan") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut child = booted_on_a_link(&scratch);
+    let records = scratch.path().join("scan/.svscan");
+    let pipes = fs::read(records.join("pipes")).unwrap();
+    fs::remove_dir_all(&records).unwrap();
+    for name in ["pipes", "messages", "lock", "control"] {
+        wait_for(name, || records.join(name).exists());
+    }
+    assert_eq!(fs::read(records.join("pipes")).unwrap(), pipes);
+    assert_eq!(scratch.run("svscan", &["scan"]).code, Some(111), "the lock is held again");
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(records.join("stopped").exists() && !scratch.is_running("a"));
 }
 
 #[test]
