@@ -2,11 +2,14 @@
 //!
 //! Owns the form of every message (`program: fatal: text: reason`, one line, one write), the
 //! words for an errno (0.76's own table, not strerror's), and the exit codes. Which text belongs
-//! to which failure is for the callers; only `cmd` and `main` end the process.
+//! to which failure is for the callers; only `cmd` and `main` end the process, and the heap, by what it
+//! has from here.
 
-use crate::sys::{Errno, descriptor, poll};
+use crate::sys::heap::{self, Hooks};
+use crate::sys::{Errno, descriptor, poll, process};
 use core::time::Duration;
 use std::io::IoSlice;
+use std::sync::OnceLock;
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +110,30 @@ impl Program {
             *slot = part;
         }
         write_line(self.is_daemon, &line);
+    }
+}
+
+/// The program that this process is, for what is said where nothing knows it.
+static OURSELVES: OnceLock<Program> = OnceLock::new();
+
+/// Has the heap speak for `program`, which then does not abort for want of memory. Called once, the
+/// first thing of all.
+pub fn speak_for(program: Program) {
+    let _ = OURSELVES.set(program);
+    heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
+}
+
+/// What the heap ends us with; no caller of it could.
+fn end_for_want_of_memory() -> ! {
+    if let Some(program) = OURSELVES.get() {
+        let _ = program.fatal(&[b"out of memory"]);
+    }
+    process::leave(Exit::SYSTEM.number())
+}
+
+fn wait_for_memory() {
+    if let Some(program) = OURSELVES.get() {
+        program.warning(&[b"out of memory, pausing"]);
     }
 }
 

@@ -20,11 +20,9 @@ pub mod tai64n;
 pub mod tai64nlocal;
 
 use crate::args::{VERSION, last_part, print};
-use crate::error::{Exit, Program};
-use crate::sys::heap::{self, Hooks};
+use crate::error::{self, Exit, Program};
+use crate::sys::descriptor;
 use crate::sys::start::{self, Arguments};
-use crate::sys::{descriptor, process};
-use std::sync::OnceLock;
 
 /// A command: the name it is called by, its usage, what it is for, and where it starts.
 #[derive(Debug)]
@@ -167,9 +165,6 @@ pub const COMMANDS: [Command; 17] = [
 
 const DAEMONTOOLS: Program = Program::command("daemontools");
 
-/// The command that this process is, for what is said where nothing knows it.
-static OURSELVES: OnceLock<Program> = OnceLock::new();
-
 /// Finds the command by `argv[0]`, or by the first argument, runs it, and returns its exit code.
 #[must_use]
 pub fn main(arguments: Arguments) -> i32 {
@@ -186,26 +181,9 @@ pub fn main(arguments: Arguments) -> i32 {
 
 impl Command {
     fn become_it(&self, arguments: Arguments) -> Exit {
-        speak_for((self.program)(self.name));
+        error::speak_for((self.program)(self.name));
         (self.run)(arguments)
     }
-}
-
-/// Has the heap speak for `program`, and no more abort, when there is no memory.
-fn speak_for(program: Program) {
-    let _ = OURSELVES.set(program);
-    heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
-}
-
-/// What the heap ends us with.
-fn end_for_want_of_memory() -> ! {
-    let program = OURSELVES.get().copied().unwrap_or(DAEMONTOOLS);
-    process::leave(program.fatal(&[b"out of memory"]).number())
-}
-
-fn wait_for_memory() {
-    let program = OURSELVES.get().copied().unwrap_or(DAEMONTOOLS);
-    program.warning(&[b"out of memory, pausing"]);
 }
 
 fn find(name: &[u8]) -> Option<&'static Command> {

@@ -22,7 +22,7 @@ mod show;
 mod steer;
 mod text;
 
-use daemontools_rs::error::{Exit, Program};
+use daemontools_rs::error::{self, Exit, Program};
 use daemontools_rs::sys::start::Arguments;
 use daemontools_rs::sys::{descriptor, signal};
 use options::{Options, Verb};
@@ -37,6 +37,7 @@ daemontools_rs::entry!(start);
 #[cfg_attr(test, allow(dead_code, reason = "main is the test runner's then"))]
 fn start(arguments: Arguments) -> i32 {
     descriptor::fill_standard();
+    error::speak_for(SVCTL);
     signal::ignore_broken_pipes();
     let exit = match Options::read(&arguments) {
         Ok(options) => perform(&options),
