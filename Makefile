@@ -8,7 +8,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
+.PHONY: build run test chaos mutants bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
 
 # The release binary, and one link per command in target/command. It holds no path of its builder's,
 # those of the sources of its crates included.
@@ -42,6 +42,10 @@ bench: build
 SECONDS = 600
 chaos: build
 	cargo test --quiet --target $(TARGET) --features system --test chaos -- $(SECONDS) --peers
+
+# The pure files, mutated: what their unit tests do not catch (cargo install cargo-mutants).
+mutants:
+	cargo mutants --in-place --output target
 
 # The whole story in a virtual machine of vagrant/machines, as root; installs none of what it needs.
 MACHINE = debian

@@ -48,7 +48,7 @@ impl Label {
         let mut bytes = [0; 12];
         let (pairs, _) = digits.as_chunks();
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = number(*high)? << 4 | number(*low)?;
+            *byte = number(*high)? * 16 + number(*low)?;
         }
         Some(Self::from_bytes(bytes))
     }
@@ -136,11 +136,22 @@ mod tests {
         let label = Label::of_unix(Duration::new(935_467_455, 787_492_999));
         assert_eq!(Label::of_text(&label.text()), Some(label));
         assert_eq!(label.unix_time(), 935_467_455);
+        assert_eq!(label.unix_seconds(), 935_467_455);
         assert_eq!(label.nanoseconds(), 787_492_500);
         let before = Label::of_text(b"@4000000000000009ffffffff").unwrap();
         assert_eq!((before.unix_time(), before.nanoseconds()), (-1, u32::MAX));
         for wrong in [b"@4000000037C219c92ef02e94", b"04000000037c219c92ef02e94"] {
             assert_eq!(Label::of_text(wrong), None);
+        }
+    }
+
+    #[test]
+    fn digits_are_hexadecimal_and_lower_case() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_digit(byte), b"0123456789abcdef".contains(&byte), "{byte}");
+        }
+        for value in 0..16 {
+            assert_eq!(number(digit(value)), Some(value));
         }
     }
 
