@@ -47,6 +47,10 @@ pub fn run(call: Call<'_>) -> Exit {
 struct Driver<'a> {
     call: Call<'a>,
     claim: Claim,
+    /// The path of the scan directory.
+    home: Option<Vec<u8>>,
+    /// Whether it was deleted when we last looked.
+    is_deleted: bool,
     signals: Signals,
     changes: Changes,
     roster: Roster,
@@ -74,6 +78,9 @@ impl<'a> Driver<'a> {
         {
             return Err(SVSCAN.fatal_because(&[b"unable to chdir to ", name], error));
         }
+        // A name from the root holds also where a link on the way leads elsewhere later.
+        let home = directory.filter(|name| name.first() == Some(&b'/')).map(<[u8]>::to_vec);
+        let home = home.or_else(|| directory::path_of_current().ok());
         let stops_in_order = call.stop_on_term || process::our_pid() == 1;
         let wanted: &[signal::Signal] = if stops_in_order {
             &[SIGCHLD, SIGALRM, SIGHUP, STOP_SIGNAL, SIGTERM, SIGINT]
@@ -94,6 +101,8 @@ impl<'a> Driver<'a> {
         Ok(Self {
             call,
             claim,
+            home,
+            is_deleted: false,
             signals,
             changes,
             roster: Roster::new(records, given),
@@ -118,7 +127,7 @@ impl<'a> Driver<'a> {
             let is_tick = clock::monotonic() >= self.next_tick;
             if is_tick {
                 self.next_tick = clock::monotonic().saturating_add(TICK);
-                self.renew_records();
+                self.follow();
             }
             if self.stop.is_none() {
                 self.look(is_tick);
@@ -313,15 +322,27 @@ impl<'a> Driver<'a> {
         error
     }
 
-    /// Has records that were removed say again what they said.
-    fn renew_records(&mut self) {
+    /// Goes over to the directory that has our name now, where ours was deleted; and has records that
+    /// were removed say again what they said.
+    fn follow(&mut self) {
+        let is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
+        let home = self.home.as_deref().unwrap_or(b".");
+        if is_deleted && !self.is_deleted {
+            SVSCAN.warning(&[b"the scan directory ", home, b" was deleted"]);
+        }
+        self.is_deleted = is_deleted;
+        if is_deleted && directory::change(home).is_ok() {
+            self.is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
+            self.changes = Changes::watch_here();
+            self.news.is_unclear = true;
+        }
         if let Some(records) = self.claim.renew() {
             self.roster.go_over_to(records);
         }
     }
 
     fn ask_to_stop(&mut self, in_a_hurry: bool) {
-        self.renew_records();
+        self.follow();
         let stop = self.stop.get_or_insert_default();
         if in_a_hurry {
             stop.hurry();

@@ -703,3 +703,27 @@ fn a_service_of_any_user_may_open_its_output_to_write_and_not_to_read() {
         assert_eq!(scratch.read("lines"), "by name\n");
     }
 }
+
+#[test]
+fn svscan_goes_over_to_the_scan_directory_that_was_made_again() {
+    if !only_ours("0.76 scans on in what was deleted") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut child = booted_on_a_link(&scratch);
+    let svscan = child_once_there(child.id(), "svscan ");
+    fs::remove_dir_all(scratch.path().join("scan")).unwrap();
+    scratch.directory_at("scan");
+    symlink("../a", scratch.path().join("scan/a")).unwrap();
+    stayer(&scratch, "b");
+    wait_for("the new service", || scratch.lines("starts") == 2 && scratch.is_running("scan/b"));
+    wait_for("the warning", || {
+        children(child.id()).iter().any(|(_, line)| line.contains("was deleted\n"))
+    });
+    assert_eq!(child_named(child.id(), "svscan "), Some(svscan));
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+    assert!(!scratch.is_running("a") && !scratch.is_running("scan/b"));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert_eq!(scratch.lines("starts"), 2);
+}
