@@ -343,7 +343,12 @@ fn without_supervise_on_the_path_it_says_so() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
     let errors = fs::File::create(scratch.path().join("errors")).unwrap();
-    let mut command = scratch.command("svscan");
+    // Nor beside it.
+    let program = crate::scratch::commands().join("svscan").canonicalize().unwrap();
+    scratch.directory_at("alone");
+    fs::copy(program, scratch.path().join("alone/svscan")).unwrap();
+    let mut command = std::process::Command::new(scratch.path().join("alone/svscan"));
+    command.current_dir(scratch.path()).env("SCRATCH", scratch.path());
     let _svscan = command.arg("scan").env("PATH", "/none").stderr(errors).spawn().unwrap();
     let line = "svscan: warning: unable to start supervise a: file does not exist\n";
     wait_for("the line", || scratch.errors() == line);
