@@ -354,24 +354,26 @@ mod tests {
     struct Pieces(Vec<Vec<u8>>);
 
     impl Take for Pieces {
-        fn begin(&mut self, head: &[u8]) {
+        fn begin(&mut self, head: &[u8]) -> Result<(), Stop> {
             self.0.push([b"begin ", head].concat());
+            Ok(())
         }
-        fn append(&mut self, bytes: &[u8]) {
+        fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
             self.0.push(bytes.to_vec());
+            Ok(())
         }
     }
 
     #[test]
     fn whole_lines_go_on_at_once_in_portions_that_are_as_large_as_can_be() {
         let (mut lines, mut pieces) = (Lines::new(true), Pieces::default());
-        lines.feed(b"a\nb\nc", b"", &mut pieces);
+        lines.feed(b"a\nb\nc", b"", &mut pieces).unwrap();
         assert_eq!(pieces.0, [b"a\nb\n"], "what is not ended is held");
         let stamp = b"@stamp ";
         let line = [vec![b'x'; 64 - stamp.len() - 1], b"\n".to_vec()].concat();
         for (count, sizes) in [(1024, vec![PORTION]), (1025, vec![PORTION, 64])] {
             let (mut lines, mut pieces) = (Lines::new(true), Pieces::default());
-            lines.feed(&line.repeat(count), stamp, &mut pieces);
+            lines.feed(&line.repeat(count), stamp, &mut pieces).unwrap();
             assert_eq!(pieces.0.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
         }
     }
@@ -380,16 +382,16 @@ mod tests {
     fn a_line_is_held_until_it_ends_or_is_too_long() {
         let (mut lines, mut pieces) = (Lines::default(), Pieces::default());
         assert!(!lines.is_mid_line());
-        lines.feed(&[b'x'; WINDOW], b"", &mut pieces);
+        lines.feed(&[b'x'; WINDOW], b"", &mut pieces).unwrap();
         assert!(pieces.0.is_empty() && lines.is_mid_line());
-        lines.feed(b"y", b"", &mut pieces);
+        lines.feed(b"y", b"", &mut pieces).unwrap();
         let begun = [b"begin ", &[b'x'; WINDOW][..]].concat();
         assert_eq!(pieces.0, [begun, vec![b'x'; WINDOW], b"y".to_vec()]);
         assert!(lines.is_mid_line(), "it goes straight on");
-        lines.feed(b"\nz\n", b"", &mut pieces);
+        lines.feed(b"\nz\n", b"", &mut pieces).unwrap();
         assert_eq!(pieces.0.split_off(3), [&b"\n"[..], b"begin z", b"z\n"]);
         assert!(!lines.is_mid_line());
-        lines.end(&mut pieces);
+        lines.end(&mut pieces).unwrap();
         assert_eq!(pieces.0.len(), 3, "nothing is left to end");
     }
 }
