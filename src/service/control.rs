@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Listener {
     read: OwnedFd,
     /// Held so that reading never meets an end of file.
-    _write: OwnedFd,
+    write: OwnedFd,
 }
 
 /// Which of the two opens failed.
@@ -57,7 +57,21 @@ impl Listener {
             if is_same { Ok(()) } else { Err(Errno::EINVAL) }
         };
         let (write, _) = entry::open_if(records, CONTROL, Access::Write, is_it)?;
-        Ok(Self { read, _write: write })
+        Ok(Self { read, write })
+    }
+
+    /// Whether its FIFO still has its name.
+    #[must_use]
+    pub fn is_in(&self, records: BorrowedFd<'_>) -> bool {
+        file::facts_no_link(records, CONTROL)
+            .is_ok_and(|facts| file::same(self.read.as_fd(), &facts).is_ok())
+    }
+
+    /// Takes over what is queued for another one, whose FIFO lost its name.
+    pub fn take_queue_of(&self, other: &Self) {
+        while let Some(byte) = other.next() {
+            let _ = descriptor::write(self.write.as_fd(), &[byte]);
+        }
     }
 
     /// The next control byte, if one waits.
@@ -88,6 +102,8 @@ pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
             entry::open(records, name, Access::Read, Shape::Fifo)
         }
         Err(Errno::EINVAL | Errno::EISDIR) => Err(made.err().unwrap_or(Errno::EEXIST)),
+        // It is not there because it could not be made: that is what to say.
+        Err(Errno::ENOENT) => Err(made.err().unwrap_or(Errno::ENOENT)),
         other => other,
     }
 }
@@ -190,5 +206,18 @@ impl Sender {
                 other => return other.map(drop),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_fifo_from_being_made_is_said_and_not_that_it_is_not_there() {
+        // Nobody makes a FIFO in sysfs.
+        let place = std::fs::File::open("/sys").unwrap();
+        let error = fifo(place.as_fd(), b"no-such-fifo").unwrap_err();
+        assert_ne!(error, Errno::ENOENT);
     }
 }

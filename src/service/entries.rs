@@ -14,3 +14,5 @@ pub const STATUS: &[u8] = b"status";
 pub const NEW_STATUS: &[u8] = b"status.new";
 /// What a successor has to know; supervise's own.
 pub const JOURNAL: &[u8] = b"journal";
+/// What becomes `journal` by its rename.
+pub const NEW_JOURNAL: &[u8] = b"journal.new";

@@ -1,7 +1,7 @@
 //! `supervise/lock`: one supervise per service directory.
 
 use super::entries::LOCK;
-use super::journal::recorded_supervise;
+use super::onlooker::recorded_supervise;
 use super::records::Records;
 use crate::sys::descriptor::HERE;
 use crate::sys::entry::{self, Access, Shape};
@@ -40,6 +40,12 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
 /// Those of fstatat(2).
 pub fn facts(records: &Records) -> Result<Facts, Errno> {
     file::facts_no_link(records.as_fd(), LOCK)
+}
+
+/// Whether the lock that we hold still has its name.
+#[must_use]
+pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
+    facts(records).is_ok_and(|facts| file::same(held, &facts).is_ok())
 }
 
 /// Whether a supervise holds the lock of the service with these records, looked at from outside. The

@@ -9,14 +9,19 @@
 
 pub mod control;
 pub mod entries;
+pub mod fields;
 pub mod journal;
 pub mod lock;
+pub mod onlooker;
 pub mod presence;
+pub mod record;
 pub mod records;
 pub mod request;
+pub mod slot;
 pub mod status;
 pub mod stopping;
 pub mod trail;
+pub mod trust;
 
 use crate::sys::{Errno, file};
 use std::os::fd::BorrowedFd;

@@ -6,7 +6,7 @@ use super::records::Records;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, file};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Says that a supervise runs here for as long as the descriptor is open.
 ///
@@ -24,6 +24,12 @@ pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<Own
     let facts = file::facts_no_link(records.as_fd(), OK);
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
     old.filter(is_it).map_or_else(|| announce(records), Ok)
+}
+
+/// Whether the presence that we hold still has its name.
+#[must_use]
+pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
+    file::facts_no_link(records.as_fd(), OK).is_ok_and(|facts| file::same(held, &facts).is_ok())
 }
 
 /// Looks for a supervise of the service with these records: a descriptor whose poll shows an error

@@ -102,6 +102,24 @@ impl Records {
     }
 }
 
+impl Records {
+    /// Goes on with the directory that an image before us handed over; we are in its service.
+    #[must_use]
+    pub fn resume(descriptor: OwnedFd) -> Option<Self> {
+        let facts = file::facts_of(descriptor.as_fd()).ok()?;
+        let service = file::facts(HERE, b".").ok()?;
+        let is_one = facts.kind == Kind::Directory;
+        is_one.then_some(Self { descriptor: Some(descriptor), service })
+    }
+
+    /// Whether the directory that we hold still has its name in the service directory that we are in.
+    #[must_use]
+    pub fn are_in_place(&self) -> bool {
+        let named = file::facts(HERE, NAME);
+        named.is_ok_and(|named| file::same(self.as_fd(), &named).is_ok())
+    }
+}
+
 impl AsFd for Records {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_ref().map_or(HERE, AsFd::as_fd)

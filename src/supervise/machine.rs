@@ -2,17 +2,22 @@
 //! the effects, to be performed in their order. No clock, no pid, no system: the driver has them.
 //!
 //! ```text
-//! Down, nothing owed ---u,o---> Down, start owed ---(rested)---> Starting ---> Up
+//! Down, nothing owed ---u,o---> Down, start owed ---(pause over)---> Starting ---> Up
 //!        ^                            ^                             |          |
 //!        |                            +-------- fork failed --------+          |
 //!        +---- exited, want Down or Once ----+---- exited, want Up: owed ------+
 //! ```
 //!
 //! Starts stay at least a second apart: a start is *owed* until the second since the last one is
-//! over ([`Rest`]). Nothing else ever waits, so every control byte acts at once. Contract:
+//! over ([`Pause`]). Nothing else ever waits, so every control byte acts at once. Contract:
 //! supervise(8); reference, sections 3.3 to 3.5.
 
+pub use crate::service::record::{Owed, Record};
 pub use crate::service::request::{Request, Signal, Want};
+use core::time::Duration;
+
+/// Between two starts, at least.
+pub const SECOND: Duration = Duration::from_secs(1);
 
 /// The service's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,15 +30,15 @@ pub enum Service {
     Up,
 }
 
-/// Whether a start may happen now.
+/// What keeps a start that is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rest {
-    /// More than a second has passed since the last start.
-    Rested,
+pub enum Pause {
+    /// Nothing: more than a second has passed since the last start.
+    Over,
     /// The second after a start is not over.
     Second,
-    /// The last fork failed: a longer pause, which `u` and `o` cut short.
-    Long,
+    /// The last fork failed: a pause that grows with each failure, and that `u` and `o` cut short.
+    ForkFailed,
 }
 
 /// All that supervise knows.
@@ -43,21 +48,22 @@ pub struct State {
     pub service: Service,
     /// What the service is wanted to be.
     pub want: Want,
-    /// Whether a start is due as soon as the rest is over. Only ever while the service is down.
-    pub start_owed: bool,
+    /// Whether a start is due as soon as the pause is over. Only ever while the service is down.
+    pub owed: Owed,
     /// Whether `x` was asked.
     pub exit_requested: bool,
     /// Whether `p` paused the process. Only ever while the service is up.
     pub is_paused: bool,
-    /// Whether `k` was asked for this process: then its group goes with it.
+    /// Whether KILL was sent to this process: then its group goes with it.
     pub kill_asked: bool,
-    /// Whether a supervise before us recorded that the process is wanted down, and was killed
-    /// before it said so to the process. Only ever before [`Event::Begin`].
-    pub down_untold: bool,
+    /// Whether the process was sent the signal of `d`, and is wanted down since.
+    pub down_told: bool,
     /// Whether anyone can know of us yet: a status is there, and after it the presence.
     pub is_announced: bool,
-    /// Whether a start may happen now.
-    pub rest: Rest,
+    /// What keeps a start.
+    pub pause: Pause,
+    /// How many forks in a row have failed; no more are counted than lengthen the pause.
+    pub fork_failures: u8,
 }
 
 /// What can happen.
@@ -67,16 +73,21 @@ pub enum Event {
     Begin,
     /// A control byte.
     Asked(Request),
-    /// The forked child waits for its release.
+    /// The forked child waits for its release: the answer to [`Effect::Start`].
     Forked,
-    /// There was no child to be had.
+    /// There was no child to be had: the other answer.
     ForkFailed,
+    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. There is none as
+    /// long as it cannot be told whether the process is ours.
+    DownSent,
+    /// A process that could not be told for ours is known now.
+    Recognised,
     /// The process has ended.
     Ended,
-    /// The rest since the last start, or fork, is over.
-    Rested,
+    /// The pause since the last start, or fork, is over.
+    PauseOver,
     /// The limit on how long `d` may take is over (`timeout-kill`).
-    DownTimedOut,
+    LimitOver,
 }
 
 /// What the driver has to do.
@@ -84,19 +95,20 @@ pub enum Event {
 pub enum Effect {
     /// Fork a child that waits; answer [`Event::Forked`] or [`Event::ForkFailed`].
     Start,
-    /// Write the journal: from here on a successor knows the process.
-    Record,
     /// Let the forked child exec the service.
     Release,
-    /// Record the state: journal, then status.
+    /// Record the state: journal, then status. A successor, and the service itself, know the process
+    /// from here on.
     Publish,
-    /// Keep the status of this moment for the next [`Effect::Publish`], which writes both: between
-    /// an end and the start that follows at once nothing else may take time.
-    PublishLater,
     /// Send a signal to the process.
     Send(Signal),
-    /// Send the signal that takes the service down: TERM, or what `down-signal` says.
+    /// Send the signal that takes the service down: TERM, or what `down-signal` says; answer
+    /// [`Event::DownSent`].
     SendDown,
+    /// Set the limit on how long that may take, if the service has one.
+    SetLimit,
+    /// Drop it.
+    DropLimit,
     /// Take note of the ended process; its pid means nothing from here on.
     Reap,
     /// Send KILL to what the last process left in its group, if the service has a group.
@@ -134,52 +146,83 @@ impl State {
         Self {
             service: Service::Down,
             want: if marked_down { Want::Down } else { Want::Up },
-            start_owed: !marked_down,
+            owed: if marked_down { Owed::Nothing } else { Owed::Asked },
             exit_requested: false,
             is_paused: false,
             kill_asked: false,
-            down_untold: false,
+            down_told: false,
             is_announced: false,
-            rest: Rest::Rested,
+            pause: Pause::Over,
+            fork_failures: 0,
         }
     }
 
-    /// The state of a supervise that takes over from one that was killed. `recorded` is what
-    /// that one last wrote down, and `lives` whether the process in it still does: what was
-    /// asked for holds on, and a process that ended unseen is as one that just ended.
+    /// The state of a supervise that takes over from one that was killed. `record` is what that one
+    /// last wrote down, and `lives` whether the process in it still does: what was asked for holds
+    /// on, and a process that ended unseen is as one that just ended.
     #[must_use]
-    pub fn taken_over(recorded: Self, lives: bool) -> Self {
-        let ended_unseen = recorded.service == Service::Up && !lives;
-        let is_down = !lives;
+    pub fn taken_over(record: &Record, lives: bool, pause: Pause) -> Self {
+        let ended_unseen = record.service.is_some() && !lives;
         Self {
             service: if lives { Service::Up } else { Service::Down },
-            start_owed: if ended_unseen {
-                recorded.want == Want::Up && !recorded.exit_requested
-            } else {
-                is_down && recorded.start_owed
+            want: record.want,
+            owed: match record.owed {
+                _ if lives => Owed::Nothing,
+                _ if ended_unseen => owed_from_end(record.want, record.exit_requested),
+                owed => owed,
             },
-            is_paused: recorded.is_paused && lives,
-            kill_asked: recorded.kill_asked && lives,
-            down_untold: recorded.down_untold && lives && recorded.want == Want::Down,
+            exit_requested: record.exit_requested,
+            is_paused: record.is_paused && lives,
+            kill_asked: record.kill_asked && lives,
+            down_told: record.down_told && lives && record.want == Want::Down,
             is_announced: false,
-            ..recorded
+            pause,
+            fork_failures: 0,
         }
     }
 
-    /// Whether the driver has to wake us when the rest is over.
+    /// Writes what is known here into a record: what [`Self::taken_over`] reads.
+    pub fn write_to(&self, record: &mut Record) {
+        record.want = self.want;
+        record.owed = self.owed;
+        record.exit_requested = self.exit_requested;
+        record.is_paused = self.is_paused;
+        record.kill_asked = self.kill_asked;
+        record.down_told = self.down_told;
+    }
+
+    /// Whether the driver has to wake us when the pause is over.
     #[must_use]
-    pub fn waits_for_rest(&self) -> bool {
-        self.start_owed && self.rest != Rest::Rested
+    pub fn waits_for_pause(&self) -> bool {
+        self.owed != Owed::Nothing && self.pause != Pause::Over
+    }
+
+    /// The seconds to pause after a fork that fails in this state: 1, 2, 4 and so on, 60 at most.
+    #[must_use]
+    pub fn fork_pause(&self) -> u64 {
+        (1_u64 << self.fork_failures).min(LONGEST_FORK_PAUSE)
+    }
+
+    /// Whether the limit on how long `d` may take counts. After KILL there is nothing to wait for.
+    #[must_use]
+    pub fn has_limit(&self) -> bool {
+        self.service == Service::Up && self.want == Want::Down && self.down_told && !self.kill_asked
     }
 
     fn starts_now(&self) -> bool {
-        self.service == Service::Down && self.start_owed && self.rest == Rest::Rested
+        self.service == Service::Down && self.owed != Owed::Nothing && self.pause == Pause::Over
     }
 }
 
+/// 0.76's only one.
+const LONGEST_FORK_PAUSE: u64 = 60;
+/// So many failures give the longest pause.
+const MOST_FORK_FAILURES: u8 = 6;
+
 /// One step.
 #[must_use]
-pub fn step(mut state: State, event: Event) -> (State, Effects) {
+pub fn step(before: State, event: Event) -> (State, Effects) {
+    let mut state = before;
     let mut effects = Effects::default();
     match event {
         Event::Begin => {
@@ -187,43 +230,45 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             if !state.starts_now() {
                 announce(&mut state, &mut effects);
             }
-            if state.down_untold {
-                send_down(&mut effects);
-            }
-            state.down_untold = false;
+            tell_what_was_not_told(&state, &mut effects);
         }
         Event::Asked(request) => asked(&mut state, request, &mut effects),
         Event::Forked => {
             state.service = Service::Up;
-            state.start_owed = false;
-            state.rest = Rest::Second;
-            if state.is_announced {
-                effects.push(Effect::Record);
-                effects.push(Effect::Release);
-                effects.push(Effect::Publish);
-            } else {
-                // The service may look for us as soon as it runs.
-                announce(&mut state, &mut effects);
-                effects.push(Effect::Release);
-            }
+            state.owed = Owed::Nothing;
+            state.pause = Pause::Second;
+            state.fork_failures = 0;
+            // The service may look for itself, and for us, as soon as it runs.
+            publish(&mut state, &mut effects);
+            effects.push(Effect::Release);
         }
         Event::ForkFailed => {
             state.service = Service::Down;
-            state.rest = Rest::Long;
-            if state.is_announced {
-                effects.push(Effect::Publish);
-            } else {
-                announce(&mut state, &mut effects);
-            }
+            // As 0.76 has it, the service is down now: x and o find no process to wait for.
+            state.owed = Owed::Asked;
+            state.pause = Pause::ForkFailed;
+            state.fork_failures = (state.fork_failures + 1).min(MOST_FORK_FAILURES);
+            publish(&mut state, &mut effects);
         }
+        Event::DownSent => {
+            state.down_told = state.service == Service::Up && state.want == Want::Down;
+            effects.push(Effect::Send(Signal::Continue));
+            effects.push(Effect::Publish);
+        }
+        Event::Recognised => tell_what_was_not_told(&state, &mut effects),
         Event::Ended => ended(&mut state, &mut effects),
-        Event::Rested => state.rest = Rest::Rested,
-        Event::DownTimedOut => {
-            if state.service == Service::Up && state.want == Want::Down {
+        Event::PauseOver => state.pause = Pause::Over,
+        Event::LimitOver => {
+            if state.has_limit() {
                 state.kill_asked = true;
                 effects.push(Effect::Send(Signal::Kill));
             }
         }
+    }
+    match (before.has_limit() && event != Event::Begin, state.has_limit()) {
+        (false, true) => effects.push(Effect::SetLimit),
+        (true, false) => effects.push(Effect::DropLimit),
+        (true, true) | (false, false) => {}
     }
     settle(&mut state, &mut effects);
     (state, effects)
@@ -234,23 +279,27 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
     match request {
         Request::Up | Request::Once => {
             state.want = if request == Request::Up { Want::Up } else { Want::Once };
+            state.down_told = false;
             if !is_up {
-                state.start_owed = true;
-                if state.rest == Rest::Long {
-                    state.rest = Rest::Rested;
+                // In the second after a start 0.76 has not seen the end yet when it reads an o: that
+                // is not to be restarted then.
+                let drops_restart = request == Request::Once && state.owed == Owed::Restart;
+                state.owed = if drops_restart { Owed::Nothing } else { Owed::Asked };
+                if state.pause == Pause::ForkFailed {
+                    state.pause = Pause::Over;
                 }
             }
             effects.push(Effect::Publish);
         }
         Request::Down => {
             state.want = Want::Down;
-            state.start_owed = false;
+            state.owed = Owed::Nothing;
             state.is_paused = false;
             // Recorded first: a supervise that is killed in between leaves a service that is wanted
             // down, not one that died of the signal and is started again.
             effects.push(Effect::Publish);
             if is_up {
-                send_down(effects);
+                effects.push(Effect::SendDown);
             }
         }
         Request::Pause => {
@@ -269,6 +318,9 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
         }
         Request::Exit => {
             state.exit_requested = true;
+            if state.owed == Owed::Restart {
+                state.owed = Owed::Nothing;
+            }
             effects.push(Effect::Publish);
         }
         Request::Send(signal) => {
@@ -283,41 +335,58 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
     }
 }
 
-/// The first status, then the presence: whoever finds us finds a status.
+/// The first status comes with the presence behind it: whoever finds us finds a status.
+fn publish(state: &mut State, effects: &mut Effects) {
+    if state.is_announced {
+        effects.push(Effect::Publish);
+    } else {
+        announce(state, effects);
+    }
+}
+
 fn announce(state: &mut State, effects: &mut Effects) {
     state.is_announced = true;
     effects.push(Effect::Publish);
     effects.push(Effect::Announce);
 }
 
-/// The signals of `d`, and the record that they were sent.
-fn send_down(effects: &mut Effects) {
-    effects.push(Effect::SendDown);
-    effects.push(Effect::Send(Signal::Continue));
-    effects.push(Effect::Publish);
+/// A supervise before us recorded that the process is wanted down, and was killed before it said so
+/// to the process; or we could not tell that it is ours.
+fn tell_what_was_not_told(state: &State, effects: &mut Effects) {
+    if state.service == Service::Up && state.want == Want::Down && !state.down_told {
+        effects.push(Effect::SendDown);
+    }
+}
+
+fn owed_from_end(want: Want, exit_requested: bool) -> Owed {
+    if want == Want::Up && !exit_requested { Owed::Restart } else { Owed::Nothing }
 }
 
 fn ended(state: &mut State, effects: &mut Effects) {
     state.service = Service::Down;
     state.is_paused = false;
-    state.start_owed = state.want == Want::Up && !state.exit_requested;
+    state.down_told = false;
+    state.owed = owed_from_end(state.want, state.exit_requested);
     // Before the reaping: until then nobody else can have the group's number.
-    if state.start_owed || state.kill_asked {
+    if state.owed != Owed::Nothing || state.kill_asked {
         effects.push(Effect::EndGroup);
     }
     state.kill_asked = false;
     effects.push(Effect::Reap);
-    let starts_now = state.start_owed && state.rest == Rest::Rested;
-    effects.push(if starts_now { Effect::PublishLater } else { Effect::Publish });
+    // With a start at once, its status tells of both: nothing else may take time before it.
+    if !state.starts_now() {
+        effects.push(Effect::Publish);
+    }
 }
 
-/// What follows from the state alone: leaving, or the start that is owed.
+/// What follows from the state alone: leaving, or the start that is owed. A start comes last: what
+/// ends the old group must not meet the new process.
 fn settle(state: &mut State, effects: &mut Effects) {
     if state.service != Service::Down {
         return;
     }
     // A start that is owed comes first, as in 0.76: `ox` runs once and leaves.
-    let is_owed = state.start_owed && state.rest != Rest::Long;
+    let is_owed = state.owed != Owed::Nothing && state.pause != Pause::ForkFailed;
     if state.exit_requested && !is_owed {
         effects.push(Effect::Leave);
     } else if state.starts_now() {

@@ -5,7 +5,8 @@
 //! process has that directory's lock open; where /proc cannot tell, if somebody does.
 
 use super::heir::finder::Finder;
-use crate::service::journal::{Identity, recorded_supervise};
+use crate::service::onlooker::recorded_supervise;
+use crate::service::record::ProcessIdentity;
 use crate::service::records::Records;
 use crate::service::{lock, presence};
 use crate::sys::Errno;
@@ -19,14 +20,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[derive(Debug)]
 pub struct Adopted {
     /// Who it is, where that is known.
-    identity: Option<Identity>,
+    identity: Option<ProcessIdentity>,
     presence: Option<OwnedFd>,
     /// What it is watched by.
     pub number: u64,
 }
 
 impl Adopted {
-    const fn new(identity: Option<Identity>) -> Self {
+    const fn new(identity: Option<ProcessIdentity>) -> Self {
         Self { identity, presence: None, number: 0 }
     }
 
@@ -125,16 +126,16 @@ fn look(directory: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     presence::look(&Records::find(directory)?)
 }
 
-fn identity_of(pid: Pid) -> Option<Identity> {
-    Some(Identity { pid, start: Process::read(pid).ok()?.start })
+fn identity_of(pid: Pid) -> Option<ProcessIdentity> {
+    Some(ProcessIdentity { pid, start: Process::read(pid).ok()?.start })
 }
 
-fn is_alive(identity: &Identity) -> bool {
+fn is_alive(identity: &ProcessIdentity) -> bool {
     Process::read(identity.pid).is_ok_and(|found| found.start == identity.start && found.is_alive())
 }
 
 /// Whether it has ended for sure: that we could not look says nothing.
-fn is_gone(identity: Identity) -> bool {
+fn is_gone(identity: ProcessIdentity) -> bool {
     match Process::read(identity.pid) {
         Ok(found) => found.start != identity.start || !found.is_alive(),
         Err(error) => proc::means_gone(error),

@@ -4,7 +4,7 @@
 use super::adopted::Adopted;
 use super::plan::{Ending, Held, Key, Role, Standing};
 use crate::service::control::{self, Sender};
-use crate::service::journal::{has_left, recorded_supervise};
+use crate::service::onlooker::{has_left, recorded_supervise};
 use crate::service::records::Records;
 use crate::service::status;
 use crate::sys::descriptor::{HERE, Purpose, open};

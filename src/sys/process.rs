@@ -166,7 +166,31 @@ pub fn reap(pid: Pid) -> Option<End> {
 /// Those of waitpid(2): ECHILD when it is no child of ours, or was one that nobody is told of.
 pub fn try_wait(pid: Pid) -> Result<Option<End>, Errno> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::ECHILD)?;
-    Ok(wait_raw(pid, libc::WNOHANG)?.map(|(_, end)| end))
+    Ok(wait_raw(pid, libc::WNOHANG)?.map(|(_, end, _)| end))
+}
+
+/// As [`reap`], and whether the process left a core.
+#[must_use]
+pub fn reap_with_core(pid: Pid) -> Option<(End, bool)> {
+    let waited = wait_raw(libc::pid_t::try_from(pid).ok()?, libc::WNOHANG);
+    let (_, end, status) = waited.ok().flatten()?;
+    Some((end, libc::WCOREDUMP(status)))
+}
+
+/// Whether process `pid` is a child of ours that was not reaped: then its number is nobody else's.
+#[must_use]
+pub fn is_child(pid: Pid) -> bool {
+    let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid writes at most one siginfo_t to the pointer.
+    let done = unsafe { libc::waitid(libc::P_PID, pid, facts.as_mut_ptr(), flags) };
+    done == 0
+}
+
+/// Whether there is a process of this number, a zombie included, by kill(2): that needs no /proc.
+#[must_use]
+pub fn exists(pid: Pid) -> bool {
+    kill(pid, 0) != Err(Errno::ESRCH)
 }
 
 /// waitpid(2) for any child, without waiting.
@@ -214,10 +238,13 @@ pub fn reap_others(spared: &[Pid]) {
 }
 
 fn reap_raw(pid: libc::pid_t, flags: libc::c_int) -> Option<(Pid, End)> {
-    wait_raw(pid, flags).ok().flatten()
+    wait_raw(pid, flags).ok().flatten().map(|(pid, end, _)| (pid, end))
 }
 
-fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, End)>, Errno> {
+/// The process, how it ended, and the status that says so.
+type Waited = (Pid, End, libc::c_int);
+
+fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<Waited>, Errno> {
     let mut status: libc::c_int = 0;
     // SAFETY: waitpid writes one int to the pointer. nix's wrapper is not used: it refuses the
     // status of a child killed by a real-time signal.
@@ -228,7 +255,7 @@ fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<(Pid, End)>, 
     } else {
         End::Killed(u8::try_from(libc::WTERMSIG(status)).unwrap_or(u8::MAX))
     };
-    Ok(Some((reaped, end)))
+    Ok(Some((reaped, end, status)))
 }
 
 /// prctl(PR_SET_CHILD_SUBREAPER): the orphans among our descendants become our children, and process

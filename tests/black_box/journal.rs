@@ -3,46 +3,119 @@
 use super::scratch::{Scratch, is_alive, kill, only_ours, stays, wait_for};
 use super::supervise::{murder, stayer, supervise};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a slot's fields are, and how long it is: see the journal's own module.
+/// Where a slot's fields are, and how long its first part is, which never changes: see the journal's
+/// own module.
 const SLOTS: [usize; 2] = [0, 512];
 const SLOT: usize = 160;
 const VERSION: usize = 6;
 const BOOT: usize = 16;
+const SUPERVISE_PID: usize = 56;
 const SERVICE_PID: usize = 72;
 const SERVICE_START: usize = 80;
+const WANT: usize = 88;
 
-/// Leaves a service running under no supervise, spoils its journal, and sees that the next
-/// supervise says `reason` once and starts a process of its own without touching the other.
+/// A service that runs under no supervise; its journal can be spoilt.
+struct Orphan {
+    scratch: Scratch,
+    pid: u32,
+}
+
+impl Orphan {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        stayer(&scratch, "a");
+        let mut first = supervise(&scratch, "a");
+        let pid = scratch.pid("a");
+        murder(&mut first);
+        Self { scratch, pid }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join("a/supervise").join(name)
+    }
+
+    fn unbelieved(reason: &str) -> String {
+        format!("supervise: warning: unable to believe a/supervise/journal: {reason}\n")
+    }
+
+    fn in_doubt(&self) -> String {
+        format!(
+            "supervise: warning: process {} may be the service of a, waiting until it is gone; \
+             if it is another one, remove a/supervise/journal\n",
+            self.pid
+        )
+    }
+}
+
+/// What is no journal at all names nobody: with the status gone too the next supervise says `reason`
+/// once and starts a process of its own, without touching the other. The status alone is evidence as
+/// one of 0.76 is.
 fn is_ignored(spoil: impl Fn(&Path), reason: &str) {
     if !only_ours("the journal") {
         return;
     }
-    let scratch = Scratch::new();
-    stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
-    murder(&mut first);
-    spoil(&scratch.path().join("a/supervise/journal"));
-    let _second = supervise(&scratch, "a");
+    let orphan = Orphan::new();
+    spoil(&orphan.file("journal"));
+    let mut second = supervise(&orphan.scratch, "a");
+    assert_eq!(orphan.scratch.pid("a"), orphan.pid, "the status says who it is");
+    assert_eq!(orphan.scratch.errors(), Orphan::unbelieved(reason));
+    murder(&mut second);
+    spoil(&orphan.file("journal"));
+    fs::remove_file(orphan.file("status")).unwrap();
+    let _third = supervise(&orphan.scratch, "a");
+    wait_for("a start of its own", || orphan.scratch.lines("starts") == 2);
+    assert_ne!(orphan.scratch.pid("a"), orphan.pid);
+    assert_eq!(orphan.scratch.errors(), Orphan::unbelieved(reason).repeat(2));
+    assert!(is_alive(orphan.pid), "the other process was touched");
+}
+
+/// A journal that somebody else may have written names a process that is there: it is waited for and
+/// never touched, until its end, or until an admin says that it is another one. If the status bears
+/// it out, it is the service.
+fn is_doubted(spoil: impl Fn(&Path), reason: &str) {
+    if !only_ours("the journal") {
+        return;
+    }
+    let orphan = Orphan::new();
+    let scratch = &orphan.scratch;
+    spoil(&orphan.file("journal"));
+    let mut second = supervise(scratch, "a");
+    assert_eq!((scratch.pid("a"), scratch.errors()), (orphan.pid, Orphan::unbelieved(reason)));
+    // It has a journal of its own by now.
+    murder(&mut second);
+    drop(supervise(scratch, "a").kill());
+    assert_eq!(scratch.errors(), Orphan::unbelieved(reason));
+    fs::remove_file(orphan.file("status")).unwrap();
+    spoil(&orphan.file("journal"));
+    let mut third = supervise(scratch, "a");
+    let said = Orphan::unbelieved(reason).repeat(2) + &orphan.in_doubt();
+    assert_eq!(scratch.errors(), said);
+    scratch.svc("-tk", "a");
+    stays("the process", Duration::from_millis(200), || {
+        is_alive(orphan.pid) && scratch.lines("starts") == 1
+    });
+    // Its successor doubts it too.
+    murder(&mut third);
+    let _fourth = supervise(scratch, "a");
+    assert_eq!(scratch.errors(), said + &orphan.in_doubt());
+    fs::remove_file(orphan.file("journal")).unwrap();
     wait_for("a start of its own", || scratch.lines("starts") == 2);
-    assert_ne!(scratch.pid("a"), pid);
-    let expected = if reason.is_empty() {
-        String::new()
-    } else {
-        format!("supervise: warning: unable to believe a/supervise/journal: {reason}\n")
-    };
-    assert_eq!(scratch.errors(), expected);
-    assert!(is_alive(pid), "the other process was touched");
+    assert!(is_alive(orphan.pid), "the other process was touched");
+    assert!(orphan.file("journal").is_file(), "it has a journal again");
 }
 
 fn rewrite(journal: &Path, change: impl Fn(&mut [u8])) {
     let mut bytes = fs::read(journal).unwrap();
     change(&mut bytes);
     fs::write(journal, bytes).unwrap();
+}
+
+fn set_mode(journal: &Path, mode: u32) {
+    fs::set_permissions(journal, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -59,22 +132,6 @@ fn a_short_journal_is_not_believed() {
 }
 
 #[test]
-fn a_journal_that_others_can_write_is_not_believed() {
-    let open = |journal: &Path| {
-        fs::set_permissions(journal, fs::Permissions::from_mode(0o620)).unwrap();
-    };
-    is_ignored(open, "writable by others");
-}
-
-#[test]
-fn a_journal_with_another_name_is_not_believed() {
-    let link = |journal: &Path| {
-        fs::hard_link(journal, journal.with_extension("other")).unwrap();
-    };
-    is_ignored(link, "has another name");
-}
-
-#[test]
 fn a_journal_that_is_a_link_is_not_believed() {
     let link = |journal: &Path| {
         let other = journal.with_extension("other");
@@ -82,6 +139,66 @@ fn a_journal_that_is_a_link_is_not_believed() {
         symlink(other, journal).unwrap();
     };
     is_ignored(link, "not a regular file");
+}
+
+#[test]
+fn a_journal_that_others_can_write_is_doubted() {
+    is_doubted(|journal| set_mode(journal, 0o1620), "writable by others");
+}
+
+#[test]
+fn a_journal_with_another_name_is_doubted() {
+    let link = |journal: &Path| {
+        let other = journal.with_extension("other");
+        let _ = fs::remove_file(&other);
+        fs::hard_link(journal, other).unwrap();
+    };
+    is_doubted(link, "has another name");
+}
+
+#[test]
+fn a_journal_such_as_a_log_of_root_s_is_doubted() {
+    is_doubted(|journal| set_mode(journal, 0o644), "without the mark of a journal");
+}
+
+#[test]
+fn a_journal_of_another_user_is_doubted() {
+    let give_away = |journal: &Path| {
+        std::os::unix::fs::chown(journal, Some(12345), None).unwrap();
+    };
+    if nix::unistd::geteuid().is_root() {
+        is_doubted(give_away, "owned by another user");
+    } else {
+        println!("left out: only root can give a file away");
+    }
+}
+
+#[test]
+fn a_journal_has_its_mark_from_the_first_record_on_and_gets_it_back() {
+    if !only_ours("the journal") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let _supervise = supervise(&scratch, "a");
+    scratch.pid("a");
+    let journal = scratch.path().join("a/supervise/journal");
+    let facts = || fs::metadata(&journal).unwrap();
+    let marks = || (facts().permissions().mode() & 0o7777, facts().nlink(), facts().len());
+    assert_eq!(marks(), (0o1600, 1, 1024));
+    let before = facts().ino();
+    scratch.svc("-p", "a");
+    wait_for("the pause", || scratch.svstat("a").contains("paused"));
+    assert_eq!(facts().ino(), before, "it is written over in its place");
+    // Whoever may have it open to write gets nothing more to see.
+    set_mode(&journal, 0o644);
+    scratch.svc("-c", "a");
+    wait_for("another one", || marks() == (0o1600, 1, 1024));
+    assert_ne!(facts().ino(), before);
+    fs::remove_file(&journal).unwrap();
+    scratch.svc("-p", "a");
+    wait_for("one more", || journal.is_file());
+    assert_eq!(marks(), (0o1600, 1, 1024));
 }
 
 /// Changes every slot that holds a record, and gives it the checksum that goes with it (FNV-1a).
@@ -102,6 +219,29 @@ fn forge(journal: &Path, change: impl Fn(&mut [u8])) {
     });
 }
 
+/// Makes `journal` one that supervise `supervise` of 0.1.0 wrote, whose service runs as `service`.
+pub fn write_as_0_1_0(journal: &Path, supervise: u32, service: u32) {
+    forge(journal, |slot| {
+        for (place, pid) in [(SUPERVISE_PID, supervise), (SERVICE_PID, service)] {
+            slot[place..place + 8].copy_from_slice(&u64::from(pid).to_le_bytes());
+            slot[place + 8..place + 16].copy_from_slice(&start_of(pid).to_le_bytes());
+        }
+        slot[WANT] = b'u';
+    });
+    forget_what_was_added(journal);
+}
+
+/// As 0.1.0 leaves a journal: without what was added since, and without the mark.
+fn forget_what_was_added(journal: &Path) {
+    rewrite(journal, |bytes| SLOTS.iter().for_each(|at| bytes[at + SLOT..at + 512].fill(0)));
+    set_mode(journal, 0o600);
+}
+
+fn start_of(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_forged_checksum_is_right() {
     // Else the cases below would be about corruption.
@@ -117,9 +257,52 @@ fn a_forged_checksum_is_right() {
     assert_eq!(fs::read(&journal).unwrap(), before);
 }
 
+/// Adopted without a word, as if its journal were of this very version.
+fn is_adopted(rewrite: impl Fn(&Path)) {
+    if !only_ours("the journal") {
+        return;
+    }
+    let orphan = Orphan::new();
+    rewrite(&orphan.file("journal"));
+    // Of the two this is not the one that says so.
+    fs::remove_file(orphan.file("status")).unwrap();
+    let _second = supervise(&orphan.scratch, "a");
+    assert_eq!((orphan.scratch.pid("a"), orphan.scratch.errors()), (orphan.pid, String::new()));
+    orphan.scratch.svc("-d", "a");
+    wait_for("its end", || !is_alive(orphan.pid));
+    assert_eq!(orphan.scratch.lines("starts"), 1);
+}
+
 #[test]
-fn a_journal_of_a_later_version_is_not_believed() {
-    is_ignored(|journal| forge(journal, |slot| slot[VERSION] = 2), "of another version");
+fn a_journal_of_a_later_version_adopts_by_what_never_changes() {
+    is_adopted(|journal| {
+        forge(journal, |slot| slot[VERSION] = 9);
+        // What it added is not ours to read.
+        rewrite(journal, |bytes| SLOTS.iter().for_each(|at| bytes[at + SLOT + 4] ^= 1));
+    });
+}
+
+#[test]
+fn a_journal_of_0_1_0_adopts() {
+    is_adopted(forget_what_was_added);
+}
+
+#[test]
+fn a_journal_of_0_1_0_that_names_what_works_elsewhere_is_doubted() {
+    if !only_ours("the journal") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("a", "echo $$ >>../starts\ncd /\nexec env -u PWD sleep 1000");
+    let mut first = supervise(&scratch, "a");
+    let pid = scratch.pid("a");
+    murder(&mut first);
+    let orphan = Orphan { scratch, pid };
+    set_mode(&orphan.file("journal"), 0o600);
+    let _second = supervise(&orphan.scratch, "a");
+    assert_eq!((orphan.scratch.pid("a"), orphan.scratch.errors()), (pid, orphan.in_doubt()));
+    kill(pid, "KILL");
+    wait_for("a start", || orphan.scratch.lines("starts") == 2);
 }
 
 #[test]
@@ -138,18 +321,6 @@ fn a_journal_of_another_boot_is_forgotten_without_a_word() {
     let _second = supervise(&scratch, "a");
     wait_for("a start, as with every boot", || scratch.lines("starts") == 2);
     assert_eq!(scratch.errors(), "");
-}
-
-#[test]
-fn a_journal_of_another_user_is_not_believed() {
-    let give_away = |journal: &Path| {
-        std::os::unix::fs::chown(journal, Some(12345), None).unwrap();
-    };
-    if nix::unistd::geteuid().is_root() {
-        is_ignored(give_away, "owned by another user");
-    } else {
-        println!("left out: only root can give a file away");
-    }
 }
 
 #[test]

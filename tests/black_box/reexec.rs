@@ -1,6 +1,6 @@
 //! HUP: a daemon becomes the program on disk and lets go of nothing. An addition of ours.
 
-use crate::scratch::{Scratch, commands, kill, only_ours, stays, wait_for};
+use crate::scratch::{Said, Scratch, commands, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -246,4 +246,82 @@ fn svscan_passes_hup_on_and_everything_goes_on() {
         assert_eq!(line, format!("line {}", index + 1));
     }
     assert_eq!(scratch.errors(), "");
+}
+
+#[test]
+fn what_was_removed_under_supervise_is_there_again_after_hup() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("a");
+    let child = place.start("supervise", &["a"]);
+    let service = scratch.pid("a");
+    for gone in ["", "/lock", "/ok", "/control", "/journal"] {
+        let path = scratch.path().join(format!("a/supervise{gone}"));
+        if gone.is_empty() {
+            fs::remove_dir_all(&path).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        place.upgrade();
+        kill(child.id(), "HUP");
+        wait_for("the new image", || is_current(child.id()));
+        wait_for("its presence", || scratch.is_running("a"));
+        assert!(path.exists(), "no {gone}");
+        scratch.svc("-p", "a");
+        wait_for("the pause", || scratch.svstat("a").contains(", paused"));
+        scratch.svc("-c", "a");
+        wait_for("its end", || !scratch.svstat("a").contains(", paused"));
+        let expected = "supervise: fatal: unable to acquire a/supervise/lock: temporary failure";
+        let second = scratch.run("supervise", &["a"]);
+        assert_eq!(second, Said::complaint(111, expected));
+    }
+    assert_eq!((scratch.pid("a"), scratch.lines("starts")), (service, 1));
+    assert_eq!(scratch.errors(), "");
+    // With the service directory itself gone there is no place for a new image to begin in.
+    fs::remove_dir_all(scratch.path().join("a")).unwrap();
+    place.upgrade();
+    kill(child.id(), "HUP");
+    let line = "supervise: warning: unable to re-execute for a, going on as we are: \
+                file does not exist\n";
+    wait_for("the warning", || scratch.errors() == line);
+    assert!(is_alive(service) && is_alive(child.id()));
+}
+
+#[test]
+fn the_image_of_0_1_0_hands_over_its_service() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.service("a", "echo $$ >>../starts\ncd /\nexec env -u PWD sleep 1000");
+    // A journal of this boot and this directory, and a process that is the supervise before.
+    let mut writer = super::supervise::supervise(&scratch, "a");
+    kill(scratch.pid("a"), "TERM");
+    wait_for("the restart", || scratch.lines("starts") == 2);
+    scratch.svc("-d", "a");
+    wait_for("the end of the service", || scratch.svstat("a").contains(": down "));
+    super::supervise::murder(&mut writer);
+    let script = "cd a; exec 7>>supervise/lock; flock -n 7; ./run & \
+                  until [ -e ../go ]; do sleep 0.02; done; \
+                  DAEMONTOOLS_RS_HANDOVER=1:7 exec supervise a";
+    let errors = fs::File::create(scratch.path().join("errors")).unwrap();
+    let child = scratch.command("/bin/sh").args(["-c", script]).stderr(errors).spawn().unwrap();
+    wait_for("the start", || scratch.lines("starts") == 3);
+    let service: u32 = scratch.read("starts").lines().last().unwrap().parse().unwrap();
+    super::journal::write_as_0_1_0(
+        &scratch.path().join("a/supervise/journal"),
+        child.id(),
+        service,
+    );
+    // The status of another process is no evidence.
+    fs::remove_file(scratch.path().join("a/supervise/status")).unwrap();
+    scratch.write("go", b"");
+    wait_for("the new image", || scratch.is_running("a"));
+    assert_eq!((scratch.pid("a"), scratch.errors()), (service, String::new()));
+    scratch.svc("-t", "a");
+    wait_for("the restart", || scratch.lines("starts") == 4);
+    assert_eq!(zombies(child.id()), 0);
 }

@@ -3,7 +3,7 @@
 
 use crate::random::{Random, runs};
 use crate::scratch::{Scratch, end_of, is_alive, kill, wait_for};
-use daemontools_rs::service::journal::{has_left, recorded_service, recorded_supervise};
+use daemontools_rs::service::onlooker::{has_left, recorded_service, recorded_supervise};
 use daemontools_rs::service::records::Records;
 use daemontools_rs::service::status::{self, ReadError, SIZE, Status};
 use std::fs::{self, File};

@@ -6,7 +6,7 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 36] = [
+const FOLLOWS: [(&str, &[&str], &str); 37] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
@@ -17,7 +17,7 @@ const FOLLOWS: [(&str, &[&str], &str); 36] = [
     ("scandir/run_records.rs", &["Directory"], "/run"),
     ("scandir/scanner.rs", &["Directory"], "the scan directory"),
     ("service/stopping.rs", &["Read"], "what the admin wrote beside run"),
-    ("supervise/memory.rs", &["Read", "Write"], "/proc"),
+    ("supervise/pipe_ends.rs", &["Read", "Write"], "/proc"),
     ("svctl/look/logger.rs", &["Directory", "Read"], "a log directory, run"),
     ("svctl/look/mod.rs", &["Directory"], "a service directory"),
     ("svctl/place.rs", &["Directory"], "the scan directory"),
@@ -42,6 +42,7 @@ const FOLLOWS: [(&str, &[&str], &str); 36] = [
     ("sys/proc/census.rs", &["Directory", "Read"], "/proc"),
     ("sys/proc/descriptors.rs", &["Directory", "Write"], "/proc"),
     ("sys/proc/mod.rs", &["Directory", "Read"], "/proc"),
+    ("sys/proc/stat.rs", &["Read"], "/proc"),
     ("zone/mod.rs", &["Read"], "a time zone's file"),
 ];
 

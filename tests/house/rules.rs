@@ -50,14 +50,17 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 21] = [
+const PURE: [&str; 24] = [
     "account/lines.rs",
     "calendar.rs",
     "multilog/lines.rs",
     "multilog/pattern.rs",
     "multilog/script.rs",
     "scandir/word.rs",
+    "service/fields.rs",
+    "service/record.rs",
     "service/request.rs",
+    "service/slot.rs",
     "supervise/machine.rs",
     "svctl/look/state.rs",
     "svctl/names/glob.rs",

@@ -2,7 +2,8 @@
 //! service, a killer that may strike between any two steps, pid reuse and a reboot. Every
 //! reachable state is visited ([`explore`]), the laws are checked on the way ([`world`]), and each
 //! seeded fault must be found. What supervise decides is not modelled but called: the machine of
-//! the program itself; the steps around it bear the names of the code.
+//! the program itself, its record, and how that is judged and taken over; the steps around it bear
+//! the names of the code.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -18,11 +19,16 @@ use explore::explore;
 use world::{Budget, Fault, World};
 
 /// What the adversary may do, a few ways: each budget is explored whole.
-const BUDGETS: [Budget; 4] = [
-    Budget { kills: 3, requests: 1, deaths: 1, aliens: 0, reboots: 0 },
-    Budget { kills: 1, requests: 3, deaths: 1, aliens: 0, reboots: 0 },
-    Budget { kills: 2, requests: 1, deaths: 1, aliens: 1, reboots: 0 },
-    Budget { kills: 1, requests: 1, deaths: 0, aliens: 1, reboots: 1 },
+const NOTHING: Budget =
+    Budget { kills: 0, requests: 0, deaths: 0, aliens: 0, reboots: 0, chowns: 0, is_blind: false };
+
+const BUDGETS: [Budget; 6] = [
+    Budget { kills: 1, requests: 1, deaths: 1, chowns: 1, ..NOTHING },
+    Budget { kills: 1, requests: 1, deaths: 1, aliens: 1, is_blind: true, ..NOTHING },
+    Budget { kills: 1, requests: 1, aliens: 1, reboots: 1, ..NOTHING },
+    Budget { kills: 3, requests: 1, deaths: 1, ..NOTHING },
+    Budget { kills: 1, requests: 3, deaths: 1, ..NOTHING },
+    Budget { kills: 2, requests: 1, deaths: 1, aliens: 1, ..NOTHING },
 ];
 
 #[test]

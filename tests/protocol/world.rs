@@ -1,8 +1,9 @@
 //! The world of the model: what is on disk, who lives, what may happen next, and the laws.
 
-use daemontools_rs::supervise::machine::{
-    Effect, Event, Request, Rest, Service, State, Want, step,
-};
+use daemontools_rs::service::record::{History, Origin, ProcessIdentity, Record};
+use daemontools_rs::service::slot::Slot;
+use daemontools_rs::service::trust::{Doubt, Finding, judge};
+use daemontools_rs::supervise::machine::{Effect, Event, Owed, Pause, Request, State, Want, step};
 
 /// How often the adversary may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,10 @@ pub struct Budget {
     pub aliens: u8,
     /// Reboots.
     pub reboots: u8,
+    /// `chown -R` of `supervise/`: what was recorded until then is somebody else's.
+    pub chowns: u8,
+    /// Whether no process can be looked at: there is no /proc.
+    pub is_blind: bool,
 }
 
 /// A mistake that someone might make.
@@ -34,10 +39,16 @@ pub enum Fault {
     DownNeverRetold,
     OwedStartForgotten,
     SvscanDoesNotLookForPresence,
+    PublishedAfterRelease,
+    GroupEndedAfterStart,
+    AlienRecordForgotten,
+    AlienRecordBelieved,
+    UnseenIsGone,
+    DoubtIsSignalled,
 }
 
 impl Fault {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::ReleaseBeforeRecord,
         Self::ChildDoesNotWait,
         Self::ChildGoesOnWithoutParent,
@@ -49,14 +60,17 @@ impl Fault {
         Self::DownNeverRetold,
         Self::OwedStartForgotten,
         Self::SvscanDoesNotLookForPresence,
+        Self::PublishedAfterRelease,
+        Self::GroupEndedAfterStart,
+        Self::AlienRecordForgotten,
+        Self::AlienRecordBelieved,
+        Self::UnseenIsGone,
+        Self::DoubtIsSignalled,
     ];
 }
 
-/// A pid and a start time, as the journal records them.
-type Identity = (u8, u8);
-
 /// How many pids there are: so few that they are soon used again.
-const PIDS: u8 = 2;
+const PIDS: u32 = 2;
 /// How many supervises may live at once: two generations.
 const GENERATIONS: usize = 2;
 
@@ -72,19 +86,58 @@ enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Process {
-    identity: Identity,
+    identity: ProcessIdentity,
     kind: Kind,
     /// A signal that ends it is on its way.
     is_dying: bool,
 }
 
+/// The journal: of each record what may differ here, and whether somebody else may have written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Record {
+struct Journal {
     boot: u8,
-    service: Option<Identity>,
+    service: Option<ProcessIdentity>,
     want: Want,
-    start_owed: bool,
+    owed: Owed,
     down_told: bool,
+    is_alien: bool,
+}
+
+impl Journal {
+    fn of(boot: u8, record: &Record) -> Self {
+        let Record { service, want, owed, down_told, .. } = *record;
+        Self { boot, service, want, owed, down_told, is_alien: false }
+    }
+
+    fn slot(self) -> Slot {
+        let Self { service, want, owed, down_told, .. } = self;
+        let record = Record { service, want, owed, down_told, ..nothing() };
+        Slot { sequence: 1, origin: origin(self.boot), record }
+    }
+}
+
+/// A record of nothing.
+fn nothing() -> Record {
+    Record {
+        service: None,
+        alive: 0,
+        leads_group: false,
+        supervise: ProcessIdentity { pid: 0, start: 0 },
+        want: Want::Up,
+        exit_requested: false,
+        is_paused: false,
+        owed: Owed::Nothing,
+        kill_asked: false,
+        down_told: false,
+        is_doubted: false,
+        left_cleanly: false,
+        history: History::default(),
+    }
+}
+
+/// Where and when a record counts that is made in this boot.
+fn origin(boot: u8) -> Origin {
+    Origin { boot: [boot + 1; 32], device: 1, inode: 1 }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,8 +156,9 @@ enum Place {
 struct Supervise {
     place: Place,
     state: State,
-    process: Option<Identity>,
-    down_told: bool,
+    process: Option<ProcessIdentity>,
+    /// Whether it cannot be told if that process is ours.
+    is_in_doubt: bool,
     /// Whether others can see that it runs.
     is_present: bool,
 }
@@ -124,8 +178,10 @@ pub struct World {
     fault: Fault,
     left: Budget,
     boot: u8,
-    clock: u8,
-    journal: Option<Record>,
+    clock: u64,
+    journal: Option<Journal>,
+    /// The pid in the 18 bytes.
+    status: Option<ProcessIdentity>,
     supervises: [Option<Supervise>; GENERATIONS],
     svscan: Svscan,
     processes: Vec<Process>,
@@ -134,7 +190,7 @@ pub struct World {
     /// the last of them; whether the service was told to go down since. No part of the program: the laws look at them.
     wanted: Want,
     once: u8,
-    once_by: Option<Identity>,
+    once_by: Option<ProcessIdentity>,
     was_told: bool,
 }
 
@@ -153,6 +209,7 @@ impl World {
             boot: 0,
             clock: 0,
             journal: None,
+            status: None,
             supervises: [None, None],
             svscan: Svscan::Idle,
             processes: Vec::new(),
@@ -171,12 +228,15 @@ impl World {
         let Some(supervise) = &self.supervises[slot] else { return false };
         let runs = self.processes.iter().any(|process| process.kind == Kind::Service);
         let is_right = match self.wanted {
+            // Waited for, and never touched.
+            _ if supervise.is_in_doubt => true,
             Want::Up => runs,
             Want::Down => !runs,
             Want::Once => self.once == 0,
         };
+        let is_known = supervise.process.is_some_and(|identity| self.lives(identity));
         supervise.place == Place::Listening(Vec::new())
-            && supervise.process.is_some() == runs
+            && (supervise.process.is_some() == runs || supervise.is_in_doubt && is_known)
             && self.control.is_none()
             && !self.processes.iter().any(|process| matches!(process.kind, Kind::Held { .. }))
             && is_right
@@ -229,8 +289,9 @@ impl World {
                     if ended {
                         ours("Ended", self.after(|world| world.apply(slot, Event::Ended)));
                     }
-                    if supervise.state.rest != Rest::Rested {
-                        ours("Rested", self.after(|world| world.apply(slot, Event::Rested)));
+                    if supervise.state.pause != Pause::Over {
+                        let over = self.after(|world| world.apply(slot, Event::PauseOver));
+                        ours("PauseOver", over);
                     }
                     if let Some(request) = self.control {
                         let read = |world: &mut Self| {
@@ -272,7 +333,7 @@ impl World {
                             place: Place::Starting,
                             state: State::first(false),
                             process: None,
-                            down_told: false,
+                            is_in_doubt: false,
                             is_present: false,
                         });
                         world.scan(Svscan::Keeps(slot))
@@ -364,6 +425,16 @@ impl World {
             };
             theirs("a stranger appears", self.after(appear));
         }
+        if self.left.chowns > 0
+            && let Some(journal) = self.journal.filter(|journal| !journal.is_alien)
+        {
+            let give_away = |world: &mut Self| {
+                world.left.chowns -= 1;
+                world.journal = Some(Journal { is_alien: true, ..journal });
+                Ok(())
+            };
+            theirs("chown", self.after(give_away));
+        }
         if self.left.reboots > 0 {
             let reboot = |world: &mut Self| {
                 world.left.reboots -= 1;
@@ -389,19 +460,19 @@ impl World {
             .any(|supervise| matches!(supervise.place, Place::Listening(_)))
     }
 
-    fn free_pid(&self) -> Option<u8> {
-        (0..PIDS).find(|pid| self.processes.iter().all(|process| process.identity.0 != *pid))
+    fn free_pid(&self) -> Option<u32> {
+        (1..=PIDS).find(|pid| self.processes.iter().all(|process| process.identity.pid != *pid))
     }
 
-    fn add(&mut self, pid: u8, kind: Kind) -> Identity {
-        let identity = (pid, self.clock);
+    fn add(&mut self, pid: u32, kind: Kind) -> ProcessIdentity {
+        let identity = ProcessIdentity { pid, start: self.clock };
         self.clock += 1;
         self.processes.push(Process { identity, kind, is_dying: false });
         self.processes.sort_unstable();
         identity
     }
 
-    fn lives(&self, identity: Identity) -> bool {
+    fn lives(&self, identity: ProcessIdentity) -> bool {
         self.processes.iter().any(|process| process.identity == identity)
     }
 
@@ -434,39 +505,55 @@ impl World {
         Ok(())
     }
 
-    /// `memory::recall`: what the journal says, and whether its process still is.
+    /// `recall::recall`: what the journal says, and whether its process still is.
     fn recall(&mut self, slot: usize) -> Result<(), String> {
-        let record =
-            self.journal.filter(|record| record.boot == self.boot || self.fault == Fault::AnyBoot);
-        let (mut state, mut process, mut down_told) = (State::first(false), None, false);
-        if let Some(record) = record {
-            let found = record.service.and_then(|recorded| {
-                self.processes.iter().find(|process| {
-                    process.identity == recorded
-                        || self.fault == Fault::PidWithoutStartTime
-                            && process.identity.0 == recorded.0
-                })
+        let found = self.journal.and_then(|journal| {
+            let alien = journal.is_alien.then_some(Doubt::Alien("owned by another user"));
+            let boot = if self.fault == Fault::AnyBoot { journal.boot } else { self.boot };
+            match judge(&journal.slot(), &origin(boot), alien) {
+                Finding::Found(found) => Some(found),
+                _ => None,
+            }
+        });
+        let found = found
+            .filter(|found| found.doubt.is_none() || self.fault != Fault::AlienRecordForgotten);
+        let (mut state, mut process, mut is_in_doubt) = (State::first(false), None, false);
+        if let Some(found) = found {
+            let mut record = found.record;
+            // A pid is all that can be seen without /proc.
+            let is_one = |process: &&Process, recorded: ProcessIdentity| {
+                process.identity == recorded
+                    || process.identity.pid == recorded.pid
+                        && (self.left.is_blind || self.fault == Fault::PidWithoutStartTime)
+            };
+            let alive = record.service.and_then(|recorded| {
+                self.processes.iter().find(|process| is_one(process, recorded))
             });
-            let found = found.filter(|_| self.fault != Fault::NoAdoption);
-            if found.is_some_and(|process| process.kind == Kind::Alien) {
+            let alive = alive.filter(|_| {
+                self.fault != Fault::NoAdoption
+                    && !(self.left.is_blind && self.fault == Fault::UnseenIsGone)
+            });
+            is_in_doubt = self.left.is_blind
+                || found.doubt.is_some() && self.fault != Fault::AlienRecordBelieved;
+            if found.doubt.is_some() && alive.is_some() && !is_in_doubt {
+                return Err("a record that anybody may have written is believed".to_owned());
+            }
+            if alive.is_some_and(|process| process.kind == Kind::Alien) && !is_in_doubt {
                 return Err("a stranger is adopted".to_owned());
             }
-            process = found.map(|process| process.identity);
-            let recorded = State {
-                service: if record.service.is_some() { Service::Up } else { Service::Down },
-                want: record.want,
-                start_owed: record.start_owed && self.fault != Fault::OwedStartForgotten,
-                down_untold: !record.down_told && self.fault != Fault::DownNeverRetold,
-                ..State::first(true)
-            };
-            state = State::taken_over(recorded, process.is_some());
-            down_told = record.down_told;
+            process = alive.map(|process| process.identity);
+            is_in_doubt &= process.is_some();
+            if self.fault == Fault::OwedStartForgotten {
+                record.owed = Owed::Nothing;
+            }
+            record.down_told |= self.fault == Fault::DownNeverRetold;
+            state = State::taken_over(&record, process.is_some(), Pause::Over);
         }
         self.supervises[slot] = Some(Supervise {
             place: Place::Recalled,
             state,
             process,
-            down_told,
+            is_in_doubt,
             is_present: false,
         });
         Ok(())
@@ -482,15 +569,13 @@ impl World {
         let Some(supervise) = &mut self.supervises[slot] else { return Ok(()) };
         let (state, effects) = step(supervise.state, event);
         supervise.state = state;
-        if state.want != Want::Down {
-            supervise.down_told = false;
-        }
         if matches!(event, Event::Asked(Request::Up | Request::Once)) {
             self.was_told = false;
         }
         let mut list: Vec<Effect> = effects.iter().collect();
         let hurried = match self.fault {
             Fault::ReleaseBeforeRecord => list.iter().position(|e| *e == Effect::Release),
+            Fault::GroupEndedAfterStart => list.iter().position(|e| *e == Effect::Start),
             Fault::DownToldBeforeRecorded if event == Event::Asked(Request::Down) => {
                 list.iter().position(|e| *e == Effect::SendDown)
             }
@@ -541,55 +626,71 @@ impl World {
                     }
                 }
             }
-            // Of the two that a publication writes, the journal is what a successor goes by.
-            Effect::Record | Effect::Publish => self.publish(slot),
-            Effect::PublishLater => {}
-            Effect::Send(_) | Effect::SendDown => {
-                supervise.down_told |= effect == Effect::SendDown;
-                let ends = effect == Effect::SendDown;
-                self.was_told |= ends;
-                for found in &mut self.processes {
-                    if Some(found.identity) == process {
-                        if found.kind == Kind::Alien {
-                            return Err("a stranger is signalled".to_owned());
-                        }
-                        found.is_dying |= ends;
-                    }
+            Effect::Publish => {
+                // The journal first: it is what a successor goes by.
+                self.record(slot);
+                if self.fault != Fault::PublishedAfterRelease {
+                    self.status = process;
                 }
             }
-            Effect::Reap => {
-                supervise.process = None;
-                supervise.down_told = false;
+            Effect::SendDown => {
+                if supervise.is_in_doubt && self.fault != Fault::DoubtIsSignalled {
+                    return Ok(());
+                }
+                self.was_told = true;
+                self.signal(process, true)?;
+                return self.apply(slot, Event::DownSent);
             }
-            Effect::EndGroup => {}
+            Effect::Send(_) => {
+                if !supervise.is_in_doubt {
+                    self.signal(process, false)?;
+                }
+            }
+            Effect::Reap => (supervise.process, supervise.is_in_doubt) = (None, false),
+            Effect::EndGroup => {
+                if process.is_some_and(|process| self.lives(process)) {
+                    return Err("the newborn is killed with the old group".to_owned());
+                }
+            }
+            // How long a death takes is no matter here.
+            Effect::SetLimit | Effect::DropLimit => {}
             Effect::Announce => supervise.is_present = true,
             Effect::Leave => return self.remove(slot),
         }
         Ok(())
     }
 
+    /// A signal arrives at a process, and may end it.
+    fn signal(&mut self, target: Option<ProcessIdentity>, ends: bool) -> Result<(), String> {
+        for found in &mut self.processes {
+            let is_it = Some(found.identity) == target;
+            if is_it && found.kind == Kind::Alien {
+                return Err("a stranger is signalled".to_owned());
+            }
+            found.is_dying |= is_it && ends;
+        }
+        Ok(())
+    }
+
     /// The journal, and what the laws go by from here on.
-    fn publish(&mut self, slot: usize) {
+    fn record(&mut self, slot: usize) {
         let Some(supervise) = &self.supervises[slot] else { return };
-        let want = supervise.state.want;
-        self.journal = Some(Record {
-            boot: self.boot,
-            service: supervise.process,
-            want,
-            start_owed: supervise.state.start_owed,
-            down_told: supervise.down_told,
-        });
-        if want == Want::Once && supervise.process.is_none() && supervise.state.start_owed {
+        let state = supervise.state;
+        let mut record = Record { service: supervise.process, ..nothing() };
+        state.write_to(&mut record);
+        self.journal = Some(Journal::of(self.boot, &record));
+        let is_asked = state.want == Want::Once && state.owed != Owed::Nothing;
+        if supervise.process.is_none() && is_asked {
             // Recorded as asked: from here on it must not be lost.
             self.once = 1;
         }
-        if want == Want::Once && self.once > 0 && supervise.process.is_some() {
+        if state.want == Want::Once && self.once > 0 && supervise.process.is_some() {
             // Recorded as started: killed before the release it is lost, but never doubled.
             self.once = 0;
             self.once_by = supervise.process;
         }
-        self.wanted = want;
-        if want == Want::Down {
+        self.wanted = state.want;
+        if state.want == Want::Down {
             self.once = 0;
         }
     }
@@ -599,9 +700,12 @@ impl World {
         if self.processes.iter().any(|process| process.kind == Kind::Service) {
             return Err("two copies".to_owned());
         }
-        let recorded = self.journal.and_then(|record| record.service);
+        let recorded = self.journal.and_then(|journal| journal.service);
         if recorded != Some(self.processes[index].identity) {
             return Err("a start that is not recorded".to_owned());
+        }
+        if self.status != recorded {
+            return Err("the service reads another's pid in its status".to_owned());
         }
         if self.was_told {
             return Err("a start of what was told to go down".to_owned());

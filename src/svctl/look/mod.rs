@@ -9,10 +9,12 @@ pub mod state;
 use crate::select::Target;
 use core::cell::OnceCell;
 use core::time::Duration;
-use daemontools_rs::service::journal::{Finding, Identity, Onlooker, Record};
+use daemontools_rs::service::onlooker::Onlooker;
+use daemontools_rs::service::record::{ProcessIdentity, Record};
 use daemontools_rs::service::records::Records;
 use daemontools_rs::service::request::Want;
 use daemontools_rs::service::status::{self, ReadError, Status};
+use daemontools_rs::service::trust::{Finding, Found};
 use daemontools_rs::service::{self, presence};
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::process::Pid;
@@ -264,7 +266,7 @@ impl Looker {
             };
             let status = status::read(records);
             let record = match journal {
-                Ok(Finding::Believed(record)) => Some(record),
+                Ok(Finding::Found(Found { record, .. })) => Some(record),
                 _ => None,
             };
             let is_torn = matches!(journal, Ok(Finding::Ignored(_)));
@@ -347,7 +349,7 @@ pub fn logger_of(service: &Service) -> Option<Service> {
 }
 
 /// Whether a recorded process is still that one.
-fn is_alive(recorded: &Identity) -> bool {
+fn is_alive(recorded: &ProcessIdentity) -> bool {
     proc::Process::read(recorded.pid)
         .is_ok_and(|found| found.start == recorded.start && found.is_alive())
 }
@@ -365,16 +367,16 @@ fn status_trouble(error: ReadError) -> Trouble {
 /// Whether status and journal speak of one moment.
 fn fits(status: &Status, record: &Record) -> bool {
     let pid = record.service.map_or(0, |service| service.pid);
-    (pid, record.label, record.want) == (status.pid, status.label, status.want)
+    (pid, record.history.label, record.want) == (status.pid, status.label, status.want)
 }
 
 /// The newer of the two.
 fn newer(status: Status, record: &Record) -> Status {
-    if fits(&status, record) || record.left_cleanly || record.label < status.label {
+    if fits(&status, record) || record.left_cleanly || record.history.label < status.label {
         return status;
     }
     Status {
-        label: record.label,
+        label: record.history.label,
         pid: record.service.map_or(0, |service| service.pid),
         is_paused: record.is_paused,
         want: record.want,

@@ -92,7 +92,7 @@ impl Facts {
             since: since.and_then(units::rfc3339),
             since_seconds,
             up_seconds: service.pid().and(since_seconds),
-            starts: record.map(|record| record.starts),
+            starts: record.map(|record| record.history.starts),
             last_starts: record.map(|record| {
                 let ago = past::starts_ago(record, looker.monotonic);
                 ago.into_iter().filter_map(|ago| units::rfc3339(looker.before(ago))).collect()

@@ -120,7 +120,7 @@ impl Page<'_> {
             self.say(what, [since]);
         }
         let Some(record) = self.service.record else { return };
-        let counted = usize::try_from(record.starts).unwrap_or(usize::MAX);
+        let counted = usize::try_from(record.history.starts).unwrap_or(usize::MAX);
         let mut starts = units::count(counted, "start") + " since boot";
         let young = past::young_starts(&record, self.looker.monotonic);
         if young > 1 {

@@ -28,7 +28,7 @@ pub fn row(service: &Service, looker: &Looker, is_brief: bool) -> Row {
         },
         or_blank(pid.map(|pid| pid.to_string())),
         or_blank(since),
-        or_blank(record.map(|record| record.starts.to_string())),
+        or_blank(record.map(|record| record.history.starts.to_string())),
         or_blank(end.map(units::end)),
         or_blank(service.memory.map(|memory| units::size(memory.resident))),
         or_blank(service.logger.as_ref().map(|logger| logger.state.short().to_owned())),

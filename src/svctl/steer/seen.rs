@@ -67,14 +67,14 @@ impl Seen {
     pub fn of(service: &Service) -> Self {
         let record = service.record.as_ref();
         let leader = service.pid().filter(|_| record.is_some_and(|record| record.leads_group));
-        let left = record.and_then(|record| record.left_group).map(|left| left.leader);
+        let left = record.and_then(|record| record.history.left_group).map(|left| left.leader);
         Self {
             state: service.state,
             is_supervised: service.supervised.unwrap_or(service.status.is_some()),
             pid: service.pid(),
             want: service.want(),
             is_paused: service.status.is_some_and(|status| status.is_paused),
-            run: Run { starts: record.map(|record| record.starts), label: service.since() },
+            run: Run { starts: record.map(|record| record.history.starts), label: service.since() },
             end: record.and_then(past::last_end),
             lasted: record.and_then(past::last_run),
             group: leader.or(left),

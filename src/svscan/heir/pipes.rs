@@ -7,7 +7,7 @@
 
 use super::finder::Finder;
 use crate::scandir::pipe_records::PipeRecords;
-use crate::service::journal::recorded_service;
+use crate::service::onlooker::recorded_service;
 use crate::service::records::Records;
 use crate::service::status;
 use crate::svscan::entry::LogPipe;

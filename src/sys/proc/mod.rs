@@ -36,6 +36,26 @@ pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
     Ok(names.collect())
 }
 
+/// Whether `is_it` says so of any number in a directory of numbers, as [`numbers`] lists them; no
+/// list is made of them.
+///
+/// # Errors
+/// Those of open(2) and getdents(2).
+pub fn any_number(path: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Result<bool, Errno> {
+    let directory = descriptor::open(HERE, path, Purpose::Directory)?;
+    let mut directory = nix::dir::Dir::from_fd(directory)?;
+    for entry in directory.iter() {
+        let entry = entry?;
+        let number = std::str::from_utf8(entry.file_name().to_bytes()).map(str::parse);
+        if let Ok(Ok(number)) = number
+            && is_it(number)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
     let file = descriptor::open(HERE, path, Purpose::Read)?;
     descriptor::read(file.as_fd(), buffer)

@@ -1,9 +1,10 @@
 //! Processes looked for by name, by the directory they work in, or by their group.
 
 use super::descriptors::last_name;
-use super::{Process, is_named, number, numbers, path_of, read_file};
+use super::{Process, any_number, is_named, number, numbers, path_of, read_file};
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
+use crate::sys::heap;
 use crate::sys::process::{self, Pid};
 use crate::sys::signal::Signal;
 
@@ -16,13 +17,17 @@ pub fn works_in(pid: Pid, directory: &Facts) -> bool {
         .is_ok_and(|cwd| (cwd.device, cwd.inode) == (directory.device, directory.inode))
 }
 
+/// An environment that the kernel lets a program have, as far as it is looked at.
+const ENVIRONMENT: usize = 1 << 17;
+
 /// Whether process `pid` was started in the directory of these facts, by the PWD in the
 /// environment it was exec'd with.
 #[must_use]
 pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
     let mut path = [0; 32];
     let Ok(path) = path_of(pid, b"/environ", &mut path) else { return false };
-    let mut text = vec![0; 1 << 17];
+    let Some(mut text) = heap::with_room(ENVIRONMENT) else { return false };
+    text.resize(ENVIRONMENT, 0);
     let length = read_file(path, &mut text).unwrap_or(0);
     let mut strings = text.get(..length).unwrap_or_default().split(|&byte| byte == 0);
     let place = strings.find_map(|string| string.strip_prefix(b"PWD="));
@@ -32,15 +37,20 @@ pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
     })
 }
 
-/// Whether process group and session `leader` still has a member that was there at `moment`: then
-/// its number cannot have been given to anyone else since.
+/// Whether process group and session `leader` is, as a whole, the one that process `leader` made: a
+/// member was there at `moment`, when that process was known to live, or works in the directory of
+/// these facts. The number cannot have been given to anyone else since: the kernel gives none out
+/// that a group bears.
 #[must_use]
-pub fn has_member_since(leader: Pid, moment: u64) -> bool {
-    numbers(b"/proc").unwrap_or_default().into_iter().any(|pid| {
-        Process::read(pid).is_ok_and(|found| {
-            found.group == leader && found.session == leader && found.start <= moment
+pub fn is_group_of(leader: Pid, moment: u64, directory: &Facts) -> bool {
+    let is_proof = |pid| {
+        let found = Process::read(pid);
+        found.is_ok_and(|found| {
+            (found.group, found.session) == (leader, leader)
+                && (found.start <= moment || works_in(pid, directory))
         })
-    })
+    };
+    any_number(b"/proc", is_proof).unwrap_or(false)
 }
 
 /// Whether a process is root's or our own, and nobody else's: only then its name, its directory and

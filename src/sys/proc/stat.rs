@@ -2,7 +2,9 @@
 
 use super::{number, path_of, read_file};
 use crate::sys::Errno;
+use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::process::Pid;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Clock ticks a second in /proc, on every x86-64.
 pub const TICKS: u64 = 100;
@@ -36,6 +38,26 @@ impl Process {
         // A line is at most some 300 bytes: 16 of name, 50 numbers.
         let mut line = [0; 512];
         let length = read_file(path, &mut line)?;
+        parse_stat(line.get(..length).unwrap_or_default()).ok_or(Errno::EINVAL)
+    }
+
+    /// Opens `/proc/PID/stat`, to look at this very process again and again: it never shows a later
+    /// one of the same number.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn open(pid: Pid) -> Result<OwnedFd, Errno> {
+        let mut path = [0; 32];
+        descriptor::open(HERE, path_of(pid, b"/stat", &mut path)?, Purpose::Read)
+    }
+
+    /// Reads what [`Self::open`] opened.
+    ///
+    /// # Errors
+    /// ESRCH when the process is gone; EINVAL as in [`Self::read`].
+    pub fn read_open(stat: BorrowedFd<'_>) -> Result<Self, Errno> {
+        let mut line = [0; 512];
+        let length = descriptor::read_at(stat, &mut line, 0)?;
         parse_stat(line.get(..length).unwrap_or_default()).ok_or(Errno::EINVAL)
     }
 

@@ -1,0 +1,98 @@
+//! The journal of a service as seen from outside: by svscan, by a supervise that waits for the lock,
+//! and by who shows what it says.
+
+use super::journal::{judged, open_file, origin};
+use super::record::{Origin, ProcessIdentity, Record};
+use super::records::Records;
+use super::trust::{Doubt, Finding, Found, doubt, doubt_as_of};
+use crate::sys::Errno;
+use crate::sys::descriptor::HERE;
+use crate::sys::entry::Access;
+use crate::sys::file::{self, Facts};
+use crate::sys::proc::{self, Process};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// The supervise that wrote the record of a service directory, as seen from outside: believed
+/// under the same marks, and only while it lives. 0.76's writes none.
+#[must_use]
+pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
+    let found = look(directory)?;
+    let pid = found.record.supervise.pid;
+    // Without our mark, only what can be seen to be one.
+    let is_one = || {
+        let here = file::facts(directory, b".");
+        proc::is_named(pid, b"supervise") && here.is_ok_and(|here| proc::works_in(pid, &here))
+    };
+    alive(found.record.supervise).filter(|_| found.doubt.is_none() || is_one())
+}
+
+/// The service's recorded process as seen from outside, from the service directory: believed
+/// under the same marks, and only while it lives.
+#[must_use]
+pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
+    alive(look(directory)?.record.service?)
+}
+
+/// Whether the last supervise of the service in `directory` has left after `x`, as seen from
+/// outside: believed under the same marks. Nothing where no journal says.
+#[must_use]
+pub fn has_left(directory: BorrowedFd<'_>) -> Option<bool> {
+    recorded(directory).map(|record| record.left_cleanly)
+}
+
+/// What the journal of the service in `directory` says, as seen from outside: believed under the
+/// same marks.
+#[must_use]
+pub fn recorded(directory: BorrowedFd<'_>) -> Option<Record> {
+    look(directory).map(|found| found.record)
+}
+
+fn look(directory: BorrowedFd<'_>) -> Option<Found> {
+    let records = Records::find(directory).ok()?;
+    let (file, facts) = open_file(&records, Access::Read).ok()?;
+    let doubt = doubt(&facts);
+    if let Some(Doubt::Alien(_)) = doubt {
+        return None;
+    }
+    match judged(file.as_fd(), &facts, &origin(directory).ok()?, doubt) {
+        Ok(Finding::Found(found)) => Some(found),
+        _ => None,
+    }
+}
+
+/// Reads the journals of many services from outside, to show what they say: which boot this is, it
+/// asks the kernel once.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker {
+    /// Ours; the directory is each service's own.
+    here: Origin,
+}
+
+impl Onlooker {
+    /// An onlooker of this boot.
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    pub fn new() -> Result<Self, Errno> {
+        Ok(Self { here: origin(HERE)? })
+    }
+
+    /// What the journal of the service with these records says. It is believed under the marks of
+    /// [`doubt`], but for its owner: what is shown is no reason to signal anything.
+    ///
+    /// # Errors
+    /// ENOENT where there is none, EACCES where we may not read it; those of openat(2).
+    pub fn read(&self, records: &Records) -> Result<Finding, Errno> {
+        let (file, facts) = open_file(records, Access::Read)?;
+        if let Some(Doubt::Alien(reason)) = doubt_as_of(&facts, facts.owner) {
+            return Ok(Finding::Ignored(reason));
+        }
+        let Facts { device, inode, .. } = *records.service();
+        judged(file.as_fd(), &facts, &Origin { device, inode, ..self.here }, None)
+    }
+}
+
+fn alive(identity: ProcessIdentity) -> Option<ProcessIdentity> {
+    let found = Process::read(identity.pid).ok()?;
+    (found.start == identity.start && found.is_alive()).then_some(identity)
+}

@@ -1,0 +1,174 @@
+//! Whether to believe a journal. Whoever can write the `supervise` directory could forge one and have
+//! root adopt, and later kill, a process of his choice: so it is believed only under the marks that
+//! [`doubt`] looks for. One of them is the mode 01600. Root's other programs write files for the
+//! owner of that directory, some with bytes of his choice (a log, a copy), but none leaves the sticky
+//! bit on one.
+
+use super::record::{Origin, Record};
+use super::slot::Slot;
+use crate::sys::file::{self, Facts};
+use crate::sys::proc::{Boot, Likeness};
+use crate::sys::{Errno, clock};
+
+/// The mark of ours.
+pub const MODE: u32 = 0o1600;
+/// What 0.1.0 left.
+pub const FORMER_MODE: u32 = 0o600;
+
+/// Why a record must not be taken at its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It is ours alone but for the mark: 0.1.0 left none.
+    Unmarked,
+    /// Somebody else may have written it.
+    Alien(&'static str),
+}
+
+/// A record of this directory and, as far as can be told, of this boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it says.
+    pub record: Record,
+    /// Why not to take it at its word.
+    pub doubt: Option<Doubt>,
+}
+
+/// What an opened journal says.
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// No record: there is no journal, or one of another boot.
+    Nothing,
+    /// A record.
+    Found(Found),
+    /// Nothing that could be used, and why.
+    Ignored(&'static str),
+    /// It could not be looked at.
+    Failed(Errno),
+}
+
+/// Why a regular file's own marks say that it must not be taken at its word.
+pub fn doubt(facts: &Facts) -> Option<Doubt> {
+    doubt_as_of(facts, file::our_user())
+}
+
+/// The same, where `owner` is who has a supervise here.
+pub fn doubt_as_of(facts: &Facts, owner: u32) -> Option<Doubt> {
+    if facts.owner != owner {
+        Some(Doubt::Alien("owned by another user"))
+    } else if facts.links > 1 {
+        Some(Doubt::Alien("has another name"))
+    } else if facts.mode & 0o022 != 0 {
+        Some(Doubt::Alien("writable by others"))
+    } else if facts.mode == FORMER_MODE {
+        Some(Doubt::Unmarked)
+    } else if facts.mode != MODE {
+        Some(Doubt::Alien("without the mark of a journal"))
+    } else {
+        None
+    }
+}
+
+/// Whether a slot counts here and now.
+#[must_use]
+pub fn judge(slot: &Slot, here: &Origin, doubt: Option<Doubt>) -> Finding {
+    let [recorded, now] = [slot.origin.boot, here.boot].map(Boot::from_bytes);
+    match recorded.compare(now) {
+        Likeness::Another => return Finding::Nothing,
+        // It cannot have started later than now in this boot.
+        Likeness::Unknown if slot.record.history.started > clock::monotonic() => {
+            return Finding::Nothing;
+        }
+        Likeness::Unknown | Likeness::Same => {}
+    }
+    if (slot.origin.device, slot.origin.inode) != (here.device, here.inode) {
+        return Finding::Ignored("of another directory");
+    }
+    Finding::Found(Found { record: slot.record, doubt })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{History, Owed, ProcessIdentity};
+    use super::super::request::Want;
+    use super::*;
+    use crate::sys::file::Kind;
+    use core::time::Duration;
+
+    const HERE: Origin = Origin { boot: [7; 32], device: 2, inode: 3 };
+
+    fn slot(origin: Origin) -> Slot {
+        let record = Record {
+            service: Some(ProcessIdentity { pid: 42, start: 4242 }),
+            alive: 4300,
+            leads_group: false,
+            supervise: ProcessIdentity { pid: 41, start: 4141 },
+            want: Want::Up,
+            exit_requested: false,
+            is_paused: false,
+            owed: Owed::Nothing,
+            kill_asked: false,
+            down_told: false,
+            is_doubted: false,
+            left_cleanly: false,
+            history: History { started: Duration::from_nanos(1), ..History::default() },
+        };
+        Slot { sequence: 5, origin, record }
+    }
+
+    fn judged(origin: Origin) -> Finding {
+        judge(&slot(origin), &HERE, None)
+    }
+
+    #[test]
+    fn another_boot_is_forgotten_without_a_word_and_another_directory_with_one() {
+        let believed = Finding::Found(Found { record: slot(HERE).record, doubt: None });
+        assert_eq!(judged(HERE), believed);
+        for place in [0, 20, 30] {
+            let mut boot = HERE.boot;
+            boot[place] ^= 1;
+            assert_eq!(judged(Origin { boot, ..HERE }), Finding::Nothing, "byte {place}");
+        }
+        let another = Finding::Ignored("of another directory");
+        assert_eq!(judged(Origin { inode: 9, ..HERE }), another);
+        assert_eq!(judged(Origin { device: 9, ..HERE }), another);
+    }
+
+    #[test]
+    fn without_a_boot_id_only_the_clock_can_say_that_it_is_another_boot() {
+        let unknown = Origin { boot: [0; 32], ..HERE };
+        assert!(matches!(judge(&slot(unknown), &unknown, None), Finding::Found(_)));
+        assert!(matches!(judge(&slot(HERE), &unknown, None), Finding::Found(_)));
+        let mut later = slot(unknown);
+        later.record.history.started = clock::monotonic() + Duration::from_secs(1000);
+        assert_eq!(judge(&later, &unknown, None), Finding::Nothing);
+    }
+
+    #[test]
+    fn only_our_own_mark_is_beyond_doubt() {
+        let facts = Facts {
+            kind: Kind::Regular,
+            device: 1,
+            inode: 1,
+            links: 1,
+            owner: file::our_user(),
+            mode: 0o1600,
+            size: 1024,
+        };
+        assert_eq!(doubt(&facts), None);
+        assert_eq!(doubt(&Facts { mode: 0o600, ..facts }), Some(Doubt::Unmarked));
+        for alien in [
+            Facts { owner: facts.owner + 1, ..facts },
+            Facts { links: 2, ..facts },
+            Facts { mode: 0o1620, ..facts },
+            Facts { mode: 0o1602, ..facts },
+            // What multilog leaves, and a few more.
+            Facts { mode: 0o644, ..facts },
+            Facts { mode: 0o744, ..facts },
+            Facts { mode: 0o1644, ..facts },
+            Facts { mode: 0o4600, ..facts },
+        ] {
+            assert!(matches!(doubt(&alien), Some(Doubt::Alien(_))), "{alien:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What supervise says beside 0.76's plain lines.
+
+use super::watched::Watched;
+use crate::error::Program;
+use crate::service::status::PublishError;
+use crate::sys::Errno;
+use crate::sys::process::Pid;
+
+/// As it names itself in every line.
+pub const SUPERVISE: Program = Program::daemon("supervise");
+
+/// Says what is waited for, and how to end that.
+pub fn warn_of_doubt(name: &[u8], process: &Watched) {
+    let mut digits = [0; 10];
+    let pid = decimal(u64::from(process.identity().pid), &mut digits);
+    let [before, between, behind]: [&[u8]; 3] = [
+        b" may be the service of ",
+        b", waiting until it is gone; if it is another one, remove ",
+        b"/supervise/journal",
+    ];
+    SUPERVISE.warning(&[b"process ", pid, before, name, between, name, behind]);
+}
+
+/// Says that the start is put off.
+pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
+    let mut digits = [0; 10];
+    let seconds = decimal(seconds, &mut digits);
+    let [before, between]: [&[u8]; 2] = [b"unable to fork for ", b", sleeping "];
+    SUPERVISE.warning_because(&[before, name, between, seconds, b" seconds"], error);
+}
+
+/// Says that a group is left alone, since it may be another one by now.
+pub fn warn_of_group(name: &[u8], leader: Pid) {
+    let mut digits = [0; 10];
+    let leader = decimal(u64::from(leader), &mut digits);
+    let [before, behind]: [&[u8]; 2] =
+        [b"unable to end process group ", b": it may not be the one that the service of "];
+    SUPERVISE.warning(&[before, leader, behind, name, b" left"]);
+}
+
+/// A number as text: the loop does without the heap.
+fn decimal(number: u64, digits: &mut [u8]) -> &[u8] {
+    let mut left = number;
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        used += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    digits.get(digits.len() - used..).unwrap_or_default()
+}
+
+/// Says which step of a publication failed.
+pub fn warn_unpublished(name: &[u8], error: PublishError) {
+    let new: &[u8] = b"/supervise/status.new";
+    match error {
+        PublishError::Open(error) => {
+            SUPERVISE.warning_because(&[b"unable to open ", name, new], error);
+        }
+        PublishError::Write(error) => {
+            SUPERVISE.warning_because(&[b"unable to write ", name, new], error);
+        }
+        PublishError::Partial => {
+            SUPERVISE.warning(&[b"unable to write ", name, new, b": partial write"]);
+        }
+        PublishError::Rename(error) => {
+            SUPERVISE.warning_because(&[b"unable to rename ", name, new, b" to status"], error);
+        }
+    }
+}
