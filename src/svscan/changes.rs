@@ -3,6 +3,7 @@
 
 use super::filling::Filling;
 use crate::sys::inotify::{Event, Watch, Watcher};
+use crate::sys::limit::OpenFiles;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,10 +26,11 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Watches the current directory, if the kernel lets us: the ticks remain.
+    /// Watches the current directory, if the kernel lets us and descriptors are not few: the ticks
+    /// remain.
     #[must_use]
     pub fn watch_here() -> Self {
-        let watcher = Watcher::new().ok();
+        let watcher = if OpenFiles::are_few() { None } else { Watcher::new().ok() };
         let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(b".").ok());
         Self { watcher, scan_watch, filling: Filling::default() }
     }

@@ -10,11 +10,12 @@ use crate::scandir::{ScanRecords, mark, scan_control, scanner};
 use crate::service::control::Listener;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
+use crate::sys::limit::OpenFiles;
 use crate::sys::{Errno, proc, process};
 use std::os::fd::OwnedFd;
 
 /// What is held of a scan directory. Where no records can be made there is one warning, and svscan
-/// goes on as 0.76, alone or not.
+/// goes on as 0.76, alone or not. With a dozen descriptors it is the lock alone.
 #[derive(Debug)]
 pub struct Claim {
     records: Option<ScanRecords>,
@@ -61,6 +62,10 @@ impl Claim {
             }
         };
         mark::remove(&records);
+        if OpenFiles::are_few() {
+            // What is left is for the services. A signal asks for the stop as well.
+            return Ok(Self { records: None, control: None, lock });
+        }
         let control = scan_control::listen(&records, old_control);
         let control = control.map_err(|error| warn(b"listen in ", error)).ok();
         Ok(Self { records: Some(records), control, lock })

@@ -89,12 +89,13 @@ impl<'a> Driver<'a> {
         };
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
+        let limit = OpenFiles::raise();
         let claim = Claim::take(directory, lock, control)?;
         foreign::wait_for(directory, &signals, &claim)?;
         let records = claim.open_pipe_records();
         let changes = Changes::watch_here();
         let given = Conditions {
-            limit: OpenFiles::raise(),
+            limit,
             own_group: stops_in_order,
             messages: old_messages.or_else(|| claim.message_pipe()),
         };
@@ -300,13 +301,11 @@ impl<'a> Driver<'a> {
     }
 
     fn become_the_next(&self) -> Errno {
-        let (Some(lock), Some(control)) = (&self.claim.lock, &self.claim.control) else {
-            return Errno::ENOLCK;
-        };
+        let Some(lock) = &self.claim.lock else { return Errno::ENOLCK };
         let given = self.roster.given();
         let handed = Handed {
             lock: Some(lock.file.as_fd()),
-            control: Some(control.as_fd()),
+            control: self.claim.control.as_ref().map(AsFd::as_fd),
             messages: given.messages.as_ref().map(AsFd::as_fd),
             ..Handed::default()
         };

@@ -11,7 +11,7 @@ use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, proc};
 use core::time::Duration;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// The pipe between a service and its logger, held as long as the entry: restarting either end
 /// loses nothing.
@@ -138,8 +138,10 @@ impl Entry {
             Some(Supervise::Child(pid, _)) => Some(*pid),
             Some(Supervise::Idle(..)) | None => return Err(Errno::ENXIO),
         };
-        let place = self.open_directory(role).ok();
-        connect(place.as_ref().map(AsFd::as_fd), pid)?.offer(bytes)
+        // The directory is closed again before the FIFO is opened: descriptors may be few.
+        let records =
+            self.open_directory(role).and_then(|directory| Records::find(directory.as_fd()));
+        connect(records, pid)?.offer(bytes)
     }
 
     /// Whether the service of `role` is down, by its status.
@@ -151,9 +153,8 @@ impl Entry {
     }
 }
 
-/// Opens the control FIFO of the supervise that works in `directory`, or with this pid.
-fn connect(directory: Option<BorrowedFd<'_>>, pid: Option<Pid>) -> Result<Sender, Errno> {
-    let records = directory.ok_or(Errno::ENOENT).and_then(Records::find);
+/// Opens the control FIFO of the supervise with these records, or with this pid.
+fn connect(records: Result<Records, Errno>, pid: Option<Pid>) -> Result<Sender, Errno> {
     match (records, pid) {
         // Whoever owns the records may have another FIFO there, or none.
         (Ok(records), Some(pid)) if records.are_shared() => {

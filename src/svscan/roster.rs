@@ -214,13 +214,17 @@ impl Roster {
         entry: &Entry,
         somebody_runs: bool,
     ) -> Result<LogPipe, Errno> {
-        let [main, log] = Role::BOTH.map(|role| entry.open_directory(role).ok());
-        let directories = main.as_ref().zip(log.as_ref());
-        let directories = directories.map(|(main, log)| (main.as_fd(), log.as_fd()));
         let blind = Finder::blind();
         let running = if somebody_runs { &self.finder } else { &blind };
         loop {
-            match pipes::obtain(&mut self.records, key, directories, running) {
+            // The directories are closed again before a pipe is made: descriptors may be few.
+            let found = {
+                let [main, log] = Role::BOTH.map(|role| entry.open_directory(role).ok());
+                main.zip(log).and_then(|(main, log)| {
+                    pipes::find(self.records.get(key), main.as_fd(), log.as_fd(), running)
+                })
+            };
+            match pipes::keep(&mut self.records, key, found) {
                 Err(Errno::EMFILE) if self.watches.make_room(&mut self.entries) => {}
                 other => return other,
             }

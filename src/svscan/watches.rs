@@ -5,6 +5,7 @@ use super::adopted::Adopted;
 use super::entry::{Entry, Supervise};
 use super::plan::{Key, Role, TICK};
 use crate::sys::epoll::BreakWatcher;
+use crate::sys::limit::OpenFiles;
 use crate::sys::{Errno, clock};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,7 @@ impl Default for Watches {
     /// Nobody is watched yet.
     fn default() -> Self {
         Self {
-            breaks: BreakWatcher::new().ok(),
+            breaks: if OpenFiles::are_few() { None } else { BreakWatcher::new().ok() },
             known: BTreeMap::new(),
             loose: BTreeSet::new(),
             last: 0,

@@ -49,10 +49,20 @@ impl OpenFiles {
             .or_else(|_| Self { soft: found.hard, hard: found.hard }.set());
         raised.ok().map(|()| found)
     }
+
+    /// Whether we may have so few that all should be kept for what is started.
+    #[must_use]
+    pub fn are_few() -> bool {
+        Self::read().is_ok_and(|limit| limit.soft < FEW)
+    }
 }
 
-/// How many descriptors below the limit are left for what comes and goes.
+/// How many descriptors below the limit are left for what comes and goes: so many at most, and an
+/// eighth where there are fewer, but never less than the least.
 const RESERVE: u64 = 16;
+const LEAST_RESERVE: u64 = 3;
+/// With fewer than these, what can be done without is done without.
+const FEW: u64 = 32;
 
 /// Whether `descriptor`, which shall stay open, leaves the reserve free: of all numbers below the
 /// limit the highest ones, for what is opened and soon closed again. A new descriptor has the lowest
@@ -60,9 +70,9 @@ const RESERVE: u64 = 16;
 #[must_use]
 pub fn leaves_reserve(descriptor: BorrowedFd<'_>) -> bool {
     let number = u64::try_from(descriptor.as_raw_fd()).unwrap_or(0);
-    // Where there are a dozen, most are for use.
-    OpenFiles::read()
-        .map_or(true, |limit| number < limit.soft.saturating_sub(RESERVE.min(limit.soft / 8)))
+    OpenFiles::read().map_or(true, |limit| {
+        number < limit.soft.saturating_sub((limit.soft / 8).clamp(LEAST_RESERVE, RESERVE))
+    })
 }
 
 /// The soft limit of `resource`, in its unit.

@@ -15,6 +15,7 @@ mod chain;
 mod closed;
 mod envdir;
 mod envuidgid;
+mod few_descriptors;
 mod fghack;
 mod journal;
 mod multicall;

@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A service below the scan directory `scan` that notes each start in the file of its name.
-fn stayer(scratch: &Scratch, place: &str) {
+pub fn stayer(scratch: &Scratch, place: &str) {
     let name = place.rsplit('/').next().unwrap();
     let note = scratch.path().join(format!("{name}.starts"));
     scratch.service(place, &format!("echo $$ >>{}\nexec sleep 1000", note.display()));
 }
 
-fn starts(scratch: &Scratch, name: &str) -> usize {
+pub fn starts(scratch: &Scratch, name: &str) -> usize {
     scratch.lines(&format!("{name}.starts"))
 }
 
-fn up(scratch: &Scratch, name: &str) {
+pub fn up(scratch: &Scratch, name: &str) {
     wait_for(&format!("{name} to be started"), || starts(scratch, name) == 1);
     wait_for("its supervise", || scratch.is_running(&format!("scan/{name}")));
 }
 
 /// The supervises that are children of `parent`, by pid.
-fn supervises(parent: u32) -> Vec<u32> {
+pub fn supervises(parent: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
     list.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }

@@ -19,22 +19,17 @@ use crate::sys::process::Pid;
 use crate::sys::{Errno, proc};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The pipe for a service with a logger: the one that it has already, or a new one, recorded before
-/// anybody can use it. `directories` are the service's and its logger's, where they can be opened.
+/// The pipe for a service with a logger: the one that was found, or a new one, recorded before
+/// anybody can use it.
 ///
 /// # Errors
 /// Those of pipe2(2); EMFILE too where only the reserve is left.
-pub fn obtain(
+pub fn keep(
     records: &mut PipeRecords,
     service: Key,
-    directories: Option<(BorrowedFd<'_>, BorrowedFd<'_>)>,
-    running: &Finder,
+    found: Option<(OwnedFd, OwnedFd)>,
 ) -> Result<LogPipe, Errno> {
-    let found = directories.and_then(|(main, log)| find(records.get(service), main, log, running));
-    let (read, write) = match found {
-        Some(ends) => ends,
-        None => descriptor::pipe()?,
-    };
+    let (read, write) = found.map_or_else(descriptor::pipe, Ok)?;
     if !leaves_reserve(read.as_fd()) || !leaves_reserve(write.as_fd()) {
         return Err(Errno::EMFILE);
     }
@@ -47,7 +42,8 @@ pub fn obtain(
 
 /// Both ends of the pipe between the service and the logger of these directories, through whoever of
 /// them and of their supervises holds it.
-fn find(
+#[must_use]
+pub fn find(
     recorded: Option<u64>,
     main: BorrowedFd<'_>,
     log: BorrowedFd<'_>,

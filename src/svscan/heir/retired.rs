@@ -28,8 +28,9 @@ pub fn find(key: Key, records: &mut PipeRecords, running: &Finder) -> Option<Ent
         place(log, b"").or_else(|_| open(directory.as_fd(), b"log", Purpose::Directory)).ok();
     let has_log = log_directory.is_some() || service::has_log(directory.as_fd());
     let pipe = log_directory.as_ref().and_then(|log| {
-        let directories = (directory.as_fd(), log.as_fd());
-        pipes::obtain(records, key, Some(directories), running).ok()
+        let recorded = records.get(key);
+        let found = pipes::find(recorded, directory.as_fd(), log.as_fd(), running);
+        pipes::keep(records, key, found).ok()
     });
     Some(Entry {
         name: proc::name_of(directory.as_fd()).ok()?,
