@@ -727,3 +727,27 @@ fn svscan_goes_over_to_the_scan_directory_that_was_made_again() {
     assert_eq!(end_of(&mut child).code(), Some(0));
     assert_eq!(scratch.lines("starts"), 2);
 }
+
+#[test]
+fn a_users_set_id_program_under_the_name_of_svscan_keeps_no_fallback_away() {
+    if !only_ours("svscanboot") || !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    fs::set_permissions(scratch.path().join("svscan"), fs::Permissions::from_mode(0o4755)).unwrap();
+    // Root by its effective user, as anybody's `su` is.
+    let mut planted = scratch.command("setuidgid");
+    planted.args([":65534:65534", "../svscan", "1000"]).current_dir(scratch.path().join("scan"));
+    let planted = Ended(planted.spawn().unwrap());
+    let of_it = |name| fs::read_to_string(format!("/proc/{}/{name}", planted.0.id())).unwrap();
+    wait_for("it to run", || of_it("comm") == "svscan\n");
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+    let mut child = boot(&scratch, &["--fallback"]);
+    wait_for("the service", || scratch.lines("starts") == 1);
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+    assert!(is_alive(planted.0.id()));
+}
