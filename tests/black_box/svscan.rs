@@ -646,6 +646,24 @@ mod log_pipes {
     }
 
     #[test]
+    fn a_log_pipe_may_be_opened_to_write_by_anybody_and_read_by_its_owner_alone() {
+        if !only_ours("a pipe is its owner's alone") {
+            return;
+        }
+        let scratch = Scratch::new();
+        // As root, a service that becomes another user; else it is us.
+        let to_another = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+        let as_user = if nix::unistd::geteuid().is_root() { to_another } else { "" };
+        let run = format!("exec {as_user} sh -c 'echo words >/dev/stdout; exec sleep 1000'");
+        scratch.service("scan/a", &run);
+        scratch.service("scan/a/log", "exec cat >>../../../log.txt");
+        let _svscan = svscan(&scratch);
+        wait_for("the words", || scratch.read("log.txt") == "words\n");
+        let pipe = format!("/proc/{}/fd/1", scratch.pid("scan/a"));
+        assert_eq!(fs::metadata(pipe).unwrap().permissions().mode() & 0o777, 0o622);
+    }
+
+    #[test]
     fn a_new_svscan_takes_over_the_pipe_whoever_died_with_the_old_one() {
         if !only_ours("0.76 makes a new pipe, and what was in the old one is lost") {
             return;
