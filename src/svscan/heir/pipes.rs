@@ -34,8 +34,6 @@ pub fn keep(
         return Err(Errno::EMFILE);
     }
     file::let_all_write(write.as_fd());
-    // A service that became another user opens /dev/stdout to write. Nobody else reads it.
-    let _ = file::set_mode(read.as_fd(), 0o622);
     let inode = file::facts_of(read.as_fd())?.inode;
     // A record that cannot be written costs only what a killed svscan would need it for.
     let _ = records.put(service, inode);
