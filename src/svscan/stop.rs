@@ -14,8 +14,12 @@ use std::os::fd::AsFd;
 
 /// Between two looks while a stop is on its way.
 pub const LOOK: Duration = Duration::from_millis(20);
-/// How long a logger may wait for an end of file that others, by holding its pipe, keep away.
+/// How long a logger may go without getting further: at the end of its pipe, which others keep from
+/// it by holding that pipe; or in the middle, on a full disk.
 const LOGGER: Duration = Duration::from_secs(5);
+/// How long a logger that was told to go may take: longer than any limit that multilog gives itself
+/// (30 s and 2 s for a processor, 10 s for what it cannot write).
+const LOGGER_GOES: Duration = Duration::from_secs(45);
 /// How long a hurried stop takes at most.
 const HURRIED: Duration = Duration::from_secs(5);
 /// How often a dead supervise is started again on the way.
@@ -29,6 +33,11 @@ struct Progress {
     /// Since when this step is on.
     since: Duration,
     retries: u8,
+    /// The fewest bytes that were left in the logger's pipe, and since when there are no fewer.
+    left: usize,
+    stuck_since: Duration,
+    /// Whether a logger that was told to go was told once more.
+    was_hastened: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +46,10 @@ enum Step {
     Service,
     /// Its logger has to read to the end, and its supervise to leave.
     Logger,
-    /// The logger was told to go down: its pipe is empty, and others still hold it.
+    /// The logger was told to go: it gets no further.
     LoggerAbandoned,
+    /// It did not go.
+    Survived,
     Done,
 }
 
@@ -69,6 +80,9 @@ impl Stop {
                 was_asked: false,
                 since: now,
                 retries: 0,
+                left: usize::MAX,
+                stuck_since: now,
+                was_hastened: false,
             });
             // As many steps as can be taken at once.
             loop {
@@ -78,7 +92,7 @@ impl Stop {
                     Step::Logger | Step::LoggerAbandoned => {
                         (Role::Log, logger(progress, entry, self.hurried.is_some()))
                     }
-                    Step::Done => break,
+                    Step::Survived | Step::Done => break,
                 };
                 if let Wanted::Again = wanted {
                     again.push((key, role));
@@ -88,8 +102,9 @@ impl Stop {
                 }
                 progress.was_asked = false;
                 progress.since = clock::monotonic();
+                progress.stuck_since = progress.since;
             }
-            all_done &= progress.step == Step::Done;
+            all_done &= matches!(progress.step, Step::Survived | Step::Done);
         }
         for (key, role) in again {
             roster.start_again(key, role, round);
@@ -103,7 +118,7 @@ impl Stop {
         for (key, entry) in roster.entries() {
             let role = match self.progress.get(&key).map(|progress| progress.step) {
                 Some(Step::Done) => continue,
-                Some(Step::Logger | Step::LoggerAbandoned) => Role::Log,
+                Some(Step::Logger | Step::LoggerAbandoned | Step::Survived) => Role::Log,
                 Some(Step::Service) | None => Role::Main,
             };
             let text: &[&[u8]] = &[b"unable to stop ", &entry.name, role.suffix()];
@@ -147,12 +162,19 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
 
 /// Has the logger read what is there, and its supervise leave.
 fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
-    let bytes_wait = entry.pipe.as_ref().is_some_and(|pipe| {
-        descriptor::waiting_bytes(pipe.read.as_fd()).is_ok_and(|waiting| waiting > 0)
+    let now = clock::monotonic();
+    let waiting = entry.pipe.as_ref().and_then(|pipe| {
+        descriptor::waiting_bytes(pipe.read.as_fd()).ok().filter(|waiting| *waiting > 0)
     });
+    if waiting.unwrap_or(0) < progress.left {
+        progress.left = waiting.unwrap_or(0);
+        progress.stuck_since = now;
+    }
+    let bytes_wait = waiting.is_some();
     match &entry.log {
         Some(Supervise::Idle(_, ending)) => {
-            let again = bytes_wait || *ending == Some(Ending::Killed);
+            let is_left_unread = bytes_wait && progress.step == Step::Logger;
+            let again = is_left_unread || *ending == Some(Ending::Killed);
             if again && progress.retries < RETRIES {
                 progress.retries += 1;
                 progress.was_asked = false;
@@ -170,13 +192,21 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
             };
             progress.was_asked = ask(entry, Role::Log, bytes);
         }
-        Some(Supervise::Child(..) | Supervise::Adopted(_)) => {
-            let limit = progress.since.saturating_add(LOGGER);
-            let is_late = clock::monotonic() >= limit;
-            if progress.step == Step::Logger && is_late && !bytes_wait {
+        Some(Supervise::Child(..) | Supervise::Adopted(_)) => match progress.step {
+            Step::LoggerAbandoned if now >= progress.since.saturating_add(LOGGER_GOES) => {
+                progress.step = Step::Survived;
+            }
+            // A second TERM hurries a multilog.
+            Step::LoggerAbandoned
+                if !progress.was_hastened && now >= progress.since.saturating_add(LOGGER) =>
+            {
+                progress.was_hastened = ask(entry, Role::Log, b"d");
+            }
+            Step::Logger if now >= progress.stuck_since.saturating_add(LOGGER) => {
                 progress.step = Step::LoggerAbandoned;
             }
-        }
+            _ => {}
+        },
         None => progress.step = Step::Done,
     }
     Wanted::Nothing

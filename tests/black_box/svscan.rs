@@ -763,6 +763,23 @@ mod orderly_stop {
         assert_eq!(scratch.read("log.txt"), "words\n");
     }
 
+    /// As a multilog on a full disk: bytes wait for it, and it gets no further.
+    #[test]
+    fn a_logger_that_gets_no_further_is_told_to_go() {
+        if !only_ours("the orderly stop") {
+            return;
+        }
+        let scratch = Scratch::new();
+        scratch.service("scan/a", "echo words\necho up >>../../up\nexec sleep 1000");
+        scratch.service("scan/a/log", "exec sleep 1000");
+        let mut child = stoppable(&scratch);
+        wait_for("the words in the pipe", || scratch.lines("up") == 1);
+        let logger = scratch.pid("scan/a/log");
+        kill(child.id(), "TERM");
+        assert_eq!(end_of(&mut child).code(), Some(0));
+        assert!(!is_alive(logger));
+    }
+
     #[test]
     fn a_killed_supervise_does_not_leave_its_service_behind() {
         if !only_ours("the orderly stop") {
