@@ -670,6 +670,10 @@ fn a_start_that_was_asked_for_since_the_end_is_kept() {
 
 #[test]
 fn a_service_finds_itself_in_its_status_at_every_start() {
+    if !only_ours("0.76 publishes while the service runs already: on a busy machine it may be late")
+    {
+        return;
+    }
     let scratch = Scratch::new();
     // Its pid as the status has it, and as it is.
     let look = "set -- $(od -An -tu4 -j12 -N4 supervise/status); echo $1 $$ >>";
@@ -930,7 +934,7 @@ mod adoption {
         let _second = supervise(&scratch, "a");
         wait_for("the restart", || scratch.lines("workers") == 2);
         let worker = scratch.read("workers").lines().next().unwrap().parse().unwrap();
-        assert!(!is_alive(worker), "left in spite of kill-group");
+        wait_for("the worker's end by kill-group", || !is_alive(worker));
     }
 
     /// A service with `kill-group` that starts `worker` when there is a file `go`, which is after the
@@ -958,9 +962,12 @@ mod adoption {
             "supervise: warning: unable to end process group {service}: \
              it may not be the one that the service of a left\n"
         );
-        let lives = is_alive(worker);
-        assert_eq!(scratch.errors(), if lives { expected } else { String::new() });
-        lives
+        let is_named = scratch.errors() == expected;
+        if !is_named {
+            assert_eq!(scratch.errors(), "");
+            wait_for("the worker's end", || !is_alive(worker));
+        }
+        is_named
     }
 
     #[test]
@@ -969,7 +976,10 @@ mod adoption {
             return;
         }
         // All of it began after the leader was last known alive: so may a stranger's.
-        assert!(worker_of_an_unseen_end(&Scratch::new(), "cd ../elsewhere"));
+        assert!(
+            worker_of_an_unseen_end(&Scratch::new(), "cd ../elsewhere"),
+            "killed, or not named"
+        );
         // It works in the service directory: no stranger does.
         assert!(!worker_of_an_unseen_end(&Scratch::new(), "true"));
     }

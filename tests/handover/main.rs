@@ -122,7 +122,8 @@ fn waits_for_a_doubtful_one(scratch: &Scratch) {
     let _ours = before.hand_over(scratch);
     kill(old, "KILL");
     let line = format!(
-        "supervise: warning: process {pid} may be the service of b, waiting until it is gone\n"
+        "supervise: warning: process {pid} may be the service of b, waiting until it is gone; \
+         if it is another one, remove b/supervise/journal\n"
     );
     wait_for("its word", || scratch.errors().ends_with(&line));
     scratch.svc("-t", "scan/b");

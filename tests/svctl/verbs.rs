@@ -238,7 +238,9 @@ fn signals_are_sent_and_nothing_more_is_said() {
         assert_eq!(said, line(&stage, "a", &format!("sent INT, process {pid}")));
     }
     wait_for("INT", || stage.scratch.read("d/a/heard").ends_with("INT\n"));
+    // Some of them end it, and it comes back.
     for word in ["1", "2", "q", "w"] {
+        wait_for("it to be up", || stage.state("down") == "up");
         assert_eq!(stage.svctl(&["signal", word, "down"]).code, Some(0), "{word}");
     }
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));
