@@ -90,6 +90,8 @@ install-package: build install-daemontools
 	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
+	packaging/scriptlets target/rpm/scriptlets $$($(BINARY) | awk 'NR > 1 { print $$1 }')
+	install -m 755 target/rpm/scriptlets/init-files $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-files
 	install -D -m 644 -t $(DESTDIR)/etc/init initscripts/daemontools-rs.conf initscripts/daemontools-rs-stop.conf
 	install -D -m 644 initscripts/daemontools-rs.service \
 	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service

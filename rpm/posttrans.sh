@@ -5,10 +5,7 @@
 #include rpm/state.sh
 #include rpm/links.sh
 #include rpm/make-links.sh
-#include rpm/lines.sh
-#include rpm/add-lines.sh
 #include rpm/init.sh
-#include rpm/shutdown.sh
 unit=daemontools-rs.service
 
 label() {
@@ -65,9 +62,7 @@ name_shadows() {
 }
 
 set_up() {
-  add_to_inittab
-  add_to_rc_local
-  add_to_rc
+  "${program%/*}/init-files" add
   ! command -v systemctl >/dev/null || systemctl enable $unit >/dev/null 2>&1
   label
   set_going

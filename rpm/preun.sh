@@ -1,10 +1,7 @@
 # Before the files go, at erase only: the lines that start us, the starter, services, loggers.
 #include rpm/say.sh
 #include rpm/state.sh
-#include rpm/lines.sh
-#include rpm/remove-lines.sh
 #include rpm/init.sh
-#include rpm/shutdown.sh
 [ "$1" = 0 ] || exit 0
 
 tell_starter() { # so that it starts nothing again; we do the waiting
@@ -15,10 +12,7 @@ tell_starter() { # so that it starts nothing again; we do the waiting
   esac >/dev/null 2>&1
 }
 
-remove_lines /etc/inittab
-remove_lines /etc/rc.local
-[ "$(readlink -f /etc/rc.d/rc.local)" = "$(readlink -f /etc/rc.local)" ] || remove_lines /etc/rc.d/rc.local
-remove_from_rc
+"${program%/*}/init-files" remove
 # The starter first, or it would start again what we stop. Then the orderly stop is asked for, also
 # of an svscan that the starter knows nothing of, and waited for, but not hurried: to kill what takes
 # its time is not for a package to do.
@@ -34,5 +28,4 @@ case $(scan_status) in absent | foreign) rm -rf /service/.svscan ;; esac
 for directory in /service /command; do
   [ ! -L "$directory" ] || { mkdir -p "$state/links" && cp -a "$directory" "$state/links/"; }
 done
-! grep -aq '^[^#]*svscanboot' /etc/inittab 2>/dev/null || say "/etc/inittab still has a line with svscanboot that is not ours"
 exit 0

@@ -8,7 +8,8 @@ boot() {
       touch "$0/dev/$device" && mount --bind "/dev/$device" "$0/dev/$device"
     done
     # What would be the kernel messages of the host is a file here.
-    : >"$0/dev/console"; : >"$0/dev/kmsg"
+    : >"$0/console"; : >"$0/dev/console"; : >"$0/dev/kmsg"
+    mount --bind "$0/console" "$0/dev/console"
     exec chroot "$0" /sbin/init' "$root" </dev/null >/dev/null 2>&1 &
   machine=$!
   disown
@@ -27,4 +28,5 @@ is_current() {
 }
 nothing() { ! pids svscan && ! pids supervise && ! pids svscanboot; } >/dev/null
 is_started() { [ "$(starts)" -ge "$1" ]; }
+is_on_console() { grep -qaF "$1" "$root/console"; }
 is_said() { [[ $(on_machine cat /dev/kmsg) == *"$1"* ]]; }
