@@ -83,10 +83,11 @@ uninstall:
 	cd packaging/man && rm -f $$(for page in *.[78]; do echo $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done)
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/daemontools-rs $(DESTDIR)/command $(DESTDIR)/service 2>/dev/null
 
-# What a package holds: all that, the manual pages compressed, the files for the inits, licences and
+# What a package holds: all that without svctl, the manual pages compressed, the files for the inits, licences and
 # notices, and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
 install-package: build install-daemontools
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/svctl.8
 	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
