@@ -154,10 +154,11 @@ fn the_stop_for_good_names_what_takes_its_time_and_kills_nothing() {
     }
     let scratch = Scratch::new();
     scratch.service("scan/a", "exec sleep 1000");
-    scratch.service("scan/mule", "trap '' TERM\nwhile :; do sleep 0.1; done");
+    scratch.service("scan/mule", "trap '' TERM\n: >ready\nwhile :; do sleep 0.1; done");
     let mut boot = scratch.start("svscanboot", &["scan"]);
     scratch.pid("scan/a");
     let mule = scratch.pid("scan/mule");
+    wait_for("its trap", || scratch.path().join("scan/mule/ready").exists());
     let mut asker = scratch.command("svscanboot");
     let mut asker = asker.args(["--stop", "scan"]).stderr(Stdio::piped()).spawn().unwrap();
     assert_eq!(scratch.run("svscanboot", &["--stop=6", "scan"]), said(1, "scan/mule"));
