@@ -226,6 +226,7 @@ impl<'a> Driver<'a> {
         for action in plan(seen, &self.roster.held(), now) {
             self.roster.perform(action, round);
         }
+        self.roster.look_for_late_loggers(round);
         self.roster.end_pass(true);
     }
 

@@ -56,6 +56,8 @@ pub struct Entry {
     pub main: Supervise,
     /// Its logger's supervise, if it has a logger.
     pub log: Option<Supervise>,
+    /// When a logger was first seen that was made after the service.
+    pub late_log: Option<Duration>,
 }
 
 impl Entry {

@@ -1,6 +1,8 @@
 //! The services that are held, their supervises, their pipes, and the record of it all: one value,
 //! with what is done to them.
 
+mod late_logger;
+
 use super::SVSCAN;
 use super::adopted::Adopted;
 use super::entry::{Entry, LogPipe, Supervise};
@@ -185,7 +187,7 @@ impl Roster {
             found.map_or(Supervise::Idle(Duration::ZERO, None), Supervise::Adopted)
         };
         let log = has_log.then(|| supervise(log));
-        let mut entry = Entry { name, pipe: None, main: supervise(main), log };
+        let mut entry = Entry { name, pipe: None, main: supervise(main), log, late_log: None };
         if has_log {
             match self.obtain_pipe(key, &entry, somebody_runs) {
                 Ok(pipe) => entry.pipe = Some(pipe),

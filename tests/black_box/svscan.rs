@@ -180,7 +180,7 @@ fn a_log_that_cannot_be_looked_at_keeps_its_service_from_starting() {
 }
 
 #[test]
-fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed() {
+fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed_by_0_76() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
     let log = scratch.path().join("scan/a/log");
@@ -190,6 +190,27 @@ fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed() {
     fs::remove_file(&log).unwrap();
     scratch.service("later", "exec cat");
     fs::rename(scratch.path().join("later"), &log).unwrap();
+    if only_ours("0.76 does not notice") {
+        let pid = scratch.pid("scan/a");
+        wait_for("the logger", || scratch.is_running("scan/a/log"));
+        wait_for("its word", || !scratch.errors().is_empty());
+        let line =
+            "svscan: warning: a has a logger now, which it writes to from its next start on\n";
+        assert_eq!(scratch.errors(), line);
+        let pipe = |pid| fs::read_link(format!("/proc/{pid}/fd/1")).unwrap();
+        let before = pipe(pid);
+        // Another supervise has adopted it.
+        wait_for("a supervise with the pipe", || {
+            supervises(_svscan.id()).iter().any(|&of| pipe(of) != before && is_alive(of))
+        });
+        wait_for("its supervise", || scratch.is_running("scan/a"));
+        assert_eq!((scratch.pid("scan/a"), starts(&scratch, "a")), (pid, 1));
+        scratch.svc("-t", "scan/a");
+        wait_for("the next start", || starts(&scratch, "a") == 2);
+        let reader = fs::read_link(format!("/proc/{}/fd/0", scratch.pid("scan/a/log")));
+        assert_eq!(pipe(scratch.pid("scan/a")), reader.unwrap());
+        return;
+    }
     // Over a pass of svscan.
     stays("no logger", SECOND * 11 / 2, || !scratch.is_running("scan/a/log"));
     assert_eq!(scratch.errors(), "");

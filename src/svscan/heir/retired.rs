@@ -37,6 +37,7 @@ pub fn find(key: Key, records: &mut PipeRecords, running: &Finder) -> Option<Ent
         pipe,
         log: has_log.then(|| adopt(log, log_directory, running)),
         main: adopt(main, Some(directory), running),
+        late_log: None,
     })
 }
 

@@ -1,0 +1,81 @@
+//! A logger that was made after its service was started: by a playbook that makes `run` first and
+//! `log` a moment later, or by an admin a year later.
+
+use super::{Roster, Round};
+use crate::service;
+use crate::svscan::SVSCAN;
+use crate::svscan::entry::Supervise;
+use crate::svscan::heir::finder::is_there;
+use crate::svscan::plan::{Key, Role};
+use crate::sys::clock;
+use crate::sys::descriptor::HERE;
+use crate::sys::process;
+use crate::sys::signal::SIGTERM;
+use core::time::Duration;
+
+/// How long a logger that was made after its service has to be complete.
+const QUIET: Duration = Duration::from_millis(200);
+
+impl Roster {
+    /// Looks for loggers that were made after their services, at ticks; one that is still complete a
+    /// moment later is taken in.
+    pub fn look_for_late_loggers(&mut self, round: Round) {
+        let now = clock::monotonic();
+        let mut quiet = Vec::new();
+        for (key, entry) in &mut self.entries {
+            if entry.log.is_some() || !round.is_tick && entry.late_log.is_none() {
+                continue;
+            }
+            let is_complete = service::has_logger(HERE, &entry.name) == Ok(true)
+                && service::is_ready(HERE, &entry.name)
+                && is_there(*key, &entry.name);
+            match entry.late_log {
+                _ if !is_complete => entry.late_log = None,
+                None => {
+                    entry.late_log = Some(now);
+                    let look = now.saturating_add(QUIET);
+                    self.next_start = Some(self.next_start.map_or(look, |next| next.min(look)));
+                }
+                Some(seen) if now >= seen.saturating_add(QUIET) => quiet.push(*key),
+                Some(_) => {}
+            }
+        }
+        for key in quiet {
+            self.take_late_logger_in(key, round);
+        }
+    }
+
+    /// Makes the pipe and starts the logger; the service's supervise ends, which touches no service,
+    /// and the one that follows it has the pipe for the service's next start.
+    fn take_late_logger_in(&mut self, key: Key, round: Round) {
+        let Some(mut entry) = self.entries.remove(&key) else { return };
+        entry.late_log = None;
+        let pipe = self.obtain_pipe(key, &entry, false);
+        let pid = match &entry.main {
+            Supervise::Child(pid, _) => Some(*pid),
+            Supervise::Adopted(adopted) => adopted.pid(),
+            Supervise::Idle(..) => None,
+        };
+        let name = entry.name.clone();
+        let is_made = match pipe {
+            Ok(pipe) => {
+                entry.pipe = Some(pipe);
+                entry.log = Some(Supervise::Idle(Duration::ZERO, None));
+                true
+            }
+            Err(error) => {
+                round.complain(&[b"unable to create pipe for ", &name], error);
+                false
+            }
+        };
+        self.entries.insert(key, entry);
+        if is_made {
+            SVSCAN
+                .warning(&[&name, b" has a logger now, which it writes to from its next start on"]);
+            self.start(key, Role::Log, round);
+            if let Some(pid) = pid {
+                let _ = process::kill(pid, SIGTERM);
+            }
+        }
+    }
+}
