@@ -67,6 +67,9 @@ pub fn open_if(
     for _ in 0..TRIES {
         let opened = match file::facts_no_link(directory, name) {
             Ok(facts) if facts.kind == Kind::Link => return Err(Errno::ELOOP),
+            // Found under its name, and replaced before it was looked at, as `status` is at each
+            // change.
+            Ok(facts) if facts.links == 0 => continue,
             Ok(facts) => {
                 judge(&facts)?;
                 open_with(directory, name, access.flags() | OFlag::O_NOFOLLOW, 0)
@@ -79,8 +82,11 @@ pub fn open_if(
         match opened {
             Ok(opened) => {
                 let facts = file::facts_of(opened.as_fd())?;
-                judge(&facts)?;
-                return Ok((opened, facts));
+                // With no name left it was replaced since the look.
+                if facts.links > 0 {
+                    judge(&facts)?;
+                    return Ok((opened, facts));
+                }
             }
             // It was made, or taken away, since the look.
             Err(Errno::EEXIST | Errno::ENOENT) if access == Access::Append => {}
@@ -200,6 +206,40 @@ mod tests {
         assert!(place.join("none").is_file());
         assert_eq!(fs::read(place.join("file")).unwrap(), b"x");
     }
+
+    #[test]
+    fn a_file_that_is_replaced_all_the_time_is_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path();
+        let publish = || {
+            fs::write(place.join("status.new"), "x").unwrap();
+            fs::rename(place.join("status.new"), place.join("status")).unwrap();
+        };
+        publish();
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        let done = std::sync::atomic::Ordering::Relaxed;
+        let opened = fs::File::open(place).unwrap();
+        let replaced = std::thread::scope(|scope| {
+            let publisher = scope.spawn(|| {
+                let mut times = 0;
+                while !is_done.load(done) {
+                    publish();
+                    times += 1;
+                }
+                times
+            });
+            let mut failed = Ok(());
+            for _ in 0..20_000 {
+                let read = open(opened.as_fd(), b"status", Access::Read, Shape::File);
+                failed = failed.and(read.map(drop));
+            }
+            is_done.store(true, done);
+            failed.unwrap();
+            publisher.join().unwrap()
+        });
+        assert!(replaced > 10, "{replaced}");
+    }
+
     #[test]
     fn what_is_made_is_new_whatever_stood_there() {
         let directory = tempfile::tempdir().unwrap();
