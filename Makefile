@@ -43,7 +43,8 @@ SECONDS = 600
 chaos: build
 	cargo test --quiet --target $(TARGET) --features system --test chaos -- $(SECONDS) --peers
 
-# The pure files, mutated: what their unit tests do not catch (cargo install cargo-mutants).
+# The pure files, mutated: what their unit tests do not catch (cargo install cargo-mutants). Faults
+# elsewhere, each with the suite that catches it: tests/mutants/run.
 mutants:
 	cargo mutants --in-place --output target
 

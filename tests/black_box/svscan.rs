@@ -359,6 +359,30 @@ fn term_ends_svscan_and_nothing_else() {
     assert!(scratch.svstat("scan/a").starts_with("scan/a: up "));
 }
 
+/// svscan as process 1 of a namespace of its own, with its own /proc.
+#[test]
+fn as_process_1_svscan_reaps_what_services_leave_behind() {
+    let scratch = Scratch::new();
+    let leaves = "(sleep 0.1 & echo $! >>../../orphans)\n";
+    let waits =
+        "for pid in $(cat ../../orphans); do while [ -e /proc/$pid ]; do sleep 0.02; done; done";
+    let run = leaves.repeat(3) + waits + "\necho gone >../../said\nexec sleep 1000";
+    scratch.service("scan/a", &run);
+    let options = if nix::unistd::geteuid().is_root() { "-pf" } else { "-rpf" };
+    let words = [options, "--kill-child", "--mount-proc", "svscan", "scan"];
+    let mut space = scratch.start("unshare", &words);
+    wait_for("the orphans to be reaped", || {
+        let is_refused = space.try_wait().unwrap().is_some();
+        is_refused || scratch.read("said") == "gone\n"
+    });
+    if scratch.errors().starts_with("unshare: ") {
+        println!("left out, no PID namespace: {}", scratch.errors());
+        return;
+    }
+    assert_eq!((scratch.lines("orphans"), scratch.errors()), (3, String::new()));
+    space.kill().unwrap();
+}
+
 #[test]
 fn without_supervise_on_the_path_it_says_so() {
     let scratch = Scratch::new();
@@ -727,6 +751,47 @@ mod log_pipes {
             scratch.restart_logger("scan/a");
             no_line_is_missing(&scratch);
             assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
+        }
+    }
+
+    /// Kills a supervise, and then what it supervised.
+    fn kill_with_supervise(scratch: &Scratch, name: &str) {
+        let directory = scratch.path().join(name);
+        let works_there =
+            |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).unwrap() == directory;
+        let supervise = supervises_of(scratch).into_iter().find(works_there).unwrap();
+        let service = scratch.pid(name);
+        for pid in [supervise, service] {
+            kill(pid, "KILL");
+            wait_for("its end", || !is_alive(pid));
+        }
+    }
+
+    #[test]
+    fn one_supervise_keeps_the_log_pipe_alone() {
+        if !only_ours("0.76's supervise holds no pipe for others") {
+            return;
+        }
+        for (killed, spared) in [("scan/a/log", "scan/a"), ("scan/a", "scan/a/log")] {
+            let scratch = Scratch::new();
+            counting(&scratch);
+            let mut first = svscan(&scratch);
+            wait_for("the first lines", || scratch.lines("log.txt") > 50);
+            let stays_up = scratch.pid(spared);
+            kill(first.id(), "KILL");
+            end_of(&mut first);
+            // Of all who could hold the other end, the supervise of the one that is spared is left.
+            scratch.pause_until_written("scan/a");
+            kill_with_supervise(&scratch, killed);
+            scratch.svc("-c", spared);
+            stays("the other one", SECOND / 2, || scratch.pid(spared) == stays_up);
+            let so_far = scratch.lines("log.txt");
+            let _second = svscan(&scratch);
+            wait_for("more lines", || scratch.lines("log.txt") > so_far + 50);
+            assert_eq!((scratch.pid(spared), scratch.errors()), (stays_up, String::new()));
+            if killed == "scan/a/log" {
+                no_line_is_missing(&scratch);
+            }
         }
     }
 }

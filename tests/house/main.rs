@@ -3,6 +3,7 @@
 
 mod circles;
 mod manual;
+mod mutants;
 mod openings;
 mod rules;
 mod waits;
