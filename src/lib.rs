@@ -6,7 +6,7 @@
 //! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver, exec,
 //!                      \ machine                             \ plan          \ script, pattern, lines
 //!                  reexec } -> scandir -> service -> sys         (behind a backslash: pure)
-//! anyone may use: error, tai64n, env, newlines, own_path, calendar; account, args, filter, zone: cmd only
+//! anyone may use: error, tai64n, env, newlines, own_path, calendar, fork_rest; account, args, filter, zone: cmd only
 //! ```
 //!
 //! A program of its own, built with the feature `svctl` alone: svctl -> multilog::script, scandir,
@@ -28,6 +28,7 @@ pub mod env;
 pub mod error;
 pub mod exec;
 pub mod filter;
+pub mod fork_rest;
 pub mod multilog;
 pub mod newlines;
 pub mod own_path;

@@ -12,6 +12,7 @@
 //! over ([`Pause`]). Nothing else ever waits, so every control byte acts at once. Contract:
 //! supervise(8); reference, sections 3.3 to 3.5.
 
+use crate::fork_rest;
 pub use crate::service::record::{Owed, Record};
 pub use crate::service::request::{Request, Signal, Want};
 use core::time::Duration;
@@ -200,7 +201,7 @@ impl State {
     /// The seconds to pause after a fork that fails in this state: 1, 2, 4 and so on, 60 at most.
     #[must_use]
     pub fn fork_pause(&self) -> u64 {
-        (1_u64 << self.fork_failures).min(LONGEST_FORK_PAUSE)
+        fork_rest::seconds(self.fork_failures)
     }
 
     /// Whether the limit on how long `d` may take counts. After KILL there is nothing to wait for.
@@ -213,11 +214,6 @@ impl State {
         self.service == Service::Down && self.owed != Owed::Nothing && self.pause == Pause::Over
     }
 }
-
-/// 0.76's only one.
-const LONGEST_FORK_PAUSE: u64 = 60;
-/// So many failures give the longest pause.
-const MOST_FORK_FAILURES: u8 = 6;
 
 /// One step.
 #[must_use]
@@ -247,7 +243,7 @@ pub fn step(before: State, event: Event) -> (State, Effects) {
             // As 0.76 has it, the service is down now: x and o find no process to wait for.
             state.owed = Owed::Asked;
             state.pause = Pause::ForkFailed;
-            state.fork_failures = (state.fork_failures + 1).min(MOST_FORK_FAILURES);
+            state.fork_failures = (state.fork_failures + 1).min(fork_rest::MOST_FAILURES);
             publish(&mut state, &mut effects);
         }
         Event::DownSent => {

@@ -35,6 +35,13 @@ impl Changes {
         Self { watcher, scan_watch, filling: Filling::default() }
     }
 
+    /// Asks the kernel once more, where it refused us the watch; as often as there are ticks.
+    pub fn ask_again(&mut self) {
+        if self.scan_watch.is_none() {
+            *self = Self::watch_here();
+        }
+    }
+
     /// Takes what the kernel has to say.
     pub fn take(&mut self, news: &mut News) {
         let Some(watcher) = &self.watcher else { return };

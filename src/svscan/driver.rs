@@ -322,8 +322,8 @@ impl<'a> Driver<'a> {
         error
     }
 
-    /// Goes over to the directory that has our name now, where ours was deleted; and has records that
-    /// were removed say again what they said.
+    /// Goes over to the directory that has our name now, where ours was deleted; asks for a watch that
+    /// was refused; and has records that were removed say again what they said.
     fn follow(&mut self) {
         let is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
         let home = self.home.as_deref().unwrap_or(b".");
@@ -336,6 +336,7 @@ impl<'a> Driver<'a> {
             self.changes = Changes::watch_here();
             self.news.is_unclear = true;
         }
+        self.changes.ask_again();
         if let Some(records) = self.claim.renew() {
             self.roster.go_over_to(records);
         }

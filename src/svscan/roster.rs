@@ -11,6 +11,7 @@ use super::heir::{pipes, retired};
 use super::plan::{Action, Ending, Held, Key, Role, Standing, next_start};
 use super::spawn::{Conditions, spawn};
 use super::watches::Watches;
+use crate::fork_rest::ForkRest;
 use crate::scandir::pipe_records::{NO_PIPE, PipeRecords};
 use crate::scandir::{ScanRecords, message_record};
 use crate::service;
@@ -55,6 +56,8 @@ pub struct Roster {
     is_heir: bool,
     /// The next moment at which a supervise may be started, of those that had no pass since.
     next_start: Option<Duration>,
+    /// After a fork that failed nothing is started for a while.
+    rest: ForkRest,
 }
 
 impl Roster {
@@ -70,6 +73,7 @@ impl Roster {
             finder: Finder::default(),
             is_heir: true,
             next_start: None,
+            rest: ForkRest::default(),
         }
     }
 
@@ -123,7 +127,7 @@ impl Roster {
             Action::Start(key, role, name) => {
                 if let Some(entry) = self.entries.get_mut(&key) {
                     entry.name = name;
-                    self.start(key, role, round);
+                    self.start(key, role);
                 }
             }
             Action::Forget(key) => {
@@ -203,7 +207,7 @@ impl Roster {
         for role in Role::BOTH {
             let held = self.entries.get(&key).and_then(|entry| entry.supervise(role));
             if matches!(held, Some(Supervise::Idle(..))) {
-                self.start(key, role, round);
+                self.start(key, role);
             }
         }
     }
@@ -271,16 +275,24 @@ impl Roster {
     }
 
     /// Starts one supervise, unless one is there that is not our child: that one is adopted.
-    fn start(&mut self, key: Key, role: Role, round: Round) {
+    fn start(&mut self, key: Key, role: Role) {
         let Some(entry) = self.entries.get(&key) else { return };
-        let supervise = match Adopted::find_below(&entry.path(role), &self.finder) {
-            Some(adopted) => Supervise::Adopted(adopted),
-            None => match spawn(entry, role, &self.given) {
-                Ok(pid) => Supervise::Child(pid, clock::monotonic()),
+        let now = clock::monotonic();
+        let adopted = Adopted::find_below(&entry.path(role), &self.finder);
+        let supervise = match (adopted, self.rest.over_at(now)) {
+            (Some(adopted), _) => Supervise::Adopted(adopted),
+            (None, Some(later)) => Supervise::Idle(later, None),
+            (None, None) => match spawn(entry, role, &self.given) {
+                Ok(pid) => {
+                    self.rest.end();
+                    Supervise::Child(pid, clock::monotonic())
+                }
                 Err(error) => {
-                    let text: &[&[u8]] = &[b"unable to fork for ", &entry.name, role.suffix()];
-                    SVSCAN.warning_because(text, error);
-                    Supervise::Idle(round.next_tick, None)
+                    let seconds = self.rest.fail(now).to_string();
+                    let who: &[&[u8]] = &[b"unable to fork for ", &entry.name, role.suffix()];
+                    let rest: &[&[u8]] = &[b", sleeping ", seconds.as_bytes(), b" seconds"];
+                    SVSCAN.warning_because(&[who, rest].concat(), error);
+                    Supervise::Idle(self.rest.over_at(now).unwrap_or(now), None)
                 }
             },
         };
@@ -289,8 +301,10 @@ impl Roster {
 
     /// Starts a dead supervise once more in the orderly stop, where its name is still there.
     pub fn start_again(&mut self, key: Key, role: Role, round: Round) {
+        // The stop does not rest.
+        self.rest.end();
         match self.entries.get(&key) {
-            Some(entry) if is_there(key, &entry.name) => self.start(key, role, round),
+            Some(entry) if is_there(key, &entry.name) => self.start(key, role),
             _ => self.put(key, role, Supervise::Idle(round.next_tick, None)),
         }
     }

@@ -32,7 +32,7 @@ impl Default for Watches {
     /// Nobody is watched yet.
     fn default() -> Self {
         Self {
-            breaks: if OpenFiles::are_few() { None } else { BreakWatcher::new().ok() },
+            breaks: behind_one(),
             known: BTreeMap::new(),
             loose: BTreeSet::new(),
             last: 0,
@@ -40,6 +40,11 @@ impl Default for Watches {
             next_question: Duration::ZERO,
         }
     }
+}
+
+/// The one descriptor for all, if there is one to spare.
+fn behind_one() -> Option<BreakWatcher> {
+    if OpenFiles::are_few() { None } else { BreakWatcher::new().ok() }
 }
 
 impl Watches {
@@ -70,6 +75,9 @@ impl Watches {
 
     /// Takes hold of those of which we hold nothing, as far as descriptors go.
     pub fn take_hold(&mut self, entries: &mut BTreeMap<Key, Entry>) {
+        if self.breaks.is_none() && !self.loose.is_empty() {
+            self.breaks = behind_one();
+        }
         for number in self.loose.clone() {
             let Some(&(key, role)) = self.known.get(&number) else { continue };
             match take_hold(self.breaks.as_ref(), entries, key, role) {

@@ -4,6 +4,7 @@
 use super::SVSCANBOOT;
 use crate::error::Exit;
 use crate::exec;
+use crate::fork_rest::ForkRest;
 use crate::own_path;
 use crate::sys::process::{self, Environment, Pid, Side};
 use crate::sys::signal::{self, Signal};
@@ -22,6 +23,7 @@ const PATH: &[u8] = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bi
 pub struct Child {
     pid: Option<Pid>,
     not_before: Duration,
+    rest: ForkRest,
 }
 
 impl Child {
@@ -31,7 +33,7 @@ impl Child {
         self.pid
     }
 
-    /// Starts it if it does not run and the pace allows. A signal in `later` waits until the child
+    /// Starts it if it does not run and the pace allows; after a fork that failed it rests. A signal in `later` waits until the child
     /// listens for it, and does not end it before.
     pub fn keep(
         &mut self,
@@ -43,8 +45,21 @@ impl Child {
         if self.pid.is_none() && now >= self.not_before {
             self.not_before = now.saturating_add(PACE);
             match start(words, later, set_up) {
-                Ok(pid) => self.pid = Some(pid),
-                Err(error) => SVSCANBOOT.warning_because(&[b"unable to fork"], error),
+                Ok(pid) => {
+                    self.pid = Some(pid);
+                    self.rest.end();
+                }
+                Err(error) => {
+                    let seconds = self.rest.fail(now);
+                    self.not_before = self.rest.over_at(now).unwrap_or(self.not_before);
+                    let (name, seconds) =
+                        (words.first().copied().unwrap_or_default(), seconds.to_string());
+                    let text: &[&[u8]] = &[b"unable to fork for ", name.to_bytes(), b", sleeping "];
+                    SVSCANBOOT.warning_because(
+                        &[text, &[seconds.as_bytes(), b" seconds"]].concat(),
+                        error,
+                    );
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ mod pgrphack;
 mod planted;
 mod readproctitle;
 mod reexec;
+mod refused;
 mod scratch;
 mod scriptlets;
 mod setlock;

@@ -50,9 +50,10 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 24] = [
+const PURE: [&str; 25] = [
     "account/lines.rs",
     "calendar.rs",
+    "fork_rest.rs",
     "multilog/lines.rs",
     "multilog/pattern.rs",
     "multilog/script.rs",
@@ -137,7 +138,7 @@ fn layer_breaches(source: &Source) -> Vec<String> {
     } else if path.starts_with("cmd/") && path != "cmd/mod.rs" {
         &["crate::svscan::driver", "crate::supervise", "super::"]
     } else if matches!(path, "error.rs" | "env.rs" | "tai64n.rs" | "exec.rs" | "args.rs")
-        || matches!(path, "calendar.rs" | "filter.rs" | "newlines.rs")
+        || matches!(path, "calendar.rs" | "filter.rs" | "fork_rest.rs" | "newlines.rs")
         || path.starts_with("account/")
         || path.starts_with("zone/")
     {

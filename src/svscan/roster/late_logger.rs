@@ -72,7 +72,7 @@ impl Roster {
         if is_made {
             SVSCAN
                 .warning(&[&name, b" has a logger now, which it writes to from its next start on"]);
-            self.start(key, Role::Log, round);
+            self.start(key, Role::Log);
             if let Some(pid) = pid {
                 let _ = process::kill(pid, SIGTERM);
             }
