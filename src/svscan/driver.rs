@@ -226,6 +226,9 @@ impl<'a> Driver<'a> {
         for action in plan(seen, &self.roster.held(), now) {
             self.roster.perform(action, round);
         }
+        if round.is_tick && !self.is_deleted {
+            self.roster.name_the_nameless();
+        }
         self.roster.look_for_late_loggers(round);
         self.roster.end_pass(true);
     }

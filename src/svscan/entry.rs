@@ -6,7 +6,7 @@ use super::plan::{Ending, Held, Key, Role, Standing};
 use crate::service::control::{self, Sender};
 use crate::service::onlooker::{has_left, recorded_supervise};
 use crate::service::records::Records;
-use crate::service::status;
+use crate::service::status::{self, Status};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::process::Pid;
 use crate::sys::{Errno, proc};
@@ -149,9 +149,21 @@ impl Entry {
     /// Whether the service of `role` is down, by its status.
     #[must_use]
     pub fn is_down(&self, role: Role) -> bool {
-        self.open_directory(role)
-            .and_then(|place| Records::find(place.as_fd()))
-            .is_ok_and(|records| status::read(&records).is_ok_and(|status| status.pid == 0))
+        self.status(role).is_some_and(|status| status.pid == 0)
+    }
+
+    /// Whether the service of `role` is up under its supervise, by its status.
+    #[must_use]
+    pub fn is_up(&self, role: Role) -> bool {
+        let is_supervised =
+            self.supervise(role).map(Supervise::standing) == Some(Standing::Running);
+        is_supervised && self.status(role).is_some_and(|status| status.pid != 0)
+    }
+
+    fn status(&self, role: Role) -> Option<Status> {
+        let place = self.open_directory(role).ok()?;
+        let records = Records::find(place.as_fd()).ok()?;
+        status::read(&records).ok()
     }
 }
 

@@ -91,6 +91,8 @@ pub enum Action {
     Start(Key, Role, Vec<u8>),
     /// Let go of a service that is neither seen nor running, and of its pipe.
     Forget(Key),
+    /// Take note of a service that was not seen and has a supervise.
+    Miss(Key),
 }
 
 /// What a complete pass leads to; `held` is in the order of its keys. Two names of one directory are
@@ -130,8 +132,10 @@ pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
             None => actions.push(Action::Hold(entry.key, core::mem::take(&mut entry.name))),
         }
     }
-    let forgotten = gone.into_iter().filter(|held| held.is_idle());
-    actions.extend(forgotten.map(|held| Action::Forget(held.key)));
+    let unseen = |held: &Held| {
+        if held.is_idle() { Action::Forget(held.key) } else { Action::Miss(held.key) }
+    };
+    actions.extend(gone.into_iter().map(unseen));
     actions
 }
 
@@ -189,7 +193,8 @@ mod tests {
         let names = [("d", 9), ("a", 5), ("c", 2), ("b", 4)];
         let actions = plan(names.map(|(name, inode)| seen(name, inode)).into(), &running, NOW);
         let hold = |name: &str, inode| Action::Hold(key(inode), name.into());
-        assert_eq!(actions, [hold("d", 9), hold("c", 2), hold("b", 4)]);
+        let missed = Action::Miss(key(3));
+        assert_eq!(actions, [hold("d", 9), hold("c", 2), hold("b", 4), missed]);
     }
 
     #[test]
@@ -219,7 +224,7 @@ mod tests {
         let idle = Standing::Idle(NOW);
         let running = Standing::Running;
         for (main, log) in [(running, None), (running, Some(idle)), (idle, Some(running))] {
-            assert_eq!(plan(Vec::new(), &[held(7, main, log)], NOW), []);
+            assert_eq!(plan(Vec::new(), &[held(7, main, log)], NOW), [Action::Miss(key(7))]);
         }
         for log in [None, Some(idle)] {
             assert_eq!(plan(Vec::new(), &[held(7, idle, log)], NOW), [Action::Forget(key(7))]);

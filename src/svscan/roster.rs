@@ -2,6 +2,7 @@
 //! with what is done to them.
 
 mod late_logger;
+mod nameless;
 
 use super::SVSCAN;
 use super::adopted::Adopted;
@@ -20,6 +21,7 @@ use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::SIGHUP;
 use crate::sys::{Errno, clock, file};
 use core::time::Duration;
+use nameless::Nameless;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -58,6 +60,9 @@ pub struct Roster {
     next_start: Option<Duration>,
     /// After a fork that failed nothing is started for a while.
     rest: ForkRest,
+    nameless: Nameless,
+    /// The services with a supervise that this pass did not see.
+    missed: Vec<Key>,
 }
 
 impl Roster {
@@ -74,6 +79,8 @@ impl Roster {
             is_heir: true,
             next_start: None,
             rest: ForkRest::default(),
+            nameless: Nameless::default(),
+            missed: Vec::new(),
         }
     }
 
@@ -134,6 +141,7 @@ impl Roster {
                 drop(self.entries.remove(&key));
                 let _ = self.records.forget(key);
             }
+            Action::Miss(key) => self.missed.push(key),
         }
     }
 
@@ -156,6 +164,7 @@ impl Roster {
     /// Begins a pass over all: what is due now has its turn, and what that does not start has to wait
     /// for a change.
     pub fn begin_pass(&mut self, now: Duration) {
+        self.missed.clear();
         let starts = self.entries.iter().flat_map(|(key, entry)| {
             let held = entry.held(*key);
             [Some(held.main), held.log].into_iter().flatten()

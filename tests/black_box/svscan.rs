@@ -267,6 +267,51 @@ fn a_service_and_its_logger_are_removed_for_good() {
 }
 
 #[test]
+fn what_runs_without_a_name_is_named_once() {
+    let scratch = Scratch::new();
+    scratch.directory_at("scan");
+    let names = ["forgotten", "half", "removed", "down"];
+    for name in names {
+        stayer(&scratch, name);
+        scratch.service(&format!("{name}/log"), "exec cat >/dev/null");
+        let link = scratch.path().join("scan").join(name);
+        symlink(scratch.path().join(name), link).unwrap();
+    }
+    let _svscan = svscan(&scratch);
+    for name in names {
+        up(&scratch, name);
+        wait_for("its logger", || scratch.is_running(&format!("{name}/log")));
+    }
+    for name in names {
+        fs::remove_file(scratch.path().join("scan").join(name)).unwrap();
+    }
+    let svc = |name: &str, words: &[&str]| {
+        let inside = scratch.path().join(name);
+        let said = scratch.command("svc").args(words).current_dir(inside).output();
+        assert_eq!(Said::of(&said.unwrap()), Said::exit(0));
+    };
+    svc("removed", &["-dx", ".", "log"]);
+    svc("down", &["-d", ".", "log"]);
+    svc("half", &["-dx", "."]);
+    if !only_ours("0.76 says nothing") {
+        return;
+    }
+    let line = |name: &str| {
+        let place = scratch.path().join(name);
+        let place = place.display();
+        format!(
+            "svscan: warning: {name} still runs, in {place}, and has no name in the scan directory\n"
+        )
+    };
+    let lines = ["forgotten", "half/log"].map(line);
+    let is_said = || lines.iter().all(|line| scratch.errors().contains(line));
+    stays("quiet for a while", SECOND * 4, || scratch.errors().is_empty());
+    wait_for("both to be named", is_said);
+    // Over a pass of svscan.
+    stays("once each", SECOND * 11 / 2, || scratch.lines("errors") == 2);
+}
+
+#[test]
 fn services_share_svscan_s_session_and_group_and_get_no_descriptor_of_its() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
