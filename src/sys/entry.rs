@@ -36,7 +36,7 @@ pub enum Shape {
 }
 
 /// How often an entry that changes between the looks is tried again.
-const TRIES: u8 = 8;
+const TRIES: u8 = 50;
 
 /// Opens entry `name` of `directory` if it has this shape.
 ///
