@@ -1,5 +1,5 @@
-//! Options as 0.76 parses them (reference, section 0.1): bundled, an argument attached or the next
-//! word, `--` ends them, a lone `-` is an operand, the first operand ends them.
+//! Options as 0.76 parses them (contract.md, section 0.1): bundled, an argument attached or the
+//! next word, `--` ends them, a lone `-` is an operand, the first operand ends them.
 
 use crate::error::{Exit, Program};
 use crate::sys::descriptor::{self, HERE};

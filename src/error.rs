@@ -159,7 +159,7 @@ fn write_line(is_daemon: bool, line: &[&[u8]]) {
     let _ = descriptor::write_parts(stderr, &slices);
 }
 
-/// The text for an errno: the table of 0.76 (reference, section 0.2).
+/// The text for an errno: the table of 0.76 (contract.md, section 0.2).
 #[must_use]
 pub const fn words(error: Errno) -> &'static str {
     match error {

@@ -1,4 +1,4 @@
-//! Running a program by its name, as every wrapper of 0.76 does (reference, section 0.4).
+//! Running a program by its name, as every wrapper of 0.76 does (contract.md, section 0.4).
 
 use crate::env;
 use crate::error::{Exit, Program};

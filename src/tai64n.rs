@@ -1,4 +1,4 @@
-//! TAI64N labels: 12 bytes that name a moment, as 0.76 writes them (reference, section 0.5).
+//! TAI64N labels: 12 bytes that name a moment, as 0.76 writes them (contract.md, section 0.5).
 //! Pure: the clock is the caller's.
 
 use core::time::Duration;

@@ -1,5 +1,5 @@
 //! envdir: runs a program with the environment that the files of a directory describe. Contract:
-//! envdir(8), reference section 15.
+//! envdir(8), contract.md, section 15.
 
 use crate::args::instead_of_directory;
 use crate::env::Changes;

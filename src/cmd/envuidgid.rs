@@ -1,5 +1,5 @@
 //! envuidgid: runs a program with the ids of an account in its environment. Contract:
-//! envuidgid(8), reference section 14.
+//! envuidgid(8), contract.md, section 14.
 
 use crate::account;
 use crate::env::Changes;

@@ -1,5 +1,5 @@
 //! fghack: stays in the foreground for a daemon that puts itself into the background. Contract:
-//! fghack(8), reference section 7.
+//! fghack(8), contract.md, section 7.
 //!
 //! The daemon is who came of the child and holds the write end of fghack's pipe. Beyond 0.76, signals
 //! are passed on to the topmost of them: those whose parent holds none (nginx's master, not its

@@ -1,5 +1,5 @@
 //! pgrphack: runs a program in a session and process group of its own. Contract: pgrphack(8),
-//! reference section 8.
+//! contract.md, section 8.
 
 use crate::error::{Exit, Program};
 use crate::exec;

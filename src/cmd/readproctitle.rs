@@ -1,5 +1,5 @@
 //! readproctitle: keeps the last bytes of its input where ps shows them. Contract:
-//! readproctitle(8), reference section 9.
+//! readproctitle(8), contract.md, section 9.
 
 use crate::error::Exit;
 use crate::filter;

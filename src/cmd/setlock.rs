@@ -1,4 +1,4 @@
-//! setlock: runs a program while a file is locked. Contract: setlock(8), reference section 17.
+//! setlock: runs a program while a file is locked. Contract: setlock(8), contract.md, section 17.
 
 use crate::args::{Options, illegal_option};
 use crate::error::{Exit, Program};

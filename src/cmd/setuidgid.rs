@@ -1,4 +1,4 @@
-//! setuidgid: runs a program under the ids of an account. Contract: setuidgid(8), reference
+//! setuidgid: runs a program under the ids of an account. Contract: setuidgid(8), contract.md,
 //! section 13; `-s` is an addition (encore has it).
 
 use crate::account::{self, BecomeError, Groups};

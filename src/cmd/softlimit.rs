@@ -1,5 +1,5 @@
 //! softlimit: runs a program with other soft limits on its resources. Contract: softlimit(8),
-//! reference section 16.
+//! contract.md, section 16.
 
 use crate::args::{Options, illegal_option, missing_value};
 use crate::error::{Exit, Program};

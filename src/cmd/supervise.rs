@@ -1,5 +1,5 @@
 //! supervise: starts a service and starts it again when it ends. Contract: supervise(8),
-//! reference section 3.
+//! contract.md, section 3.
 
 use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};

@@ -1,4 +1,4 @@
-//! svc: sends control bytes to services. Contract: svc(8), reference section 4.
+//! svc: sends control bytes to services. Contract: svc(8), contract.md, section 4.
 //!
 //! It leaves with 0 whatever became of a service, as 0.76 does: scripts look at its stderr, or
 //! ask svok and svstat.

@@ -1,4 +1,5 @@
-//! svok: tells by its exit code whether a supervise runs. Contract: svok(8), reference section 5.
+//! svok: tells by its exit code whether a supervise runs. Contract: svok(8), contract.md, section
+//! 5.
 
 use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};

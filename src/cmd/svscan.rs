@@ -1,4 +1,4 @@
-//! svscan: starts a supervise for every service in a directory. Contract: svscan(8), reference
+//! svscan: starts a supervise for every service in a directory. Contract: svscan(8), contract.md,
 //! section 1. Further arguments are ignored, as in 0.76.
 
 use crate::args::instead_of_directory;

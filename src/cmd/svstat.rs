@@ -1,4 +1,4 @@
-//! svstat: prints what services are and since when. Contract: svstat(8), reference section 6.
+//! svstat: prints what services are and since when. Contract: svstat(8), contract.md, section 6.
 //!
 //! One line a service on stdout, errors too, and exit 0: scripts read the line.
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use core::time::Duration;
 
-    /// Reference, section 6: the table of suffixes, written out.
+    /// contract.md, section 6: the table of suffixes, written out.
     #[test]
     fn every_combination_says_what_the_table_says() {
         let label = Label::of_unix(Duration::from_secs(100));

@@ -1,4 +1,4 @@
-//! tai64n: puts a TAI64N label before each line. Contract: tai64n(8), reference section 11.
+//! tai64n: puts a TAI64N label before each line. Contract: tai64n(8), contract.md, section 11.
 
 use crate::error::Exit;
 use crate::filter::{self, Filter};

@@ -1,5 +1,5 @@
 //! tai64nlocal: turns the TAI64N label before each line into local time. Contract:
-//! tai64nlocal(8), reference section 12.
+//! tai64nlocal(8), contract.md, section 12.
 //!
 //! What is no label stays as it is: anything but `@` and exactly 24 lower-case hexadecimal digits
 //! at the beginning of a line, or a time that has no date.

@@ -1,6 +1,6 @@
 //! What happens to logs that are not written any more, and what stands in their way: names by the
-//! moment, the order of removal, and entries that are no logs of ours (reference, sections 10.5 to
-//! 10.7).
+//! moment, the order of removal, and entries that are no logs of ours (contract.md, sections 10.5
+//! to 10.7).
 //!
 //! The directory may belong to a user who means us harm. Nothing is followed, and what stands under
 //! one of our names and is no regular file is taken out of the way under a name of the moment.

@@ -1,4 +1,4 @@
-//! Where lines begin and end in what was read, however it was cut (reference, section 10.2).
+//! Where lines begin and end in what was read, however it was cut (contract.md, section 10.2).
 //!
 //! The first [`WINDOW`] bytes of a line, its stamp included, decide what becomes of it: a line is
 //! held until it ends or is longer, and the rest of a longer one goes straight on.

@@ -1,5 +1,6 @@
-//! One log directory, and `current` in it: how it is entered, written, rotated and left (reference,
-//! sections 10.5 and 10.6). Trouble is a warning, a pause and another try, until TERM.
+//! One log directory, and `current` in it: how it is entered, written, rotated and left
+//! (contract.md, sections 10.5 and 10.6). Trouble is a warning, a pause and another try, until
+//! TERM.
 //!
 //! The directory and `current` are held open, and looked for under their names now and then: who
 //! removes or replaces one means that another is to be written.

@@ -1,5 +1,5 @@
 //! Names in a log directory: what stands under one, how that of a finished log is made and given,
-//! and which of them go first (reference, sections 10.5 and 10.6).
+//! and which of them go first (contract.md, sections 10.5 and 10.6).
 
 use super::trouble::KEPT;
 use crate::sys::entry::{self, Access, Shape};

@@ -1,6 +1,7 @@
-//! Whether a pattern matches a line (reference, section 10.3): the whole line, byte by byte. A star
-//! skips to the first place of the byte behind it, and never tries a later one; at the end it takes
-//! the rest. There is no escape: the star behind a star stands for itself while it is looked for.
+//! Whether a pattern matches a line (contract.md, section 10.3): the whole line, byte by byte. A
+//! star skips to the first place of the byte behind it, and never tries a later one; at the end it
+//! takes the rest. There is no escape: the star behind a star stands for itself while it is looked
+//! for.
 
 /// Whether `pattern` matches all of `line`.
 #[must_use]

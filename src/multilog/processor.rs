@@ -1,5 +1,5 @@
 //! A processor: `/bin/sh -c COMMAND` in the log directory, from `previous` to `processed` and from
-//! `state` to `newstate` (reference, section 10.7). It leads a process group of its own, so that
+//! `state` to `newstate` (contract.md, section 10.7). It leads a process group of its own, so that
 //! what it has started can be ended with it.
 
 use super::keeper::{CLOSED, Keeper};

@@ -1,4 +1,4 @@
-//! The script: what the words of the command line ask for (reference, sections 10.3 and 10.4). An
+//! The script: what the words of the command line ask for (contract.md, sections 10.3 and 10.4). An
 //! action is known by its first byte; what is not known is passed over without a word.
 
 use super::pattern::matches;

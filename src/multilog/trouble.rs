@@ -1,5 +1,5 @@
-//! What went wrong, in the words of the contract (reference, sections 10.1 and 10.8): an attempt on
-//! a file of a log directory, and why it failed.
+//! What went wrong, in the words of the contract (contract.md, sections 10.1 and 10.8): an attempt
+//! on a file of a log directory, and why it failed.
 
 use crate::error::{Exit, Program};
 use crate::sys::Errno;

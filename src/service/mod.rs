@@ -1,10 +1,11 @@
 //! The on-disk contract of a service directory: the only room that knows a file name in it.
 //!
-//! A service directory holds `run`, perhaps `down`, `log` and `kill-group`, which the admin
-//! writes (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`, `status` as in 0.76 (reference,
-//! section 3.2), and `journal`. supervise works relative to one descriptor of that directory
-//! ([`records`]); svc, svok, svstat and svscan come from outside: they
-//! find the same directory by the same rule ([`trail`]). The names in it stand in [`entries`]. The records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
+//! A service directory holds `run`, perhaps `down`, `log` and `kill-group`, which the admin writes
+//! (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`,
+//! `status` as in 0.76 (contract.md, section 3.2), and `journal`. supervise works relative to one
+//! descriptor of that directory ([`records`]); svc, svok, svstat and svscan come from outside: they
+//! find the same directory by the same rule ([`trail`]). The names in it stand in [`entries`]. The
+//! records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
 //! scandir(7).
 
 pub mod control;

@@ -1,4 +1,4 @@
-//! What can be asked of a supervise, and the bytes that ask it (reference, section 3.5). Pure.
+//! What can be asked of a supervise, and the bytes that ask it (contract.md, section 3.5). Pure.
 
 /// What a service is wanted to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! `supervise/status`: 18 bytes that anyone may read (reference, section 3.3), replaced whole.
+//! `supervise/status`: 18 bytes that anyone may read (contract.md, section 3.3), replaced whole.
 
 use super::entries::{NEW_STATUS, STATUS};
 use super::records::Records;

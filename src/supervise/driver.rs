@@ -1,5 +1,5 @@
 //! The loop of supervise: waits for a control byte, an end or a moment, asks the machine, and
-//! performs the effects in their order. Startup keeps the order of the contract (reference,
+//! performs the effects in their order. Startup keeps the order of the contract (contract.md,
 //! section 3.1), with one step between lock and first status: reading the journal and deciding on
 //! adoption, so that no status ever denies a process that lives.
 

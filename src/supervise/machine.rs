@@ -10,7 +10,7 @@
 //!
 //! Starts stay at least a second apart: a start is *owed* until the second since the last one is
 //! over ([`Pause`]). Nothing else ever waits, so every control byte acts at once. Contract:
-//! supervise(8); reference, sections 3.3 to 3.5.
+//! supervise(8); contract.md, sections 3.3 to 3.5.
 
 use crate::fork_rest;
 pub use crate::service::record::{Owed, Record};

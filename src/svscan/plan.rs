@@ -1,6 +1,6 @@
 //! What a pass over the scan directory leads to, and when a dead supervise is replaced. Pure:
 //! moments are durations of the monotonic clock, given by the caller. Contract: scandir(7);
-//! reference, section 1.
+//! contract.md, section 1.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Labels as a local clock shows them: `YYYY-MM-DD HH:MM:SS.nnnnnnnnn` (reference, section 12).
+//! Labels as a local clock shows them: `YYYY-MM-DD HH:MM:SS.nnnnnnnnn` (contract.md, section 12).
 
 use super::Local;
 use crate::calendar::Moment;

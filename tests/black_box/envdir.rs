@@ -1,4 +1,4 @@
-//! envdir, reference section 15.
+//! envdir, contract.md, section 15.
 
 use crate::scratch::{Said, Scratch, only_ours};
 use std::os::unix::fs::symlink;

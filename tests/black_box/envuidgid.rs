@@ -1,4 +1,4 @@
-//! envuidgid, reference section 14.
+//! envuidgid, contract.md, section 14.
 
 use crate::scratch::{Said, Scratch, only_ours};
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! fghack, reference section 7.
+//! fghack, contract.md, section 7.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
@@ -186,7 +186,7 @@ fn a_child_that_let_go_of_the_pipe_still_gets_the_signals() {
     assert_eq!(end_of(&mut child).code(), Some(5));
 }
 
-/// Reference, section 0.4: the look-up that every command shares, seen through fghack.
+/// contract.md, section 0.4: the look-up that every command shares, seen through fghack.
 #[test]
 fn a_program_is_looked_up_on_path_as_0_76_does() {
     let scratch = Scratch::new();

@@ -1,4 +1,4 @@
-//! multilog, reference section 10.
+//! multilog, contract.md, section 10.
 
 mod limits;
 mod names;

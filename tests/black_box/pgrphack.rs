@@ -1,4 +1,4 @@
-//! pgrphack, reference section 8.
+//! pgrphack, contract.md, section 8.
 
 use crate::scratch::{Said, Scratch};
 

@@ -1,4 +1,4 @@
-//! readproctitle, reference section 9.
+//! readproctitle, contract.md, section 9.
 
 use crate::scratch::{Said, Scratch, end_of, only_ours, stays, wait_for};
 use std::fs;

@@ -1,4 +1,4 @@
-//! setlock, reference section 17.
+//! setlock, contract.md, section 17.
 
 use crate::scratch::{Said, Scratch, end_of, stays, wait_for};
 use std::fs;

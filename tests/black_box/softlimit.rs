@@ -1,4 +1,4 @@
-//! softlimit, reference section 16.
+//! softlimit, contract.md, section 16.
 
 use crate::scratch::{Said, Scratch};
 

@@ -1,4 +1,4 @@
-//! supervise, reference section 3: what a service and those who control it see.
+//! supervise, contract.md, section 3: what a service and those who control it see.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;

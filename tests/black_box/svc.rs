@@ -1,4 +1,4 @@
-//! svc, reference section 4.
+//! svc, contract.md, section 4.
 
 use crate::scratch::{Said, Scratch, only_ours, wait_for};
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! svok, reference section 5.
+//! svok, contract.md, section 5.
 
 use crate::scratch::{Said, Scratch};
 use std::fs::File;

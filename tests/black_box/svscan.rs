@@ -1,4 +1,4 @@
-//! svscan, reference section 1 and scandir(7).
+//! svscan, contract.md, section 1 and scandir(7).
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;

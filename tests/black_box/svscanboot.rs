@@ -1,4 +1,4 @@
-//! svscanboot, reference section 2 and svscanboot(8). 0.76's is a script bound to one directory,
+//! svscanboot, contract.md, section 2 and svscanboot(8). 0.76's is a script bound to one directory,
 //! so these cases are ours alone.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};

@@ -1,4 +1,4 @@
-//! svstat, reference section 6.
+//! svstat, contract.md, section 6.
 
 use crate::scratch::{Said, Scratch, only_ours};
 use std::fs::File;

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod circles;
+mod citations;
 mod manual;
 mod mutants;
 mod openings;
