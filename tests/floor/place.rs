@@ -4,7 +4,7 @@ use super::probe;
 use super::scratch::{Said, Scratch, commands, end_of, wait_for};
 use super::tally::Tally;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -27,13 +27,14 @@ pub fn promises(tally: &mut Tally) {
 }
 
 /// This program under a short name of this place: the first line of a run script has room for
-/// 127 bytes.
+/// 127 bytes. No link to it: another user may not enter the directory that it was built in.
 fn program(scratch: &Scratch) -> PathBuf {
-    let link = scratch.path().join("stand-in");
-    if !link.exists() {
-        symlink(std::env::current_exe().unwrap(), &link).unwrap();
+    let program = scratch.path().join("stand-in");
+    if !program.exists() {
+        let own = std::env::current_exe().unwrap();
+        fs::hard_link(&own, &program).or_else(|_| fs::copy(&own, &program).map(drop)).unwrap();
     }
-    link
+    program
 }
 
 /// This program with one argument, which says what it is to be.
