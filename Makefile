@@ -1,6 +1,7 @@
 # The habits of the project, a line or two each over cargo and the scripts.
 
-TARGET = x86_64-unknown-linux-musl
+# The static target of this machine's architecture. Packages are made for x86_64 alone.
+TARGET := $(shell uname -m)-unknown-linux-musl
 BINARY = target/$(TARGET)/release/daemontools
 SVCTL = target/$(TARGET)/release/svctl
 PREFIX = /usr/local
@@ -8,7 +9,7 @@ DESTDIR =
 # Where `make install` puts /command and /service; empty for neither.
 ROOTLINKS = yes
 
-.PHONY: build run test chaos mutants bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
+.PHONY: build run check test chaos mutants bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
 
 # The release binary, and one link per command in target/command. It holds no path of its builder's,
 # those of the sources of its crates included.
@@ -17,7 +18,7 @@ REGISTRY = $${CARGO_HOME:-$$HOME/.cargo}/registry/src
 COMPILE = env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --config "target.$(TARGET).rustflags = [ \
 	  $$(for place in "$(REGISTRY)"/*; do printf '"--remap-path-prefix=%s=registry",' "$$place"; done)]"
 build:
-	rustup target list --installed | grep -qx $(TARGET) || rustup target add $(TARGET)
+	@packaging/toolchain $(TARGET)
 	cargo fetch --quiet --locked --target $(TARGET)
 	$(COMPILE) --bin daemontools
 	$(COMPILE) --bin svctl --features svctl
@@ -28,6 +29,13 @@ build:
 # A scan directory with a sample service under target/, scanned in the foreground until Ctrl-C.
 run: build
 	packaging/run-sample
+
+# What one runs before each commit: style, lints, and `cargo test`. No root, under two minutes.
+check:
+	cargo fmt --check
+	cargo clippy --quiet --all-targets --all-features --locked -- -D warnings
+	cargo clippy --quiet --lib --bins --all-features --locked -- -D warnings -D clippy::incompatible_msrv
+	cargo test --quiet --locked
 
 # Everything: says what it will install, installs it, and runs every test there is.
 test:

@@ -19,7 +19,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// The label of a moment of the wall clock. 0.76 has microseconds and puts itself in their
+    /// The label of a moment of the wall clock. 0.76 has micro seconds and puts itself in their
     /// middle: every label ends in ...500 ns.
     #[must_use]
     pub fn of_unix(time: Duration) -> Self {
@@ -46,8 +46,8 @@ impl Label {
     pub fn of_text(text: &[u8; TEXT]) -> Option<Self> {
         let [b'@', digits @ ..] = text else { return None };
         let mut bytes = [0; 12];
-        let (pairs, _) = digits.as_chunks();
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let [high, low] = pair else { return None };
             *byte = number(*high)? * 16 + number(*low)?;
         }
         Some(Self::from_bytes(bytes))
@@ -73,26 +73,26 @@ impl Label {
         }
     }
 
-    /// The seconds since 1970 that this label stands for, nanoseconds ignored.
+    /// The  seconds since 1970 that this label stands for, nanoseconds ignored.
     #[must_use]
     pub fn unix_seconds(self) -> u64 {
         self.seconds.saturating_sub(EPOCH)
     }
 
-    /// The seconds since 1970 that this label stands for, as 0.76 computes them for any label:
+    /// The  seconds since 1970 that this label stands for, as 0.76 computes them for any label:
     /// negative before 1970.
     #[must_use]
     pub const fn unix_time(self) -> i64 {
-        self.seconds.wrapping_sub(EPOCH).cast_signed()
+        i64::from_ne_bytes(self.seconds.wrapping_sub(EPOCH).to_ne_bytes())
     }
 
-    /// The nanoseconds as the label has them, which may be more than a second's.
+    /// The nano seconds as the label has them, which may be more than a second's.
     #[must_use]
     pub const fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }
 
-    /// Whole seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
+    /// Whole  seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
     #[must_use]
     pub fn seconds_until(self, now: Self) -> u64 {
         now.seconds.saturating_sub(self.seconds)

@@ -89,10 +89,9 @@ impl Account {
             lines::group_with(line, name.to_bytes()).into_iter().for_each(&mut add);
             true
         });
-        if let Err(error) = read
-            && error != Errno::ENOENT
-        {
-            return Err(error);
+        match read {
+            Err(error) if error != Errno::ENOENT => return Err(error),
+            _ => {}
         }
         nscd::groups(name).into_iter().for_each(add);
         Ok(())
@@ -114,7 +113,8 @@ fn each_line(path: &[u8], mut look: impl FnMut(&[u8]) -> bool) -> Result<(), Err
         }
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             line.extend_from_slice(part);
-            if line.pop_if(|last| *last == b'\n').is_some() {
+            if line.last() == Some(&b'\n') {
+                line.pop();
                 if !look(&line) {
                     return Ok(());
                 }

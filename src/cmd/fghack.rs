@@ -165,11 +165,10 @@ impl Watch {
         if poll::wait(&mut watched, until).is_err() {
             poll::pause(LOOK);
         }
-        if let Some(read) = read
-            && watched.get(1).is_some_and(poll::found)
-            && !matches!(descriptor::read(read, &mut [0; 1024]), Ok(1..))
-        {
-            self.read = None;
+        if let Some(read) = read.filter(|_| watched.get(1).is_some_and(poll::found)) {
+            if !matches!(descriptor::read(read, &mut [0; 1024]), Ok(1..)) {
+                self.read = None;
+            }
         }
     }
 

@@ -37,11 +37,11 @@ pub fn run(arguments: Arguments) -> Exit {
         if !LETTERS.contains(&letter) {
             return illegal_option(&arguments, letter, USAGE);
         }
-        if !asked.contains(&letter)
-            && let Some(slot) = asked.get_mut(count)
-        {
-            *slot = letter;
-            count += 1;
+        if !asked.contains(&letter) {
+            if let Some(slot) = asked.get_mut(count) {
+                *slot = letter;
+                count += 1;
+            }
         }
     }
     let bytes = asked.get(..count).unwrap_or_default();

@@ -20,10 +20,10 @@ pub fn run(arguments: Arguments) -> Exit {
     let stop_on_term = arguments.bytes(1) == Some(b"--stop-on-term");
     let place = if stop_on_term { 2 } else { 1 };
     // An image after another stands in the directory already.
-    if !is_handed_over()
-        && let Some(exit) = instead_of_directory(SVSCAN, &arguments, place, USAGE)
-    {
-        return exit;
+    if !is_handed_over() {
+        if let Some(exit) = instead_of_directory(SVSCAN, &arguments, place, USAGE) {
+            return exit;
+        }
     }
     driver::run(Call { directory: arguments.get(place), stop_on_term })
 }

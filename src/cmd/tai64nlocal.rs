@@ -53,7 +53,10 @@ impl<At: FnMut(i64) -> Local> Localizer<At> {
     /// Gives out what was held back, now that it is known whether a label is complete.
     fn release(&mut self, is_complete: bool, output: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
-        let label = held.as_array().filter(|_| is_complete).and_then(Label::of_text);
+        let label = <&[u8; TEXT]>::try_from(held.as_slice())
+            .ok()
+            .filter(|_| is_complete)
+            .and_then(Label::of_text);
         match label {
             Some(label) => self.convert(label, &held, output),
             None => output.extend_from_slice(&held),
@@ -67,33 +70,31 @@ impl<At: FnMut(i64) -> Local> Filter for Localizer<At> {
     fn take(&mut self, piece: &[u8], output: &mut Vec<u8>) {
         let mut left = piece;
         while let Some((&first, after)) = left.split_first() {
-            match self.place {
-                Place::Start if first != b'@' => self.place = Place::Rest,
+            match (&self.place, left.split_first_chunk()) {
+                (Place::Start, _) if first != b'@' => self.place = Place::Rest,
                 // The label and what ends it, all at hand.
-                Place::Start if let Some((bytes, [next, ..])) = left.split_first_chunk() => {
+                (Place::Start, Some((bytes, [next, ..]))) => {
                     self.place = Place::Rest;
                     // Of what is no label, the newline may be among these bytes.
-                    if let Some(label) = Label::of_text(bytes)
-                        && !is_digit(*next)
-                    {
+                    if let Some(label) = Label::of_text(bytes).filter(|_| !is_digit(*next)) {
                         self.convert(label, bytes, output);
                         left = left.get(TEXT..).unwrap_or_default();
                     }
                 }
-                Place::Start => {
+                (Place::Start, _) => {
                     self.place = Place::Label;
                     self.held.push(first);
                     left = after;
                 }
-                Place::Label if is_digit(first) && self.held.len() < TEXT => {
+                (Place::Label, _) if is_digit(first) && self.held.len() < TEXT => {
                     self.held.push(first);
                     left = after;
                 }
-                Place::Label => {
+                (Place::Label, _) => {
                     self.release(!is_digit(first), output);
                     self.place = Place::Rest;
                 }
-                Place::Rest => {
+                (Place::Rest, _) => {
                     let end = Newlines::of(left).next();
                     let (line, others) = left.split_at(end.map_or(left.len(), |end| end + 1));
                     output.extend_from_slice(line);

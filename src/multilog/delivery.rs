@@ -173,12 +173,12 @@ impl<'a, 'b> Delivery<'a, 'b> {
             }
             if error == Errno::ESTALE && was_stale {
                 let Outputs { logs, patience, .. } = &mut *self.outputs;
-                if let Some(log) = logs.get_mut(number)
-                    && log.directory.enter_again(patience).is_ok()
-                {
-                    log.in_current = 0;
-                    was_stale = false;
-                    continue;
+                if let Some(log) = logs.get_mut(number) {
+                    if log.directory.enter_again(patience).is_ok() {
+                        log.in_current = 0;
+                        was_stale = false;
+                        continue;
+                    }
                 }
             }
             was_stale = error == Errno::ESTALE;

@@ -115,7 +115,7 @@ impl<'a> LogDirectory<'a> {
     }
 
     /// How many bytes `current` has, with those that are gathered.
-    const fn length(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.bytes.saturating_add(self.buffer.len() as u64)
     }
 
@@ -136,13 +136,13 @@ impl<'a> LogDirectory<'a> {
 
     /// Whether `current` has as many bytes as it may have.
     #[must_use]
-    pub const fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.length() >= self.size
     }
 
     /// Whether `current` is complete.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.is_between_lines && self.length().saturating_add(MARGIN) >= self.size
     }
 
@@ -303,10 +303,10 @@ impl<'a> LogDirectory<'a> {
             Err(_) => return Ok(false),
         }
         self.has_complained = false;
-        if !stands(place, b"lock", self.lock.as_fd())
-            && let Ok(lock) = lock_in(place)
-        {
-            self.lock = lock;
+        if !stands(place, b"lock", self.lock.as_fd()) {
+            if let Ok(lock) = lock_in(place) {
+                self.lock = lock;
+            }
         }
         match found(place, b"current") {
             Ok(Some(facts)) if file::same(self.current.as_fd(), &facts).is_ok() => Ok(false),

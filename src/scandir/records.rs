@@ -49,10 +49,9 @@ impl ScanRecords {
     /// Where somebody works already is the place for all; then `.svscan`.
     fn find(scan_directory: BorrowedFd<'_>, makes: bool) -> Result<Self, Errno> {
         let elsewhere = |descriptor: OwnedFd| Self { descriptor, is_elsewhere: true };
-        if let Ok(place) = open_place(scan_directory, false)
-            && is_in_use(place.as_fd())
-        {
-            return Ok(elsewhere(place));
+        match open_place(scan_directory, false) {
+            Ok(place) if is_in_use(place.as_fd()) => return Ok(elsewhere(place)),
+            _ => {}
         }
         let error = match Self::in_scan_directory(scan_directory, makes) {
             Ok(records) if records.are_writable() || is_in_use(records.as_fd()) => {

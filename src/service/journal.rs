@@ -152,7 +152,7 @@ impl Journal {
     /// Writes one slot. Not in its caller: it takes some of the stack, and so do path names.
     #[inline(never)]
     fn put(&self, file: &OwnedFd, sequence: u64, record: &Record) -> Result<(), Errno> {
-        let offset = if sequence.is_multiple_of(2) { 0 } else { 512 };
+        let offset = if sequence % 2 == 0 { 0 } else { 512 };
         let slot = Slot::encode(sequence, &self.origin, record);
         match descriptor::write_at(file.as_fd(), &slot, offset)? {
             SLOT => Ok(()),

@@ -261,10 +261,10 @@ impl<'a> Driver<'a> {
     /// Returns only to say why not.
     fn replace(&mut self) -> Errno {
         // A new image looks for its files by their names, as everybody does.
-        if !self.files.are_in_place()
-            && let Err(error) = self.make_files_again()
-        {
-            return error;
+        if !self.files.are_in_place() {
+            if let Err(error) = self.make_files_again() {
+                return error;
+            }
         }
         self.save(true);
         // Without a journal it would not know its own service.

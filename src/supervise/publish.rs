@@ -47,11 +47,14 @@ impl Publisher {
     /// Writes the journal.
     pub fn record(&mut self, files: &mut Files, name: &[u8], record: &Record) {
         let result = files.journal.write(&files.records, record);
-        if let (Err(error), None) = (result, self.journal_error)
-            // Of a directory that has gone, what becomes of the status tells.
-            && error != Errno::ENOENT
-        {
-            SUPERVISE.warning_because(&[b"unable to write ", name, b"/supervise/journal"], error);
+        match (result, self.journal_error) {
+            // The directory has gone: what becomes of the status tells.
+            (Err(Errno::ENOENT), _) => {}
+            (Err(error), None) => {
+                let what: [&[u8]; 3] = [b"unable to write ", name, b"/supervise/journal"];
+                SUPERVISE.warning_because(&what, error);
+            }
+            _ => {}
         }
         self.journal_error = result.err();
         if self.journal_error.is_some() {

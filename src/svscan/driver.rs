@@ -72,11 +72,9 @@ impl<'a> Driver<'a> {
         let Handed { lock, control, messages: old_messages, .. } = handed_over.unwrap_or_default();
         signal::ignore_broken_pipes();
         let directory = call.directory.map(CStr::to_bytes);
-        if let Some(name) = directory
-            && !is_new_image
-            && let Err(error) = directory::change(name)
-        {
-            return Err(SVSCAN.fatal_because(&[b"unable to chdir to ", name], error));
+        if let Some(name) = directory.filter(|_| !is_new_image) {
+            directory::change(name)
+                .map_err(|error| SVSCAN.fatal_because(&[b"unable to chdir to ", name], error))?;
         }
         // A name from the root holds also where a link on the way leads elsewhere later.
         let home = directory.filter(|name| name.first() == Some(&b'/')).map(<[u8]>::to_vec);

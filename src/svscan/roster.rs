@@ -151,10 +151,10 @@ impl Roster {
         if is_complete && core::mem::take(&mut self.is_heir) {
             let recorded: Vec<Key> = self.records.services().collect();
             for key in recorded {
-                if !self.entries.contains_key(&key)
-                    && let Some(entry) = retired::find(key, &mut self.records, &self.finder)
-                {
-                    self.insert(key, entry);
+                if !self.entries.contains_key(&key) {
+                    if let Some(entry) = retired::find(key, &mut self.records, &self.finder) {
+                        self.insert(key, entry);
+                    }
                 }
             }
         }

@@ -61,16 +61,16 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
         (Some(LogPipe { read, .. }), Role::Log) => Some((read.as_fd(), 0)),
         _ => None,
     };
-    if let Some((end, number)) = end
-        && let Err(error) = descriptor::place_at(end, number)
-    {
-        return told(b"set up descriptors for ", error);
+    if let Some((end, number)) = end {
+        if let Err(error) = descriptor::place_at(end, number) {
+            return told(b"set up descriptors for ", error);
+        }
     }
-    if role == Role::Log
-        && let Err(error) = directory::change(&entry.name)
-    {
-        SVSCAN.warning_because(&[b"unable to switch to ", &entry.name], error);
-        return Exit::SYSTEM;
+    if role == Role::Log {
+        if let Err(error) = directory::change(&entry.name) {
+            SVSCAN.warning_because(&[b"unable to switch to ", &entry.name], error);
+            return Exit::SYSTEM;
+        }
     }
     let name = match role {
         Role::Main => CString::new(entry.name.as_slice()).unwrap_or_default(),

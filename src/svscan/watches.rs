@@ -121,9 +121,11 @@ impl Watches {
         is_urgent: bool,
     ) -> Vec<(Key, Role)> {
         let mut ended = Vec::new();
-        while let Some(broken) = self.breaks.as_ref().map(BreakWatcher::broken)
-            && !broken.is_empty()
-        {
+        loop {
+            let broken = self.breaks.as_ref().map(BreakWatcher::broken).unwrap_or_default();
+            if broken.is_empty() {
+                break;
+            }
             for number in broken {
                 let Some(&(key, role)) = self.known.get(&number) else { continue };
                 if adopted_of(entries, key, role).is_some_and(|adopted| adopted.lives_on()) {

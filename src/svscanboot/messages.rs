@@ -67,10 +67,11 @@ impl Messages {
 
     /// Sees to it that a reader runs.
     pub fn keep_reader(&mut self) {
-        if let Reader::Found(pid, start, _) = self.reader
-            && !Process::read(pid).is_ok_and(|found| found.start == start && found.is_alive())
-        {
-            self.reader = Reader::Ours(Child::default());
+        if let Reader::Found(pid, start, _) = self.reader {
+            let found = Process::read(pid);
+            if !found.is_ok_and(|found| found.start == start && found.is_alive()) {
+                self.reader = Reader::Ours(Child::default());
+            }
         }
         if let Reader::Ours(child) = &mut self.reader {
             let read = self.read.as_fd();

@@ -113,7 +113,9 @@ impl From<&FileStat> for Facts {
             kind,
             device: stat.st_dev,
             inode: stat.st_ino,
-            links: stat.st_nlink,
+            // Of another width on other architectures.
+            #[allow(clippy::useless_conversion)]
+            links: stat.st_nlink.into(),
             owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             size: u64::try_from(stat.st_size).unwrap_or(0),

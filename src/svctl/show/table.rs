@@ -76,10 +76,10 @@ impl Layout {
         // A long name is cut before a column is lost, but not to less than a third of the line.
         self.shrink(SERVICE, room, (room / 3).max(2 * STUMP));
         for place in DISPENSABLE {
-            if self.total() > room
-                && let Some(is_shown) = self.is_shown.get_mut(place)
-            {
-                *is_shown = false;
+            if self.total() > room {
+                if let Some(is_shown) = self.is_shown.get_mut(place) {
+                    *is_shown = false;
+                }
             }
         }
         self.shrink(SERVICE, room, 2 * STUMP);

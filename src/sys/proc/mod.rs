@@ -47,10 +47,9 @@ pub fn any_number(path: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Result<boo
     for entry in directory.iter() {
         let entry = entry?;
         let number = std::str::from_utf8(entry.file_name().to_bytes()).map(str::parse);
-        if let Ok(Ok(number)) = number
-            && is_it(number)
-        {
-            return Ok(true);
+        match number {
+            Ok(Ok(number)) if is_it(number) => return Ok(true),
+            _ => {}
         }
     }
     Ok(false)
