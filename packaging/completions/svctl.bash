@@ -14,17 +14,19 @@ _svctl() {
         # As the shell would take it: a tilde, quotes.
         eval "place=(-d ${COMP_WORDS[number]})" 2>/dev/null
         ;;
-      --fields | --state | --timeout | --settle | --kill-after) number=$((number + 1)) ;;
+      --fields | --state | --timeout | --settle | --kill-after | -n | --lines | --since | --until | \
+        --grep | --in) number=$((number + 1)) ;;
       -*) ;;
       *) [ -n "$verb" ] || { verb=$word from=$number; } ;;
     esac
     number=$((number + 1))
   done
   case $before in
-    -d | --directory) _svctl_directories && return ;;
+    -d | --directory | --in) _svctl_directories && return ;;
     --state) words="up down paused stopping waiting flapping not-supervised unreadable" ;;
     --fields) _svctl_fields && return ;;
-    --timeout | --settle | --kill-after) return ;;
+    --timeout | --settle | --kill-after | -n | --lines | --grep) return ;;
+    --since | --until) words="now today yesterday" ;;
   esac
   if [ -z "$words" ]; then
     case $current in
@@ -32,7 +34,7 @@ _svctl() {
       /* | .*) [ -n "$verb" ] && _svctl_directories && return ;;
       *)
         case $verb in
-          "") words="status start up stop down restart once pause continue reload signal wait list" ;;
+          "") words="status start up stop down restart once pause continue reload signal wait list logs log" ;;
           list) ;;
           signal | wait)
             if [ "$COMP_CWORD" -gt $((from + 1)) ]; then _svctl_names
@@ -59,6 +61,10 @@ _svctl_options() {
     once | pause | continue) echo "$common --all --timeout --no-wait" ;;
     wait) echo "$common --all --timeout" ;;
     list) echo "-d --directory --state -0 -h --help" ;;
+    logs | log)
+      echo "-d --directory -f --follow -n --lines --since --until --grep -i --ignore-case --utc --raw" \
+        "-S --chop --in --svscan -h --help"
+      ;;
     *) echo "$common --all" ;;
   esac
 }

@@ -1,7 +1,7 @@
 //! svctl: sees, steers and waits for services. Manual page: svctl(8).
 //!
 //! ```text
-//! main -> report, steer -> select -> place, names      which services
+//! main -> report, steer, logs -> select -> place, names      which services
 //!                       -> look                        what is so
 //!                       -> show                        how it is said
 //! ```
@@ -11,6 +11,7 @@
 //! and the advice, and `steer::{verb, aim}` are pure.
 #![cfg_attr(not(test), no_main)]
 
+mod logs;
 mod look;
 mod names;
 mod options;
@@ -51,6 +52,7 @@ fn perform(options: &Options) -> Exit {
         None => report::status(options, None),
         Some(Verb::Status(which)) => report::status(options, Some(which)),
         Some(Verb::List { state, zero }) => report::list(options, state.as_deref(), *zero),
+        Some(Verb::Logs(asked)) => logs::run(options, asked),
         Some(verb) => steer::command::run(options, verb),
     }
 }

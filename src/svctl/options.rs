@@ -44,6 +44,13 @@ pub struct Form {
     pub prometheus: bool,
 }
 
+impl Form {
+    /// Whether one was named.
+    const fn is_asked_for(&self) -> bool {
+        self.json || self.prometheus || !self.fields.is_empty()
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -129,6 +136,9 @@ pub enum Verb {
         #[arg(short = '0')]
         zero: bool,
     },
+    /// Show what services have logged
+    #[command(visible_alias = "log")]
+    Logs(Logs),
 }
 
 /// Which services.
@@ -147,6 +157,64 @@ impl Which {
     #[must_use]
     pub fn words(&self) -> Vec<Vec<u8>> {
         self.names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}
+
+/// Whose logs, which lines, and how they are shown.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The services
+    #[arg(value_name = "NAME")]
+    pub names: Vec<OsString>,
+    /// Go on with what comes
+    #[arg(short, long, conflicts_with_all = ["until", "svscan"])]
+    pub follow: bool,
+    /// Only the last lines
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub lines: Option<usize>,
+    /// Only lines from this moment on
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only lines before this moment
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only lines with these bytes
+    #[arg(long, value_name = "TEXT")]
+    pub grep: Option<OsString>,
+    /// Take capital letters for small ones in --grep
+    #[arg(short, long, requires = "grep")]
+    pub ignore_case: bool,
+    /// Show times in UTC
+    #[arg(long)]
+    pub utc: bool,
+    /// Show times as they stand in the log
+    #[arg(long, conflicts_with = "utc")]
+    pub raw: bool,
+    /// Cut lines to the width of the terminal
+    #[arg(short = 'S', long)]
+    pub chop: bool,
+    /// Read this log directory
+    #[arg(long = "in", value_name = "DIR")]
+    pub inside: Option<OsString>,
+    /// Show the messages of svscan, and of services without a logger
+    #[arg(long, conflicts_with_all = ["names", "inside"])]
+    pub svscan: bool,
+}
+
+impl Logs {
+    /// The names as bytes.
+    #[must_use]
+    pub fn words(&self) -> Vec<Vec<u8>> {
+        self.names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+
+    /// Which services.
+    fn check(&self) -> Result<(), Exit> {
+        match (&self.inside, self.svscan, self.names.len()) {
+            (Some(_), _, 2..) => Err(SVCTL.usage("--in is the directory of one service")),
+            (None, false, 0) => Err(SVCTL.usage("whose logs? Name services, or say --svscan")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -214,6 +282,10 @@ impl Options {
 
     fn check(&self) -> Result<(), Exit> {
         let which = match &self.verb {
+            Some(Verb::Logs(_)) if self.form.is_asked_for() => {
+                return Err(SVCTL.usage("logs are lines: they have no other form"));
+            }
+            Some(Verb::Logs(logs)) => return logs.check(),
             None | Some(Verb::Status(_) | Verb::Wait { .. } | Verb::List { .. }) => return Ok(()),
             Some(
                 Verb::Start { which, .. }

@@ -4,25 +4,54 @@ use crate::SVCTL;
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{Errno, descriptor, poll};
 
-/// Writes all of `bytes`; the exit code is `exit`, or 111 when they cannot be written.
-#[must_use]
-pub fn write(bytes: &[u8], exit: Exit) -> Exit {
+/// Why nothing more is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The reader has closed the pipe.
+    Closed,
+    /// Another reason, which was said.
+    Failed(Exit),
+}
+
+/// Writes all of `bytes`.
+///
+/// # Errors
+/// Why they could not be written.
+pub fn put(bytes: &[u8]) -> Result<(), Ended> {
     let mut left = bytes;
-    let stdout = descriptor::standard(1);
     while !left.is_empty() {
-        match descriptor::write(stdout, left) {
-            Ok(taken) => left = left.get(taken..).unwrap_or_default(),
-            Err(Errno::EPIPE) => return exit,
+        left = left.get(put_some(left)?..).unwrap_or_default();
+        if !left.is_empty() {
             // It does not wait for its reader: we do.
-            Err(Errno::EAGAIN) => {
-                let _ = poll::wait(&mut [poll::writable(stdout)], None);
-            }
-            Err(error) => {
-                return SVCTL.fatal_because(&[b"unable to write to standard output"], error);
-            }
+            let _ = poll::wait(&mut [poll::writable(descriptor::standard(1))], None);
         }
     }
-    exit
+    Ok(())
+}
+
+/// Writes some of `bytes`; how many, 0 where its reader is to be waited for.
+///
+/// # Errors
+/// Why they could not be written.
+pub fn put_some(bytes: &[u8]) -> Result<usize, Ended> {
+    match descriptor::write(descriptor::standard(1), bytes) {
+        Ok(taken) => Ok(taken),
+        Err(Errno::EAGAIN) => Ok(0),
+        Err(Errno::EPIPE) => Err(Ended::Closed),
+        Err(error) => {
+            let text: &[u8] = b"unable to write to standard output";
+            Err(Ended::Failed(SVCTL.fatal_because(&[text], error)))
+        }
+    }
+}
+
+/// As [`put`]; the exit code is `exit`, or 111 when they cannot be written.
+#[must_use]
+pub fn write(bytes: &[u8], exit: Exit) -> Exit {
+    match put(bytes) {
+        Ok(()) | Err(Ended::Closed) => exit,
+        Err(Ended::Failed(failed)) => failed,
+    }
 }
 
 /// As [`write`], lines.

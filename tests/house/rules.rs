@@ -50,7 +50,7 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 25] = [
+const PURE: [&str; 31] = [
     "account/lines.rs",
     "calendar.rs",
     "fork_rest.rs",
@@ -63,6 +63,12 @@ const PURE: [&str; 25] = [
     "service/request.rs",
     "service/slot.rs",
     "supervise/machine.rs",
+    "svctl/logs/lines.rs",
+    "svctl/logs/needle.rs",
+    "svctl/logs/order.rs",
+    "svctl/logs/search.rs",
+    "svctl/logs/stamp.rs",
+    "svctl/logs/times.rs",
     "svctl/look/state.rs",
     "svctl/names/glob.rs",
     "svctl/names/mod.rs",

@@ -14,6 +14,7 @@ mod bad_input;
 mod completion;
 mod figures;
 mod json;
+mod logs;
 mod manual;
 mod names;
 #[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]

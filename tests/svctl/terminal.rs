@@ -8,7 +8,7 @@ use std::io::Read;
 use std::process::Command;
 
 /// What `command` prints on a terminal of so many columns, stdout and stderr.
-fn on_terminal(columns: u16, command: &mut Command) -> String {
+pub fn on_terminal(columns: u16, command: &mut Command) -> String {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
     command.stdout(slave.try_clone().unwrap()).stderr(slave);

@@ -1,14 +1,18 @@
-//! Where a service's log is: by the command line of the multilog that runs, or else by `log/run`,
-//! or else in `log/main`.
+//! Where a service's log is: by the command line and the directory of the multilog that runs, or
+//! else by `log/run`, or else in `log/main`. The one place that finds it, and that decides whom to
+//! follow there.
 
 use super::Service;
+use super::processes::Processes;
 use crate::place;
-use daemontools_rs::multilog::script::{Script, Stamp};
+use daemontools_rs::multilog::script::{Script, Sink, Stamp};
 use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
 use daemontools_rs::sys::entry::{self, Access};
 use daemontools_rs::sys::file::{self, Kind};
+use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{Errno, directory, proc};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How much of a run script is read.
 const LONGEST: usize = 1 << 16;
@@ -20,6 +24,18 @@ pub struct LogDirectory {
     pub path: Vec<u8>,
     /// What stands before its lines; not known where multilog was not seen.
     pub stamp: Option<Stamp>,
+    /// Who said that it is one, if that is another user, whom root does not trust: anything may
+    /// stand on a command line.
+    pub said_by: Option<u32>,
+}
+
+/// Why a log directory is not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The system says no.
+    System(Errno),
+    /// Another user named it, and it is neither his nor root's.
+    Owner,
 }
 
 /// What a log directory holds.
@@ -31,25 +47,86 @@ pub struct Contents {
     pub bytes: u64,
 }
 
-/// The log directories of the logger of a service.
+/// The log directories of the logger of a service; those that get every line come first.
 #[must_use]
 pub fn directories(logger: &Service) -> Vec<LogDirectory> {
     let base = place::real(&logger.target.path).unwrap_or_else(|| logger.target.path.clone());
-    let running = logger.pid().map(proc::command_line).unwrap_or_default();
-    let words = words_of_command_line(&running)
-        .or_else(|| words_of_script(&contents(&[&base[..], b"/run"].concat())));
-    let Some(words) = words else {
-        let path = [&base[..], b"/main"].concat();
-        let is_there = file::facts(HERE, &path).is_ok_and(|facts| facts.kind == Kind::Directory);
-        return is_there.then_some(LogDirectory { path, stamp: None }).into_iter().collect();
-    };
+    if let Some(multilog) = logger.pid().and_then(Running::below) {
+        return multilog.directories(&base);
+    }
+    let words = words_of_script(&contents(&[&base[..], b"/run"].concat()));
+    if let Some(words) = words {
+        return named(&words, &base, None);
+    }
+    let path = [&base[..], b"/main"].concat();
+    let is_there = file::facts(HERE, &path).is_ok_and(|facts| facts.kind == Kind::Directory);
+    let main = LogDirectory { path, stamp: None, said_by: None };
+    is_there.then_some(main).into_iter().collect()
+}
+
+/// A multilog that runs.
+struct Running {
+    pid: Pid,
+    words: Vec<Vec<u8>>,
+}
+
+impl Running {
+    /// The logger's process, or else what it has started.
+    fn below(pid: Pid) -> Option<Self> {
+        let own = |pid| {
+            let words = words_of_command_line(&proc::command_line(pid))?;
+            Some(Self { pid, words })
+        };
+        own(pid).or_else(|| {
+            let processes = Processes::count(&BTreeSet::new())?;
+            let tree = processes.tree(pid);
+            tree.into_iter()
+                .filter(|(_, other)| other.name == b"multilog")
+                .find_map(|(_, other)| own(other.pid))
+        })
+    }
+
+    /// `base`: where it most likely works, if that cannot be seen.
+    fn directories(&self, base: &[u8]) -> Vec<LogDirectory> {
+        let user = proc::users_of(self.pid).map_or(u32::MAX, |[_, effective, _]| effective);
+        let said_by = Some(user).filter(|&user| user != 0 && user != file::our_user());
+        let works_in = proc::working_directory(self.pid).ok();
+        named(&self.words, works_in.as_deref().unwrap_or(base), said_by)
+    }
+}
+
+/// The directories that the words of a multilog name, as seen from `base`.
+fn named(words: &[Vec<u8>], base: &[u8], said_by: Option<u32>) -> Vec<LogDirectory> {
     let script = Script::parse(words.iter().map(Vec::as_slice));
+    let mut gets_all = GetsAll(vec![false; script.directories.len()]);
+    script
+        .walk(if script.stamp == Stamp::None { ANY_LINE } else { ANY_STAMPED_LINE }, &mut gets_all);
     let stamp = Some(script.stamp);
-    let directories = script
-        .directories
-        .iter()
-        .map(|settings| LogDirectory { path: below(&base, &settings.name), stamp });
-    directories.collect()
+    let directories = script.directories.iter().zip(gets_all.0).map(|(settings, gets_all)| {
+        (!gets_all, LogDirectory { path: below(base, &settings.name), stamp, said_by })
+    });
+    let mut directories: Vec<_> = directories.collect();
+    directories.sort_by_key(|(is_selective, _)| *is_selective);
+    directories.into_iter().map(|(_, directory)| directory).collect()
+}
+
+/// Which directories get a line that no pattern can mean in particular.
+struct GetsAll(Vec<bool>);
+
+/// Such a line, and with a label.
+const ANY_LINE: &[u8] = b"\x01";
+const ANY_STAMPED_LINE: &[u8] = b"@400000000000000000000000 \x01";
+
+impl Sink for GetsAll {
+    fn alert(&mut self, _: &[u8]) {}
+
+    fn status(&mut self, _: usize, _: &[u8]) {}
+
+    fn choose(&mut self, number: usize, is_selected: bool) {
+        if let Some(gets_all) = self.0.get_mut(number) {
+            *gets_all = is_selected;
+        }
+    }
 }
 
 fn is_multilog(word: &[u8]) -> bool {
@@ -147,14 +224,21 @@ pub fn contents(path: &[u8]) -> Vec<u8> {
 }
 
 impl LogDirectory {
-    fn open(&self) -> Option<OwnedFd> {
-        open(HERE, &self.path, Purpose::Directory).ok()
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Why it is not opened.
+    pub fn open(&self) -> Result<OwnedFd, Refusal> {
+        let place = open(HERE, &self.path, Purpose::Directory).map_err(Refusal::System)?;
+        let Some(user) = self.said_by else { return Ok(place) };
+        let owner = file::facts_of(place.as_fd()).map_err(Refusal::System)?.owner;
+        if owner == 0 || owner == user { Ok(place) } else { Err(Refusal::Owner) }
     }
 
     /// What it holds; nothing where it cannot be read.
     #[must_use]
     pub fn contents(&self) -> Option<Contents> {
-        let place = self.open()?;
+        let place = self.open().ok()?;
         let mut contents = Contents::default();
         for name in directory::names_in(place.as_fd()).ok()? {
             let Ok(facts) = file::facts_no_link(place.as_fd(), &name) else { continue };
@@ -170,7 +254,7 @@ impl LogDirectory {
     /// The last `count` lines, in their order: of `current`, and of the newest old log before it.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> Vec<Vec<u8>> {
-        let Some(place) = self.open() else { return Vec::new() };
+        let Ok(place) = self.open() else { return Vec::new() };
         let mut old = directory::names_in(place.as_fd()).unwrap_or_default();
         old.retain(|name| name.starts_with(b"@"));
         let newest = old.into_iter().max();
@@ -182,17 +266,23 @@ impl LogDirectory {
     }
 }
 
-/// How much of the end of a log is looked at.
-const END: u32 = 1 << 15;
-
-fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
-    // Whoever owns the directory may have planted something else.
+/// Opens a log. The owner of the directory may have planted something else under its name.
+///
+/// # Errors
+/// ELOOP, EINVAL for what is no regular file; those of openat(2).
+pub fn open_log(place: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, file::Facts), Errno> {
     let is_file = |facts: &file::Facts| match facts.kind {
         Kind::Regular => Ok(()),
         _ => Err(Errno::EINVAL),
     };
-    let opened = entry::open_if(place.as_fd(), name, Access::Read, is_file);
-    let Ok((file, facts)) = opened else { return Vec::new() };
+    entry::open_if(place, name, Access::Read, is_file)
+}
+
+/// How much of the end of a log is looked at.
+const END: u32 = 1 << 15;
+
+fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let Ok((file, facts)) = open_log(place.as_fd(), name) else { return Vec::new() };
     let from = facts.size.saturating_sub(u64::from(END));
     let mut bytes = vec![0; usize::try_from(END).unwrap_or(0)];
     let offset = i64::try_from(from).unwrap_or(i64::MAX);
@@ -247,6 +337,18 @@ mod tests {
         assert_eq!(words, [&b"t"[..], b"./main"]);
         assert_eq!(words_of_command_line(b"cat\0x\0"), None);
         assert_eq!(words_of_command_line(b""), None);
+    }
+
+    #[test]
+    fn a_directory_that_gets_every_line_comes_before_one_that_gets_some() {
+        let named = |words: &[&str]| {
+            let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+            let named = super::named(&words, b"/l", None).into_iter();
+            named.map(|found| String::from_utf8(found.path).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&["t", "./a", "-*", "./b"]), ["/l/a", "/l/b"]);
+        assert_eq!(named(&["t", "-*", "+*err*", "./a", "+*", "./b"]), ["/l/b", "/l/a"]);
+        assert_eq!(named(&["-*", "+*err*", "./a", "./b"]), ["/l/a", "/l/b"]);
     }
 
     #[test]

@@ -22,7 +22,13 @@ impl Again {
     /// The command line of a verb on a service.
     #[must_use]
     pub fn command(&self, verb: &str, service: &Service) -> String {
-        format!("{} {verb} {}", self.0, text::quoted(&service.target.name))
+        self.line(verb, &service.target.name)
+    }
+
+    /// The command line of a verb on a name.
+    #[must_use]
+    pub fn line(&self, verb: &str, name: &[u8]) -> String {
+        format!("{} {verb} {}", self.0, text::quoted(name))
     }
 }
 

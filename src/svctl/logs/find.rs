@@ -1,0 +1,130 @@
+//! Whose logs are asked for, and where they are.
+
+use crate::look::logger::{self, LogDirectory, Refusal};
+use crate::look::{Looker, Scope, Service};
+use crate::options::{self, Logs, Options};
+use crate::select::{Target, select};
+use crate::{SVCTL, text};
+use daemontools_rs::error::Exit;
+use daemontools_rs::sys::Errno;
+use std::os::fd::OwnedFd;
+
+/// A log directory that is to be read.
+#[derive(Debug)]
+pub struct Found {
+    /// The service's name.
+    pub name: Vec<u8>,
+    /// Where its log is.
+    pub directory: LogDirectory,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct All {
+    /// The log directories.
+    pub found: Vec<Found>,
+    /// Services without a logger.
+    pub without: Vec<Target>,
+    /// What became of those that there is nothing of.
+    pub exit: Exit,
+}
+
+/// Finds the log directories of the services that were named, or takes the one that was.
+///
+/// # Errors
+/// The exit code, when no scan directory could be had.
+pub fn find(options: &Options, asked: &Logs) -> Result<All, Exit> {
+    let mut all = All { found: Vec::new(), without: Vec::new(), exit: Exit::SUCCESS };
+    if let Some(path) = options::bytes(asked.inside.as_ref()) {
+        let name = asked.words().into_iter().next().unwrap_or_else(|| path.to_vec());
+        let directory = LogDirectory { path: path.to_vec(), stamp: None, said_by: None };
+        all.found.push(Found { name, directory });
+        return Ok(all);
+    }
+    let selection = select(&asked.words(), options::bytes(options.directory.as_ref()))?;
+    all.exit = selection.exit;
+    let looker = Looker::new();
+    for target in &selection.targets {
+        add(&mut all, target, &looker);
+    }
+    Ok(all)
+}
+
+fn add(all: &mut All, target: &Target, looker: &Looker) {
+    let service = looker.look(target, Scope { logger: true });
+    let is_logger = target.name.ends_with(b"/log");
+    let logger = if is_logger { Some(&service) } else { service.logger.as_deref() };
+    let Some(logger) = logger else {
+        if service.is_refused() || service.trouble.is_some() && service.supervised.is_none() {
+            say_trouble(&service);
+            all.exit = all.exit.max(Exit::SYSTEM);
+        } else {
+            all.without.push(target.clone());
+        }
+        return;
+    };
+    let mut directories = logger::directories(logger).into_iter();
+    let Some(directory) = directories.next() else {
+        let name = text::name(&target.name);
+        SVCTL.warning(&[
+            b"unable to find the log of ",
+            name.as_bytes(),
+            b": its logger names no directory; name it with --in",
+        ]);
+        all.exit = all.exit.max(Exit::SYSTEM);
+        return;
+    };
+    let others: Vec<String> = directories.map(|other| text::quoted(&other.path)).collect();
+    if !others.is_empty() {
+        let (name, path) = (text::name(&target.name), text::name(&directory.path));
+        let others = others.join(", ");
+        SVCTL.warning(&[
+            name.as_bytes(),
+            b" has several logs: reading ",
+            path.as_bytes(),
+            b"; there are, for --in, ",
+            others.as_bytes(),
+        ]);
+    }
+    all.found.push(Found { name: target.name.clone(), directory });
+}
+
+fn say_trouble(service: &Service) {
+    let name = text::name(&service.target.name);
+    let (action, reason) = match &service.trouble {
+        Some(trouble) if trouble.is_refusal => ("look at", "not permitted; try sudo"),
+        Some(trouble) => ("look at", trouble.reason),
+        None => ("look at", "it cannot be told"),
+    };
+    SVCTL.warning(&[
+        b"unable to ",
+        action.as_bytes(),
+        b" ",
+        name.as_bytes(),
+        b": ",
+        reason.as_bytes(),
+    ]);
+}
+
+/// Opens a log directory; the exit code, when it was said why not.
+///
+/// # Errors
+/// As said.
+pub fn open(directory: &LogDirectory) -> Result<OwnedFd, Exit> {
+    directory.open().map_err(|refusal| {
+        let path = text::name(&directory.path);
+        let text: &[u8] = b"unable to open ";
+        match refusal {
+            Refusal::System(Errno::EACCES | Errno::EPERM) => {
+                SVCTL.warning(&[text, path.as_bytes(), b": not permitted; try sudo"]);
+            }
+            Refusal::System(error) => SVCTL.warning_because(&[text, path.as_bytes()], error),
+            Refusal::Owner => SVCTL.warning(&[
+                b"unable to trust ",
+                path.as_bytes(),
+                b": it belongs neither to root nor to the user of its logger; name it with --in",
+            ]),
+        }
+        Exit::SYSTEM
+    })
+}

@@ -1,0 +1,188 @@
+//! `-f`: prints what comes, in the order in which it comes, until the reader or a signal ends it.
+//!
+//! While the reader of our output takes nothing, we go on to open what comes: what multilog removes
+//! meanwhile is not lost.
+
+use super::merge::Source;
+use super::print::Printer;
+use super::reader::Step;
+use super::trail::Trail;
+use crate::SVCTL;
+use crate::output::Ended;
+use core::time::Duration;
+use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
+use daemontools_rs::sys::{clock, descriptor, poll};
+use std::os::fd::AsFd;
+
+/// How often a directory is looked for under its name.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often we look again for what there is, where names come while we look.
+const TRIES: usize = 32;
+
+/// Follows some directories, each with its reader.
+#[derive(Debug)]
+pub struct Follower {
+    watcher: Option<Watcher>,
+    trails: Vec<Trail>,
+    /// When the directories are looked for again.
+    next_look: Duration,
+}
+
+impl Follower {
+    /// Watches the directories, and takes what there is in them. There is a trail for each source.
+    #[must_use]
+    pub fn begin(mut trails: Vec<Trail>, sources: &mut [Source]) -> Self {
+        let watcher = Watcher::new();
+        let mut trouble = watcher.as_ref().err().copied();
+        let watcher = watcher.ok();
+        for trail in &mut trails {
+            if let Some(Err(error)) = watcher.as_ref().map(|watcher| trail.watch_by(watcher)) {
+                trouble = Some(error);
+            }
+        }
+        if let Some(error) = trouble {
+            SVCTL.warning_because(&[b"unable to watch logs, looking 5 times a second"], error);
+        }
+        let mut new = Self { watcher, trails, next_look: clock::monotonic() };
+        new.take_past(sources);
+        new
+    }
+
+    /// Takes what there is, in each directory at a moment at which no name has come.
+    fn take_past(&mut self, sources: &mut [Source]) {
+        for number in 0..self.trails.len() {
+            for _ in 0..TRIES {
+                let _ = self.names();
+                let (Some(trail), Some(source)) =
+                    (self.trails.get_mut(number), sources.get_mut(number))
+                else {
+                    break;
+                };
+                if let Err(error) = trail.take_past(&mut source.reader) {
+                    source.reader.complain(b".", &super::files::Trouble::System(error));
+                }
+                let watch = trail.watch;
+                let has_come = |(of, name): &(Watch, Vec<u8>)| Some(*of) == watch && is_log(name);
+                if !self.names().iter().any(has_come) {
+                    break;
+                }
+            }
+        }
+        for trail in &mut self.trails {
+            trail.is_behind = true;
+        }
+    }
+
+    /// The names that have come, and where.
+    fn names(&mut self) -> Vec<(Watch, Vec<u8>)> {
+        let Some(watcher) = &self.watcher else { return Vec::new() };
+        let mut names = Vec::new();
+        loop {
+            let events = watcher.events();
+            if events.is_empty() {
+                return names;
+            }
+            for event in events {
+                match event {
+                    Event::Came(watch, name) => names.push((watch, name)),
+                    Event::Overflow => {
+                        for trail in &mut self.trails {
+                            trail.is_behind = true;
+                        }
+                    }
+                    Event::DirectoryMade(..) | Event::Changed(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Hears what has come, and opens it.
+    fn hear(&mut self, sources: &mut [Source]) {
+        let names = self.names();
+        for (trail, source) in self.trails.iter_mut().zip(sources) {
+            let watch = trail.watch;
+            for (_, name) in names.iter().filter(|(of, _)| Some(*of) == watch) {
+                trail.note(name, &mut source.reader);
+            }
+            if trail.is_behind || trail.watch.is_none() {
+                trail.catch_up(&mut source.reader);
+            }
+        }
+    }
+
+    /// Goes on to the next `current` where one was read to its end; whether there is any.
+    fn go_on(&mut self, sources: &mut [Source]) -> bool {
+        for (trail, source) in self.trails.iter_mut().zip(&*sources) {
+            trail.look_for_current(&source.reader);
+        }
+        self.hear(sources);
+        let mut has_any = false;
+        for (trail, source) in self.trails.iter_mut().zip(&mut *sources) {
+            has_any |= trail.take_current(&mut source.reader);
+        }
+        if clock::monotonic() >= self.next_look {
+            self.next_look = clock::monotonic().saturating_add(LOOK);
+            let watcher = self.watcher.as_ref();
+            for (trail, source) in self.trails.iter_mut().zip(sources) {
+                has_any |= trail.look_at_directory(source, watcher);
+            }
+        }
+        has_any
+    }
+
+    /// Prints what comes, for ever.
+    pub fn run(&mut self, sources: &mut [Source], printer: &mut Printer) -> Ended {
+        for source in &mut *sources {
+            source.reader.read_on();
+        }
+        loop {
+            self.hear(sources);
+            let mut has_more = self.go_on(sources);
+            for source in &mut *sources {
+                has_more |= print(source, printer);
+                source.reader.say_pruned();
+            }
+            if let Err(ended) = self.wait(printer, has_more) {
+                return ended;
+            }
+        }
+    }
+
+    /// Waits until there is something to do; `has_more`: there is already.
+    fn wait(&self, printer: &mut Printer, has_more: bool) -> Result<(), Ended> {
+        let stdout = descriptor::standard(1);
+        let is_writing = !printer.is_empty();
+        let mut watched =
+            vec![if is_writing { poll::writable(stdout) } else { poll::broken(stdout) }];
+        if let Some(watcher) = &self.watcher {
+            watched.push(poll::readable(watcher.as_fd()));
+        }
+        let is_at_once = has_more && !printer.is_full();
+        let until =
+            if is_at_once { Duration::ZERO } else { clock::monotonic().saturating_add(LOOK) };
+        let _ = poll::wait(&mut watched, Some(until));
+        let has_stdout = watched.first().is_some_and(poll::found);
+        match (has_stdout, is_writing) {
+            (true, true) => printer.write_some(),
+            (true, false) => Err(Ended::Closed),
+            (false, _) => Ok(()),
+        }
+    }
+}
+
+/// Prints what a reader has; whether there may be more.
+fn print(source: &mut Source, printer: &mut Printer) -> bool {
+    while !printer.is_full() {
+        match source.reader.step() {
+            Step::Line => source.print(printer),
+            Step::Nothing => return true,
+            Step::End => return false,
+        }
+    }
+    true
+}
+
+/// Whether a name says that a log was begun or finished.
+fn is_log(name: &[u8]) -> bool {
+    matches!(name, b"current" | b"previous") || super::files::Log::finished(name).is_some()
+}

@@ -1,0 +1,189 @@
+//! Cuts the blocks of logs into lines, without a copy of any. Pure.
+//!
+//! multilog cuts a line that is longer than a log in two: what a log ends with, and no newline, goes
+//! on in the next log, unless a new line begins there.
+
+use super::stamp;
+use memchr::memchr;
+
+/// What is read at once.
+const BLOCK: usize = 1 << 16;
+/// A line that is longer is shown in pieces.
+pub const LONGEST: usize = 1 << 20;
+
+/// A block, and the line at hand in it.
+#[derive(Debug)]
+pub struct Lines {
+    block: Vec<u8>,
+    /// Where the line at hand begins and ends.
+    start: usize,
+    end: usize,
+    /// Where what is not cut yet begins, as far as it was looked at, and how far it is filled.
+    next: usize,
+    seen: usize,
+    filled: usize,
+    /// Where the log before has ended, within a line.
+    seam: Option<usize>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { block: vec![0; BLOCK], start: 0, end: 0, next: 0, seen: 0, filled: 0, seam: None }
+    }
+}
+
+impl Lines {
+    /// The line at hand, without its newline.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        self.block.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Goes on to the next line; false where more has to be read for it.
+    pub fn step(&mut self) -> bool {
+        if let Some(seam) = self.seam.filter(|&seam| seam < self.filled) {
+            self.seam = None;
+            if stamp::is_beginning(self.block.get(seam..self.filled).unwrap_or_default()) {
+                self.take(seam, seam);
+                return true;
+            }
+        }
+        let unseen = self.block.get(self.seen..self.filled).unwrap_or_default();
+        if let Some(length) = memchr(b'\n', unseen) {
+            self.take(self.seen + length, self.seen + length + 1);
+            return true;
+        }
+        self.seen = self.filled;
+        if self.left() >= LONGEST {
+            self.take(self.filled, self.filled);
+            return true;
+        }
+        false
+    }
+
+    /// The line at hand ends at `end`; what is left begins at `next`.
+    fn take(&mut self, end: usize, next: usize) {
+        (self.start, self.end, self.next, self.seen) = (self.next, end, next, next);
+    }
+
+    /// How many bytes are left of a line whose end was not seen.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.filled - self.next
+    }
+
+    /// Where to read to; the line at hand is gone then.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.next > 0 {
+            self.block.copy_within(self.next..self.filled, 0);
+            let gone = self.next;
+            self.seam = self.seam.map(|seam| seam.saturating_sub(gone));
+            (self.seen, self.filled) = (self.seen - gone, self.filled - gone);
+            (self.start, self.end, self.next) = (0, 0, 0);
+        }
+        if self.filled == self.block.len() {
+            self.block.resize(self.block.len() * 2, 0);
+        }
+        self.block.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    /// So many bytes were read there.
+    pub fn fill(&mut self, count: usize) {
+        self.filled = self.block.len().min(self.filled + count);
+    }
+
+    /// The log has ended. What is left of a line may go on in the next one.
+    pub fn end_of_log(&mut self) {
+        if self.left() > 0 {
+            self.seam = Some(self.filled);
+        }
+    }
+
+    /// Makes a line of what is left; false where nothing is.
+    pub fn finish(&mut self) -> bool {
+        let is_left = self.left() > 0;
+        if is_left {
+            self.seam = None;
+            self.take(self.filled, self.filled);
+        }
+        is_left
+    }
+
+    /// Forgets the last `count` bytes that were read, as far as they were not cut; whether they were
+    /// not.
+    pub fn forget(&mut self, count: usize) -> bool {
+        let is_left = count <= self.left();
+        self.filled = if is_left { self.filled - count } else { self.next };
+        self.seen = self.seen.min(self.filled);
+        is_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lines of some logs, read in pieces of this size.
+    fn lines(logs: &[&str], size: usize) -> Vec<String> {
+        let mut lines = Lines::default();
+        let mut found = Vec::new();
+        let mut take = |lines: &Lines| {
+            found.push(String::from_utf8(lines.line().to_vec()).unwrap());
+        };
+        for log in logs {
+            for piece in log.as_bytes().chunks(size) {
+                lines.room()[..piece.len()].copy_from_slice(piece);
+                lines.fill(piece.len());
+                while lines.step() {
+                    take(&lines);
+                }
+            }
+            lines.end_of_log();
+        }
+        if lines.finish() {
+            take(&lines);
+        }
+        found
+    }
+
+    #[test]
+    fn lines_are_cut_however_they_are_read() {
+        for size in [1, 2, 3, 7, 100] {
+            assert_eq!(lines(&["one\ntwo\n\nthree\n"], size), ["one", "two", "", "three"]);
+            assert_eq!(lines(&["one\ntw", "o\nthree"], size), ["one", "two", "three"]);
+            assert_eq!(lines(&["", "\n", ""], size), [""]);
+            assert!(lines(&[], size).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_label_at_the_beginning_of_a_log_ends_what_the_log_before_left() {
+        let label = "@4000000037c219c92ef02e94 two\n";
+        assert_eq!(lines(&["one", label], 100), ["one", label.trim_end()]);
+        let date = "1999-08-24 05:04:15.787492500 two\n";
+        assert_eq!(lines(&["one", date], 100), ["one", date.trim_end()]);
+        assert_eq!(lines(&["one ", "@2\n"], 100), ["one @2"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut_in_pieces() {
+        let long = "x".repeat(LONGEST * 2 + 5);
+        let lengths: Vec<usize> =
+            lines(&[&long, "\ny\n"], 1 << 15).iter().map(String::len).collect();
+        assert_eq!(lengths, [LONGEST, LONGEST, 5, 1]);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_forgotten() {
+        let mut lines = Lines::default();
+        lines.room()[..7].copy_from_slice(b"one\ntwo");
+        lines.fill(7);
+        assert!(lines.step() && !lines.step());
+        assert!(lines.forget(2));
+        lines.room()[..2].copy_from_slice(b"o\n");
+        lines.fill(2);
+        assert!(lines.step());
+        assert_eq!(lines.line(), b"to");
+        assert!(!lines.forget(1));
+    }
+}

@@ -1,0 +1,60 @@
+//! Lines of several readers in one order: by their moments, and of one moment in the order of the
+//! readers. A line without a moment takes that of the line before it.
+
+use super::print::Printer;
+use super::reader::{Reader, Step};
+use crate::output::Ended;
+
+/// A reader, and the name that its lines have before them.
+#[derive(Debug)]
+pub struct Source {
+    /// The name, and what is between it and the line; empty where there is one service only.
+    pub name: String,
+    /// Reads its logs.
+    pub reader: Reader,
+}
+
+impl Source {
+    /// Prints the line at hand.
+    pub fn print(&self, printer: &mut Printer) {
+        let reader = &self.reader;
+        printer.add(&self.name, reader.line(), reader.moment(), reader.head());
+    }
+
+    /// Goes on to the next line; false where there is none. What was found before is written where
+    /// that takes long.
+    fn step(&mut self, printer: &mut Printer) -> Result<bool, Ended> {
+        loop {
+            match self.reader.step() {
+                Step::Line => return Ok(true),
+                Step::End => return Ok(false),
+                Step::Nothing => printer.flush()?,
+            }
+        }
+    }
+}
+
+/// Prints all that there is.
+///
+/// # Errors
+/// Why it cannot be written.
+pub fn print_all(sources: &mut [Source], printer: &mut Printer) -> Result<(), Ended> {
+    let mut has_line = Vec::new();
+    for source in sources.iter_mut() {
+        has_line.push(source.step(printer)?);
+    }
+    let mut is_first = true;
+    loop {
+        let heads = sources.iter().zip(&has_line).enumerate().filter(|(_, (_, has))| **has);
+        let next = heads.min_by_key(|(_, (source, _))| source.reader.moment());
+        let Some((number, _)) = next else { return Ok(()) };
+        let (Some(source), Some(has)) = (sources.get_mut(number), has_line.get_mut(number)) else {
+            return Ok(());
+        };
+        source.print(printer);
+        if printer.is_full() || std::mem::take(&mut is_first) {
+            printer.flush()?;
+        }
+        *has = source.step(printer)?;
+    }
+}

@@ -1,0 +1,133 @@
+//! What svscan, and services without a logger, have said: the line that readproctitle shows to ps.
+
+use crate::place::Scan;
+use crate::select::Target;
+use crate::show::advice::Again;
+use crate::{SVCTL, output, text};
+use daemontools_rs::error::Exit;
+use daemontools_rs::sys::descriptor::HERE;
+use daemontools_rs::sys::process::Pid;
+use daemontools_rs::sys::{file, proc};
+use std::os::fd::AsFd;
+
+/// `svctl logs --svscan`: the messages of the svscan of a scan directory, one a line.
+#[must_use]
+pub fn show(scan: &Scan, is_raw: bool) -> Exit {
+    match lines(scan) {
+        Ok(lines) => print(&lines, is_raw, Exit::SUCCESS),
+        Err(why) => SVCTL.fatal(&[b"unable to find the messages of svscan: ", why.as_bytes()]),
+    }
+}
+
+/// For services without a logger: what is so, what there is, and what to type.
+#[must_use]
+pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exit) -> Exit {
+    for target in without {
+        let name = text::name(&target.name);
+        SVCTL.warning(&[
+            name.as_bytes(),
+            b" has no logger: what it writes goes to svscan's own messages \
+              (ps -efww | grep 'service errors')",
+        ]);
+    }
+    let mut exit = exit;
+    match scan.map(lines) {
+        Some(Ok(lines)) => exit = exit.max(print(&lines, false, exit)),
+        Some(Err(why)) => {
+            SVCTL.warning(&[b"unable to find the messages of svscan: ", why.as_bytes()]);
+        }
+        None => {}
+    }
+    for target in without {
+        let path = text::quoted(&[&target.path[..], b"/log"].concat());
+        // It gets what the service writes from its next start on.
+        let wait = again.line("wait up", &[&target.name[..], b"/log"].concat());
+        let restart = again.line("restart", &target.name);
+        let line = format!(
+            "to give {} a logger: mkdir {path} && printf '#!/bin/sh\\nexec multilog t ./main\\n' \
+             >{path}/run && chmod 755 {path}/run && {wait} && {restart}",
+            text::name(&target.name),
+        );
+        daemontools_rs::error::write_raw(&[b"svctl: ", line.as_bytes(), b"\n"]);
+    }
+    exit
+}
+
+fn print(lines: &[Vec<u8>], is_raw: bool, exit: Exit) -> Exit {
+    let mut shown = Vec::new();
+    for line in lines {
+        if is_raw {
+            shown.extend_from_slice(line);
+        } else {
+            shown.extend_from_slice(text::line(line).as_bytes());
+        }
+        shown.push(b'\n');
+    }
+    output::write(&shown, exit)
+}
+
+/// The messages of the svscan of a scan directory; or why there are none to be had.
+fn lines(scan: &Scan) -> Result<Vec<Vec<u8>>, String> {
+    let readers = readers();
+    let svscans = file::facts_of(scan.as_fd());
+    let svscans = svscans.map_or_else(|_| Vec::new(), |facts| proc::workers_in(&facts, b"svscan"));
+    let pipes: Vec<(u64, u64)> = svscans.iter().filter_map(|&pid| identity(pid, 2)).collect();
+    // Where it may not be seen who reads what svscan writes, any of them may.
+    let of_this = |&&pid: &&Pid| identity(pid, 0).is_none_or(|pipe| pipes.contains(&pipe));
+    let known: Vec<&Pid> = if pipes.is_empty() {
+        readers.iter().collect()
+    } else {
+        readers.iter().filter(of_this).collect()
+    };
+    if known.is_empty() {
+        let leads = svscans.first().map(|pid| format!("/proc/{pid}/fd/2"));
+        let target = leads.and_then(|path| file::link_target(HERE, path.as_bytes()).ok());
+        return Err(match target {
+            Some(target) => {
+                format!("no readproctitle reads them, they go to {}", text::name(&target))
+            }
+            None => "no readproctitle runs".to_owned(),
+        });
+    }
+    Ok(known.into_iter().flat_map(|&pid| messages(&proc::command_line(pid))).collect())
+}
+
+/// Which pipe is behind a descriptor of a process.
+fn identity(pid: Pid, number: u32) -> Option<(u64, u64)> {
+    proc::descriptor_facts(pid, number).ok().map(|facts| (facts.device, facts.inode))
+}
+
+/// The processes that run readproctitle.
+fn readers() -> Vec<Pid> {
+    let all = proc::census(|_| true).unwrap_or_default();
+    // The name in the table of processes has room for fifteen bytes.
+    let named = all.into_iter().filter(|process| process.name == b"readproctitle");
+    named.map(|process| process.pid).collect()
+}
+
+/// The messages in the last word of a readproctitle's command line: what is not the dots that it began
+/// with, cut at the newlines.
+fn messages(command_line: &[u8]) -> Vec<Vec<u8>> {
+    let line = command_line.strip_suffix(b"\0").unwrap_or(command_line);
+    let title = line.rsplit(|&byte| byte == 0).next().unwrap_or_default();
+    let dots = title.iter().take_while(|&&byte| byte == b'.').count();
+    let text = title.get(dots..).unwrap_or_default();
+    let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    lines.map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_what_is_not_dots() {
+        let of = |line: &[u8]| -> Vec<String> {
+            messages(line).into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+        };
+        let line = b"readproctitle\0service errors:\0....... one\ntwo ... three\n\nfour\n\0";
+        assert_eq!(of(line), [" one", "two ... three", "four"]);
+        assert!(of(b"readproctitle\0service errors:\0........\0").is_empty());
+        assert!(of(b"").is_empty());
+    }
+}

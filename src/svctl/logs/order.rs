@@ -1,0 +1,129 @@
+//! Which of the logs that get their names while we follow were read already. Pure: what stands under a
+//! name, and whether a file has one left, is the caller's to see.
+//!
+//! multilog renames a full `current` to `previous` and gives that a name of the moment. With a
+//! processor the name goes to another file, and `previous` is removed. Both may be pruned before we
+//! come to look.
+
+/// A log that was opened before it had its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Opened<Id> {
+    id: Id,
+    /// Whether it was `previous`: the next name is its own.
+    is_moved: bool,
+}
+
+/// What is to be done about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A log that was not read.
+    Read,
+    /// It was opened under another name.
+    Known,
+    /// It was removed before it was opened.
+    Pruned,
+}
+
+/// The logs that were opened and have no name yet, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order<Id> {
+    unnamed: Vec<Opened<Id>>,
+}
+
+impl<Id> Default for Order<Id> {
+    fn default() -> Self {
+        Self { unnamed: Vec::new() }
+    }
+}
+
+impl<Id: Copy + PartialEq> Order<Id> {
+    /// `current` was opened, or `previous`.
+    pub fn open(&mut self, id: Id, is_moved: bool) {
+        // A `current` that was removed gets no name.
+        self.unnamed.retain(|opened| opened.is_moved);
+        self.unnamed.push(Opened { id, is_moved });
+    }
+
+    /// `current`, which was opened, has become `previous`.
+    pub fn has_moved(&mut self) {
+        if let Some(last) = self.unnamed.last_mut() {
+            last.is_moved = true;
+        }
+    }
+
+    /// Whether this file was opened and has no name yet.
+    #[must_use]
+    pub fn has(&self, id: Id) -> bool {
+        self.unnamed.iter().any(|opened| opened.id == id)
+    }
+
+    /// A log has got a name, under which `found` stands. `is_lost`: whether a file has no name left.
+    pub fn name(&mut self, found: Option<Id>, is_lost: impl Fn(Id) -> bool) -> Verdict {
+        let same = self.unnamed.iter().position(|opened| Some(opened.id) == found);
+        // Gone, or processed: the name was that of the first that waits for one.
+        let waits =
+            |opened: &Opened<Id>| opened.is_moved && (found.is_none() || is_lost(opened.id));
+        match same.or_else(|| self.unnamed.iter().position(waits)) {
+            Some(place) => {
+                self.unnamed.remove(place);
+                Verdict::Known
+            }
+            None if found.is_some() => Verdict::Read,
+            None => Verdict::Pruned,
+        }
+    }
+
+    /// Forgets those that wait for a name that was missed; whether there were any that `is_lost`.
+    pub fn forget_waiting(&mut self, is_lost: impl Fn(Id) -> bool) -> bool {
+        let count = self.unnamed.len();
+        self.unnamed.retain(|opened| !opened.is_moved || !is_lost(opened.id));
+        self.unnamed.len() < count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_opened_as_current_is_known_under_its_name() {
+        let mut order = Order::default();
+        order.open(1, false);
+        order.has_moved();
+        assert!(order.has(1));
+        assert_eq!(order.name(Some(1), |_| false), Verdict::Known);
+        assert_eq!(order.name(Some(2), |_| false), Verdict::Read);
+        assert_eq!(order.name(None, |_| false), Verdict::Pruned);
+    }
+
+    #[test]
+    fn a_name_that_is_gone_was_that_of_the_log_that_waited_for_it() {
+        let mut order = Order::default();
+        order.open(1, false);
+        order.has_moved();
+        assert_eq!(order.name(None, |_| true), Verdict::Known);
+        assert_eq!(order.name(None, |_| true), Verdict::Pruned);
+    }
+
+    #[test]
+    fn what_a_processor_made_of_a_log_is_known_with_it() {
+        let mut order = Order::default();
+        order.open(1, false);
+        order.has_moved();
+        order.open(2, false);
+        // `previous` is removed before the name is given.
+        assert_eq!(order.name(Some(7), |id| id == 1), Verdict::Known);
+        // One that lies there from before, and is named while 2 is written.
+        assert_eq!(order.name(Some(8), |_| false), Verdict::Read);
+        assert!(order.has(2) && !order.has(1));
+    }
+
+    #[test]
+    fn a_current_that_was_removed_takes_no_name_from_another() {
+        let mut order = Order::default();
+        order.open(1, false);
+        order.open(2, false);
+        assert!(!order.has(1));
+        assert_eq!(order.name(Some(3), |_| true), Verdict::Read);
+    }
+}

@@ -1,0 +1,203 @@
+//! What there is when we come: the logs of a directory at one moment, those of the moments that were
+//! asked for, and of these the last lines.
+
+use super::files::{self, Body, Identity, Log};
+use super::reader::{Part, Reader, Step};
+use super::search::{self, Span};
+use super::stamp::Stamps;
+use daemontools_rs::sys::{Errno, file};
+use daemontools_rs::tai64n::Label;
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+
+/// How often we look again where a log was finished while we looked.
+const TRIES: usize = 16;
+/// How many of the newest names `current` may have got meanwhile.
+const NEWEST: usize = 3;
+
+/// Takes all logs that there are to be read, `current` last. Which file that is, if there is one.
+///
+/// # Errors
+/// Those of reading the directory.
+pub fn take(reader: &mut Reader) -> Result<Option<Identity>, Errno> {
+    for tried in 1..=TRIES {
+        let place = reader.place.clone();
+        let place = place.as_fd();
+        let current = Body::open(place, b"current");
+        let identity = current.as_ref().ok().map(|(_, facts)| Identity::of(facts));
+        let logs = files::list(place)?;
+        let newest = logs.iter().rev().take(NEWEST);
+        let is_finished = newest
+            .map(|log| Identity::named(place, &log.name))
+            .any(|found| found.is_some() && found == identity);
+        let mut parts: VecDeque<Part> = logs.into_iter().map(|log| Part::of(log, None)).collect();
+        // What is about to get another name is opened now.
+        let previous = parts.back_mut().filter(|part| part.log.end.is_none());
+        let previous = previous.map(|part| match Body::open(place, b"previous") {
+            Ok((body, _)) => {
+                part.body = Some(body);
+                true
+            }
+            Err(error) => error != Errno::ENOENT,
+        });
+        let is_missing = matches!(current, Err(Errno::ENOENT));
+        if (is_finished || is_missing || previous == Some(false)) && tried < TRIES {
+            continue;
+        }
+        match current {
+            Ok((mut body, facts)) => {
+                if let Body::Plain { end, .. } = &mut body {
+                    *end = Some(facts.size);
+                }
+                let mut part = Part::of(Log::named(b"current"), Some(body));
+                part.is_growing = reader.is_followed;
+                parts.push_back(part);
+            }
+            Err(Errno::ENOENT) => {}
+            Err(error) => reader.complain(b"current", &files::Trouble::System(error)),
+        }
+        reader.queue = parts;
+        return Ok(identity);
+    }
+    Ok(None)
+}
+
+/// Leaves out the logs that have no line of the moments asked for, by their names: a name is the
+/// end of its log.
+pub fn choose(reader: &mut Reader) {
+    let filter = reader.filter();
+    let Some(first) = first_from(reader.queue.iter().map(|part| part.log.end), filter.since) else {
+        reader.queue.clear();
+        return;
+    };
+    reader.queue.drain(..first);
+    let Some(until) = filter.until else { return };
+    let ends: Vec<Option<Label>> = reader.queue.iter().map(|part| part.log.end).collect();
+    let mut count =
+        first_from(ends.iter().copied(), Some(until)).map_or(ends.len(), |last| last + 1);
+    // A line waits a moment to be written: it may stand behind the end of the log before.
+    while let Some(mut part) = reader.queue.remove(count) {
+        let body = reader.open(&mut part);
+        let first = body.as_ref().and_then(|body| reader.first_label(body));
+        part.body = body;
+        let is_later = first.is_none_or(|first| first >= until);
+        let has_body = part.body.is_some();
+        if has_body && is_later {
+            break;
+        }
+        if has_body {
+            reader.queue.insert(count, part);
+            count += 1;
+        }
+    }
+    reader.queue.truncate(count);
+}
+
+/// The place of the first log that ends at `bound` or later, or whose end is not known.
+fn first_from(
+    mut ends: impl Iterator<Item = Option<Label>>,
+    bound: Option<Label>,
+) -> Option<usize> {
+    let Some(bound) = bound else { return Some(0) };
+    ends.position(|end| end.is_none_or(|end| end >= bound))
+}
+
+/// Keeps the last `wanted` of the lines that are asked for.
+pub fn keep_last(reader: &mut Reader, wanted: usize) {
+    let mut left = wanted;
+    let mut kept = VecDeque::new();
+    while let Some(mut part) = reader.queue.pop_back() {
+        if left == 0 && !part.is_growing {
+            break;
+        }
+        let Some(mut body) = reader.open(&mut part) else { continue };
+        let is_exact = reader.narrow(&part.log.name, &mut body);
+        let count = match (&mut body, is_exact) {
+            (Body::Plain { file, at, end }, true) => {
+                let size = file::facts_of(file.as_fd()).map_or(0, |facts| facts.size);
+                let span = Span { from: *at, end: end.unwrap_or(size) };
+                count_from_the_end(reader, file, span, left, part.is_growing).map(|tail| {
+                    *at = tail.from;
+                    tail.count
+                })
+            }
+            _ => {
+                let count = count_all(reader, &part, &body);
+                part.skip = count.saturating_sub(left);
+                Ok(count)
+            }
+        };
+        match count {
+            Ok(count) => left = left.saturating_sub(count),
+            Err(error) => reader.complain(&part.log.name, &files::Trouble::System(error)),
+        }
+        let is_first = left == 0 && part.skip == 0 || part.is_growing || part.log.end.is_none();
+        part.is_placed = is_first;
+        // Others are opened again in their turn: there may be more than may be open.
+        part.body = is_first.then_some(body);
+        kept.push_front(part);
+    }
+    reader.queue = kept;
+}
+
+fn count_from_the_end(
+    reader: &Reader,
+    file: &std::os::fd::OwnedFd,
+    span: Span,
+    wanted: usize,
+    is_growing: bool,
+) -> Result<search::Tail, Errno> {
+    let filter = reader.filter();
+    let mut stamps: Stamps = reader.stamps();
+    let mut counts = |line: &[u8]| {
+        let head = stamps.of(line);
+        let text = line.get(head.map_or(0, |(_, length)| length)..).unwrap_or_default();
+        let moment = head.map(|(moment, _)| moment);
+        let is_within = moment.is_none_or(|moment| {
+            filter.since.is_none_or(|since| moment >= since)
+                && filter.until.is_none_or(|until| moment < until)
+        });
+        is_within && filter.has_needle(text)
+    };
+    let mut read = |place, room: &mut [u8]| files::read_at(file, place, room);
+    search::last(&mut read, span, wanted, &mut counts, is_growing)
+}
+
+/// How many lines of a log are asked for, by reading it.
+fn count_all(reader: &Reader, part: &Part, body: &Body) -> usize {
+    let again = match body {
+        Body::Plain { file, at, end } => {
+            file.try_clone().ok().map(|file| Body::Plain { file, at: *at, end: *end })
+        }
+        Body::Packed(_) => None,
+    };
+    let again = Part { is_growing: part.is_growing, ..Part::of(part.log.clone(), again) };
+    let mut one = reader.of_one(again, reader.stamps());
+    one.is_followed = part.is_growing;
+    let mut count = 0;
+    loop {
+        match one.step() {
+            Step::Line => count += 1,
+            Step::Nothing => {}
+            Step::End => return count,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    #[test]
+    fn a_log_is_chosen_by_the_end_that_its_name_has() {
+        let at = |second| Label::of_unix(Duration::from_secs(second));
+        let ends = || [Some(at(10)), Some(at(20)), Some(at(30)), None].into_iter();
+        assert_eq!(first_from(ends(), None), Some(0));
+        assert_eq!(first_from(ends(), Some(at(5))), Some(0));
+        assert_eq!(first_from(ends(), Some(at(20))), Some(1));
+        assert_eq!(first_from(ends(), Some(at(21))), Some(2));
+        assert_eq!(first_from(ends(), Some(at(31))), Some(3));
+        assert_eq!(first_from([Some(at(1))].into_iter(), Some(at(2))), None);
+    }
+}

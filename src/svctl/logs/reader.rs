@@ -1,0 +1,387 @@
+//! Reads the logs of a directory one after another, line by line, and keeps to what was asked for.
+
+use super::files;
+use super::files::{Body, Log, Trouble};
+use super::lines::Lines;
+use super::needle::Needle;
+use super::search::{Halves, Span};
+use super::stamp::Stamps;
+use crate::{SVCTL, text};
+use daemontools_rs::error::Exit;
+use daemontools_rs::sys::{Errno, file};
+use daemontools_rs::tai64n::Label;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+/// Which lines are asked for.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Those from this moment on.
+    pub since: Option<Label>,
+    /// Those before this moment.
+    pub until: Option<Label>,
+    /// Those that have these bytes.
+    pub needle: Option<Needle>,
+}
+
+impl Filter {
+    /// Whether it is about moments.
+    #[must_use]
+    pub const fn has_bounds(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
+    /// Whether a line of this moment and this text is asked for. A line without a moment stands in a
+    /// log that was chosen.
+    fn takes(&self, moment: Option<Label>, text: &[u8]) -> bool {
+        let is_within = moment.is_none_or(|moment| {
+            self.since.is_none_or(|since| moment >= since)
+                && self.until.is_none_or(|until| moment < until)
+        });
+        is_within && self.has_needle(text)
+    }
+
+    /// Whether a text has the bytes that are asked for.
+    #[must_use]
+    pub fn has_needle(&self, text: &[u8]) -> bool {
+        self.needle.as_ref().is_none_or(|needle| needle.is_in(text))
+    }
+}
+
+/// A log that is to be read.
+#[derive(Debug)]
+pub struct Part {
+    /// Which.
+    pub log: Log,
+    /// It, if it was opened.
+    pub body: Option<Body>,
+    /// Whether the place in it was found where to begin.
+    pub is_placed: bool,
+    /// How many of the lines that are asked for are passed over.
+    pub skip: usize,
+    /// Whether it is still written.
+    pub is_growing: bool,
+}
+
+impl Part {
+    /// All of a log.
+    #[must_use]
+    pub const fn of(log: Log, body: Option<Body>) -> Self {
+        Self { log, body, is_placed: false, skip: 0, is_growing: false }
+    }
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is another line.
+    Line,
+    /// Much was read, and no line that is asked for.
+    Nothing,
+    /// There is no more, for now at least.
+    End,
+}
+
+/// After how many blocks without a line that is said.
+const BLOCKS: usize = 16;
+
+/// Reads the logs of one directory.
+#[derive(Debug)]
+pub struct Reader {
+    /// Its path, for what has to be said.
+    pub path: Vec<u8>,
+    /// Itself.
+    pub place: Rc<OwnedFd>,
+    /// What is still to be read.
+    pub queue: VecDeque<Part>,
+    /// Whether more logs may come.
+    pub is_followed: bool,
+    /// What became of it all.
+    pub exit: Exit,
+    filter: Rc<Filter>,
+    stamps: Stamps,
+    lines: Lines,
+    /// What is being read.
+    part: Option<(Part, Body)>,
+    /// The moment of the line at hand, or of one before it.
+    moment: Option<Label>,
+    /// The same, as far as this log has one.
+    moment_here: Option<Label>,
+    /// How many bytes of the line at hand are its label.
+    head: usize,
+    pruned: usize,
+    has_complained: bool,
+}
+
+impl Reader {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(path: &[u8], place: Rc<OwnedFd>, filter: Rc<Filter>, stamps: Stamps) -> Self {
+        Self {
+            path: path.to_vec(),
+            place,
+            queue: VecDeque::new(),
+            is_followed: false,
+            exit: Exit::SUCCESS,
+            filter,
+            stamps,
+            lines: Lines::default(),
+            part: None,
+            moment: None,
+            moment_here: None,
+            head: 0,
+            pruned: 0,
+            has_complained: false,
+        }
+    }
+
+    /// The line at hand, without its newline.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        self.lines.line()
+    }
+
+    /// The moment of the line at hand: its own, or that of the line before.
+    #[must_use]
+    pub const fn moment(&self) -> Option<Label> {
+        self.moment
+    }
+
+    /// How many bytes of the line at hand are its label.
+    #[must_use]
+    pub const fn head(&self) -> usize {
+        self.head
+    }
+
+    /// Goes on to the next line that is asked for.
+    pub fn step(&mut self) -> Step {
+        let mut blocks = 0;
+        loop {
+            while self.lines.step() {
+                if self.takes() {
+                    return Step::Line;
+                }
+            }
+            if self.part.is_none() && !self.begin() {
+                let is_last = !self.is_followed && self.lines.finish();
+                return if is_last && self.takes() { Step::Line } else { Step::End };
+            }
+            let Some((part, body)) = &mut self.part else { continue };
+            match body.read(self.lines.room()) {
+                Ok(0) if part.is_growing => {
+                    if !self.is_cut_back() {
+                        return Step::End;
+                    }
+                }
+                Ok(0) => {
+                    if self.end() && self.takes() {
+                        return Step::Line;
+                    }
+                }
+                Ok(count) => self.lines.fill(count),
+                Err(trouble) => {
+                    let name = part.log.name.clone();
+                    self.complain(&name, &trouble);
+                    if self.end() && self.takes() {
+                        return Step::Line;
+                    }
+                }
+            }
+            blocks += 1;
+            if blocks == BLOCKS {
+                return Step::Nothing;
+            }
+        }
+    }
+
+    /// Whether the line at hand is asked for.
+    fn takes(&mut self) -> bool {
+        let line = self.lines.line();
+        let stamp = self.stamps.of(line);
+        self.head = stamp.map_or(0, |(_, length)| length);
+        if let Some((moment, _)) = stamp {
+            self.moment = Some(moment);
+            self.moment_here = Some(moment);
+        }
+        let text = line.get(self.head..).unwrap_or_default();
+        if !self.filter.takes(self.moment_here, text) {
+            return false;
+        }
+        if self.moment_here.is_none() && self.filter.has_bounds() && !self.has_complained {
+            self.has_complained = true;
+            let path = text::name(&self.path);
+            SVCTL.warning(&[b"lines in ", path.as_bytes(), b" have no labels: cut by file only"]);
+        }
+        match &mut self.part {
+            Some((part, _)) if part.skip > 0 => {
+                part.skip -= 1;
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Begins the next log that can be read; false where there is none.
+    fn begin(&mut self) -> bool {
+        while let Some(mut part) = self.queue.pop_front() {
+            let Some(mut body) = self.open(&mut part) else { continue };
+            if !part.is_placed {
+                let _ = self.narrow(&part.log.name, &mut body);
+            }
+            self.moment_here = None;
+            self.part = Some((part, body));
+            return true;
+        }
+        false
+    }
+
+    /// Opens a log that was not opened yet; nothing, when it was said why not.
+    pub fn open(&mut self, part: &mut Part) -> Option<Body> {
+        if let Some(body) = part.body.take() {
+            return Some(body);
+        }
+        match Body::open(self.place.as_fd(), &part.log.name) {
+            Ok((body, _)) => Some(body),
+            Err(Errno::ENOENT) => {
+                self.pruned += 1;
+                None
+            }
+            Err(error) => {
+                self.complain(&part.log.name, &Trouble::System(error));
+                None
+            }
+        }
+    }
+
+    /// Has a plain log be read from the first line on that is asked for, by its labels; whether that
+    /// place is exact.
+    pub fn narrow(&mut self, name: &[u8], body: &mut Body) -> bool {
+        let Body::Plain { file, at, end } = body else { return false };
+        let (since, until) = (self.filter.since, self.filter.until);
+        if !self.filter.has_bounds() {
+            return true;
+        }
+        let size = file::facts_of(file.as_fd()).map_or(0, |facts| facts.size);
+        let span = Span { from: *at, end: end.unwrap_or(size) };
+        let stamps = &mut self.stamps;
+        let mut halves = Halves {
+            read: &mut |place, room| files::read_at(file, place, room),
+            label: &mut |line| stamps.of(line).map(|(label, _)| label),
+        };
+        match halves.narrow(span, since, until) {
+            Ok(Some(found)) => {
+                *at = found.from;
+                if until.is_some() {
+                    *end = Some(found.end);
+                }
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.complain(name, &Trouble::System(error));
+                false
+            }
+        }
+    }
+
+    /// The label that a log begins with.
+    pub fn first_label(&mut self, body: &Body) -> Option<Label> {
+        let Body::Plain { file, at, .. } = body else { return None };
+        let mut block = [0; 64];
+        let count = files::read_at(file, *at, &mut block).ok()?;
+        self.stamps.of(block.get(..count)?).map(|(label, _)| label)
+    }
+
+    /// The log at hand has ended; whether there is a line in what is left.
+    fn end(&mut self) -> bool {
+        let Some((part, _)) = self.part.take() else { return false };
+        self.lines.end_of_log();
+        // What its writer lost goes on nowhere.
+        part.log.is_cut() && self.lines.finish()
+    }
+
+    /// Whether the log at hand became shorter than what was read of it, and is read on from there:
+    /// multilog takes back a part of a line; others empty it.
+    fn is_cut_back(&mut self) -> bool {
+        let Some((_, Body::Plain { file, at, end: None })) = &mut self.part else { return false };
+        let size = file::facts_of(file.as_fd()).map_or(*at, |facts| facts.size);
+        let Some(gone) = at.checked_sub(size).filter(|&gone| gone > 0) else { return false };
+        let is_line = self.lines.forget(usize::try_from(gone).unwrap_or(usize::MAX));
+        *at = if is_line { size } else { 0 };
+        true
+    }
+
+    /// Whether the last log was read to its end, and no other is known.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.queue.is_empty() && self.part.is_none()
+    }
+
+    /// From now on the log at hand is read as far as it goes.
+    pub fn read_on(&mut self) {
+        let parts = self.part.iter_mut().map(|(part, body)| (part.is_growing, body));
+        let ahead =
+            self.queue.iter_mut().filter_map(|part| Some((part.is_growing, part.body.as_mut()?)));
+        for (is_growing, body) in parts.chain(ahead) {
+            if let (true, Body::Plain { end, .. }) = (is_growing, body) {
+                *end = None;
+            }
+        }
+    }
+
+    /// Nothing will be added to the log that was still written.
+    pub fn has_stopped_growing(&mut self) {
+        let _ = self.is_cut_back();
+        let parts = self.part.iter_mut().map(|(part, _)| part);
+        for part in parts.chain(&mut self.queue) {
+            part.is_growing = false;
+        }
+    }
+
+    /// So many logs were removed before they were opened.
+    pub fn note_pruned(&mut self, count: usize) {
+        self.pruned += count;
+    }
+
+    /// Says how many logs multilog has removed before they were opened.
+    pub fn say_pruned(&mut self) {
+        let (count, verb) = match std::mem::take(&mut self.pruned) {
+            0 => return,
+            1 => ("1 file".to_owned(), " was"),
+            count => (format!("{count} files"), " were"),
+        };
+        let path = text::name(&self.path);
+        SVCTL.warning(&[count.as_bytes(), verb.as_bytes(), b" pruned unread in ", path.as_bytes()]);
+    }
+
+    /// Says why a log cannot be read.
+    pub fn complain(&mut self, name: &[u8], trouble: &Trouble) {
+        let path = text::name(&[&self.path[..], b"/", name].concat());
+        SVCTL.warning(&[b"unable to read ", path.as_bytes(), b": ", trouble.words().as_bytes()]);
+        self.exit = self.exit.max(Exit::SYSTEM);
+    }
+
+    /// A reader of the same directory, for one log alone.
+    #[must_use]
+    pub fn of_one(&self, part: Part, stamps: Stamps) -> Self {
+        let mut one =
+            Self::new(&self.path, Rc::clone(&self.place), Rc::clone(&self.filter), stamps);
+        // What is to be said will be said when it is read again.
+        one.has_complained = true;
+        one.queue.push_back(part);
+        one
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn filter(&self) -> Rc<Filter> {
+        Rc::clone(&self.filter)
+    }
+
+    /// The reader of stamps again, for another reader.
+    #[must_use]
+    pub fn stamps(&self) -> Stamps {
+        self.stamps.clone()
+    }
+}

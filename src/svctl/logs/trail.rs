@@ -1,0 +1,251 @@
+//! Follows one log directory: what comes into it is read in its order, by the names that the kernel
+//! tells of; where it does not, by looks.
+
+use super::files::{self, Body, Identity, Log, Trouble};
+use super::merge::Source;
+use super::order::{Order, Verdict};
+use super::past;
+use super::reader::{Part, Reader};
+use crate::look::logger::LogDirectory;
+use crate::{SVCTL, text};
+use daemontools_rs::sys::descriptor::HERE;
+use daemontools_rs::sys::inotify::{Watch, Watcher};
+use daemontools_rs::sys::{Errno, file};
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+/// How many logs that wait are held open: those that multilog removes meanwhile can be read too.
+const HELD: usize = 200;
+
+/// A `current`, and a `previous` that was not read before it.
+#[derive(Debug)]
+struct Candidate {
+    current: (Body, Identity),
+    previous: Option<(Body, Identity)>,
+}
+
+/// Where we are in a directory.
+#[derive(Debug)]
+pub struct Trail {
+    directory: LogDirectory,
+    identity: Option<Identity>,
+    /// The watch, where there is one.
+    pub watch: Option<Watch>,
+    order: Order<Identity>,
+    /// The names that were seen.
+    known: BTreeSet<Vec<u8>>,
+    /// The `current` that is read.
+    current: Option<Identity>,
+    /// What was opened, and is read if no name has come meanwhile.
+    candidate: Option<Candidate>,
+    /// Whether names have come that we were not told of.
+    pub is_behind: bool,
+    /// The directory that has taken the place of ours.
+    next: Option<OwnedFd>,
+}
+
+impl Trail {
+    /// Begins to watch the directory of a reader.
+    #[must_use]
+    pub fn new(directory: LogDirectory, reader: &Reader) -> Self {
+        let facts = file::facts_of(reader.place.as_fd());
+        Self {
+            directory,
+            identity: facts.ok().map(|facts| Identity::of(&facts)),
+            watch: None,
+            order: Order::default(),
+            known: BTreeSet::new(),
+            current: None,
+            candidate: None,
+            is_behind: false,
+            next: None,
+        }
+    }
+
+    /// Watches it.
+    ///
+    /// # Errors
+    /// Those of inotify_add_watch(2).
+    pub fn watch_by(&mut self, watcher: &Watcher) -> Result<(), Errno> {
+        // The path may end in a link.
+        let path = [&self.directory.path[..], b"/."].concat();
+        self.watch = Some(watcher.watch_filling(&path)?);
+        Ok(())
+    }
+
+    /// Takes what there is.
+    ///
+    /// # Errors
+    /// Those of reading the directory.
+    pub fn take_past(&mut self, reader: &mut Reader) -> Result<(), Errno> {
+        let current = past::take(reader)?;
+        self.order = Order::default();
+        self.known.clear();
+        for part in &reader.queue {
+            if part.log.end.is_some() {
+                self.known.insert(part.log.name.clone());
+            }
+        }
+        if let Some(previous) = Identity::named(reader.place.as_fd(), b"previous") {
+            self.order.open(previous, true);
+        }
+        if let Some(current) = current {
+            self.order.open(current, false);
+        }
+        self.current = current;
+        Ok(())
+    }
+
+    /// A name has come into the directory.
+    pub fn note(&mut self, name: &[u8], reader: &mut Reader) {
+        match name {
+            b"current" | b"previous" => {
+                self.candidate = None;
+                self.look_at_current(reader, name == b"previous");
+            }
+            _ => {
+                if let Some(log) = Log::finished(name) {
+                    self.candidate = None;
+                    self.note_finished(log, reader);
+                }
+            }
+        }
+    }
+
+    /// Whether what we read as `current` is that no more.
+    fn look_at_current(&mut self, reader: &mut Reader, has_moved: bool) {
+        let Some(ours) = self.current else { return };
+        if Identity::named(reader.place.as_fd(), b"current") == Some(ours) {
+            return;
+        }
+        if has_moved {
+            self.order.has_moved();
+        }
+        self.current = None;
+        reader.has_stopped_growing();
+    }
+
+    fn note_finished(&mut self, log: Log, reader: &mut Reader) {
+        if !self.known.insert(log.name.clone()) {
+            return;
+        }
+        let place = Rc::clone(&reader.place);
+        let place = place.as_fd();
+        let (body, found) = match Body::open(place, &log.name) {
+            Ok((body, facts)) => (Some(body), Some(Identity::of(&facts))),
+            Err(Errno::ENOENT) => (None, None),
+            Err(error) => return reader.complain(&log.name, &Trouble::System(error)),
+        };
+        if found.is_some() && found == self.current {
+            // Kept as it is by a multilog that has started anew.
+            self.current = None;
+            reader.has_stopped_growing();
+        }
+        let verdict = self.order.name(found, |id| !files::has_name(place, id));
+        match verdict {
+            Verdict::Known => {}
+            Verdict::Pruned => reader.note_pruned(1),
+            Verdict::Read => {
+                let held = body.filter(|_| reader.queue.len() < HELD);
+                reader.queue.push_back(Part::of(log, held));
+            }
+        }
+    }
+
+    /// Opens `current` where the one before was read to its end.
+    pub fn look_for_current(&mut self, reader: &Reader) {
+        if self.current.is_some() || self.next.is_some() || !reader.is_at_end() {
+            return;
+        }
+        let open = |name: &[u8]| {
+            let opened = Body::open(reader.place.as_fd(), name);
+            opened.ok().map(|(body, facts)| (body, Identity::of(&facts)))
+        };
+        let Some(current) = open(b"current") else { return };
+        let previous = open(b"previous");
+        let previous = previous.filter(|(_, id)| *id != current.1 && !self.order.has(*id));
+        self.candidate = Some(Candidate { current, previous });
+    }
+
+    /// Reads what was opened, where no name has come meanwhile; whether there is any.
+    pub fn take_current(&mut self, reader: &mut Reader) -> bool {
+        let Some(Candidate { current, previous }) = self.candidate.take() else { return false };
+        if let Some((body, identity)) = previous {
+            self.order.open(identity, true);
+            reader.queue.push_back(Part::of(Log::named(b"previous"), Some(body)));
+        }
+        let (body, identity) = current;
+        let mut part = Part::of(Log::named(b"current"), Some(body));
+        part.is_growing = true;
+        reader.queue.push_back(part);
+        self.order.open(identity, false);
+        self.current = Some(identity);
+        true
+    }
+
+    /// Looks for what we were not told of.
+    pub fn catch_up(&mut self, reader: &mut Reader) {
+        self.is_behind = false;
+        self.look_at_current(reader, true);
+        let Ok(logs) = files::list(reader.place.as_fd()) else { return };
+        for log in logs.into_iter().filter(|log| log.end.is_some()) {
+            if !self.known.contains(&log.name) {
+                self.candidate = None;
+                self.note_finished(log, reader);
+            }
+        }
+        let place = Rc::clone(&reader.place);
+        if self.order.forget_waiting(|id| !files::has_name(place.as_fd(), id)) {
+            let path = text::name(&self.directory.path);
+            SVCTL.warning(&[
+                b"files may have been pruned unread in ",
+                path.as_bytes(),
+                b": how many cannot be told",
+            ]);
+        }
+    }
+
+    /// Looks whether the directory has still its name. Whether another one is read from now on.
+    pub fn look_at_directory(&mut self, source: &mut Source, watcher: Option<&Watcher>) -> bool {
+        let reader = &mut source.reader;
+        let found = file::facts(HERE, &self.directory.path).ok();
+        let found = found.map(|facts| Identity::of(&facts));
+        if found == self.identity {
+            self.next = None;
+            return false;
+        }
+        if self.next.is_none() {
+            // multilog goes on in the old one until it has a `current` in the new one.
+            let Ok(next) = self.directory.open() else { return false };
+            if Identity::named(next.as_fd(), b"current").is_none() {
+                return false;
+            }
+            self.next = Some(next);
+            self.current = None;
+            self.candidate = None;
+            reader.has_stopped_growing();
+        }
+        if !reader.is_at_end() {
+            return false;
+        }
+        let Some(next) = self.next.take() else { return false };
+        self.enter(next, reader, watcher);
+        true
+    }
+
+    fn enter(&mut self, next: OwnedFd, reader: &mut Reader, watcher: Option<&Watcher>) {
+        let facts = file::facts_of(next.as_fd());
+        reader.place = Rc::new(next);
+        self.identity = facts.ok().map(|facts| Identity::of(&facts));
+        if let (Some(watcher), Some(watch)) = (watcher, self.watch.take()) {
+            watcher.unwatch(watch);
+            let _ = self.watch_by(watcher);
+        }
+        // All that is in it is new.
+        if self.take_past(reader).is_ok() {
+            reader.read_on();
+        }
+        self.is_behind = true;
+    }
+}

@@ -1,0 +1,123 @@
+//! Bad input: a clear line each, and what can be read is.
+
+use super::{label, lines, log, logs, numbers};
+use crate::bad_input::as_nobody;
+use crate::scratch::{Said, Scratch};
+use crate::stage::{STAYS, Stage};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn names_and_moments_that_make_no_sense_are_named() {
+    let stage = Stage::empty();
+    stage.add("a", STAYS);
+    stage.scratch.service("d/a/log", "exec multilog t ./main");
+    log(&stage.scratch, "d/a/log/main/current", &lines([1]));
+    let said = stage.svctl(&["logs", "b", "a"]);
+    assert_eq!((said.code, numbers(&said.out)), (Some(4), vec![1]), "{said:?}");
+    assert!(said.err.starts_with("svctl: warning: unable to find b: "), "{said:?}");
+    assert_eq!(stage.svctl(&["logs", "b\n"]).code, Some(4));
+    for wrong in [
+        &["logs"][..],
+        &["logs", "a", "--since", "noon"],
+        &["logs", "a", "--until", ""],
+        &["logs", "a", "-n", "-1"],
+        &["logs", "a", "-n", "x"],
+        &["logs", "a", "--utc", "--raw"],
+        &["logs", "a", "-i"],
+        &["logs", "a", "-f", "--until", "now"],
+        &["logs", "a", "--svscan"],
+        &["logs", "a", "b", "--in", "m"],
+        &["logs", "a", "--json"],
+    ] {
+        let said = stage.svctl(wrong);
+        assert_eq!((said.code, said.out.as_str()), (Some(100), ""), "{wrong:?} {said:?}");
+        assert_eq!(said.err.lines().count(), 1, "{wrong:?} {said:?}");
+    }
+}
+
+#[test]
+fn what_is_planted_is_named_and_passed_over() {
+    let scratch = Scratch::new();
+    log(&scratch, &format!("m/{}.s", label(9)), &lines([1]));
+    scratch.write("secret", b"secret\n");
+    let damage: [fn(&Path); 3] = [
+        |path| symlink("../secret", path).unwrap(),
+        |path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+    ];
+    for name in ["current".to_owned(), "previous".to_owned(), format!("{}.s", label(5))] {
+        for plant in &damage {
+            let path = scratch.path().join("m").join(&name);
+            plant(&path);
+            for arguments in [&[][..], &["-n", "5"], &["--since", "2026-01-01"]] {
+                let said = logs(&scratch, arguments);
+                assert_eq!((said.code, numbers(&said.out)), (Some(111), vec![1]), "{said:?}");
+                let complaint =
+                    format!("svctl: warning: unable to read m/{name}: it is no regular file\n");
+                assert_eq!(said.err, complaint, "{arguments:?}");
+            }
+            fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn damaged_compressed_data_are_named_after_what_could_be_read() {
+    let scratch = Scratch::new();
+    log(&scratch, "whole", &lines(0..5000));
+    assert_eq!(scratch.run("gzip", &["whole"]).code, Some(0));
+    let whole = fs::read(scratch.path().join("whole.gz")).unwrap();
+    log(&scratch, "m/current", &lines([9000]));
+    let name = format!("m/{}.s", label(8000));
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x55;
+    for damaged in [&whole[..whole.len() / 2], &whole[..whole.len() - 3], &whole[..12], &flipped] {
+        scratch.write(&name, damaged);
+        let said = logs(&scratch, &[]);
+        let expected =
+            format!("svctl: warning: unable to read {name}: its compressed data are damaged\n");
+        assert_eq!((said.code, said.err), (Some(111), expected));
+        assert!(said.out.ends_with(" line 9000\n"));
+    }
+    scratch.write(&name, &whole[..whole.len() / 2]);
+    assert!(logs(&scratch, &[]).out.lines().count() > 1000);
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_named() {
+    let stage = Stage::empty();
+    stage.add("a", STAYS);
+    stage.scratch.service("d/a/log", "exec multilog t ./main");
+    log(&stage.scratch, "d/a/log/main/current", &lines([1]));
+    let path = stage.scratch.path().join("d/a/log/main");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    let Some(said) = as_nobody(&stage, &["logs", "a"]) else { return };
+    let path = fs::canonicalize(stage.of_service("a/log/main")).unwrap();
+    let path = path.display();
+    let expected = format!("svctl: warning: unable to open {path}: not permitted; try sudo");
+    assert_eq!(said, Said::complaint(111, &expected));
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_ends_it_silently() {
+    let scratch = Scratch::new();
+    log(&scratch, "m/current", &lines(0..50_000));
+    for option in ["", "-f", "-fn5"] {
+        let mut shell = Command::new("sh");
+        let script = format!("\"$0\" logs --in m {option} | head -n 1; exit 0");
+        shell.args(["-c", &script]).arg(assert_cmd::cargo::cargo_bin!("svctl"));
+        shell.current_dir(scratch.path());
+        let said = Said::of(&shell.output().unwrap());
+        assert_eq!((said.out.lines().count(), said.err.as_str()), (1, ""), "{said:?}");
+    }
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = crate::stage::svctl(scratch.path());
+    command.args(["logs", "--in", "m"]).stdout(full);
+    let said = Said::of(&command.output().unwrap());
+    let expected = "svctl: fatal: unable to write to standard output: out of disk space";
+    assert_eq!(said, Said::complaint(111, expected));
+}
