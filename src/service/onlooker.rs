@@ -1,6 +1,7 @@
 //! The journal of a service as seen from outside: by svscan, by a supervise that waits for the lock,
 //! and by who shows what it says.
 
+use super::entries::JOURNAL;
 use super::journal::{judged, open_file, origin};
 use super::record::{Origin, ProcessIdentity, Record};
 use super::records::Records;
@@ -10,6 +11,7 @@ use crate::sys::descriptor::HERE;
 use crate::sys::entry::Access;
 use crate::sys::file::{self, Facts};
 use crate::sys::proc::{self, Process};
+use crate::sys::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The supervise that wrote the record of a service directory, as seen from outside: believed
@@ -24,6 +26,12 @@ pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> 
         proc::is_named(pid, b"supervise") && here.is_ok_and(|here| proc::works_in(pid, &here))
     };
     alive(found.record.supervise).filter(|_| found.doubt.is_none() || is_one())
+}
+
+/// Whether this supervise has a journal open, which may have lost its name: 0.76's keeps none.
+#[must_use]
+pub fn keeps_journal(supervise: Pid) -> bool {
+    proc::descriptor_opened_as(supervise, JOURNAL).is_some()
 }
 
 /// The service's recorded process as seen from outside, from the service directory: believed

@@ -4,7 +4,7 @@
 use super::adopted::Adopted;
 use super::plan::{Ending, Held, Key, Role, Standing};
 use crate::service::control::{self, Sender};
-use crate::service::onlooker::{has_left, recorded_supervise};
+use crate::service::onlooker::{has_left, keeps_journal, recorded_supervise};
 use crate::service::records::Records;
 use crate::service::status::{self, Status};
 use crate::sys::descriptor::{HERE, Purpose, open};
@@ -117,16 +117,19 @@ impl Entry {
         }
     }
 
-    /// The pid of `role`'s supervise if it is one of ours: 0.76's keeps no journal.
+    /// The pid of `role`'s supervise if it is one of ours: 0.76's keeps no journal. Where `supervise`
+    /// was removed, it still has that open.
     #[must_use]
-    pub fn recorded_supervise(&self, role: Role) -> Option<Pid> {
-        let place = self.open_directory(role).ok()?;
-        let recorded = recorded_supervise(place.as_fd()).map(|identity| identity.pid)?;
-        match self.supervise(role)? {
-            Supervise::Child(pid, _) => (*pid == recorded).then_some(recorded),
-            Supervise::Adopted(adopted) => (adopted.pid()? == recorded).then_some(recorded),
-            Supervise::Idle(..) => None,
-        }
+    pub fn supervise_of_ours(&self, role: Role) -> Option<Pid> {
+        let pid = match self.supervise(role)? {
+            Supervise::Child(pid, _) => *pid,
+            Supervise::Adopted(adopted) => adopted.pid()?,
+            Supervise::Idle(..) => return None,
+        };
+        let place = self.open_directory(role).ok();
+        let recorded = place.and_then(|place| recorded_supervise(place.as_fd()));
+        let is_recorded = recorded.is_some_and(|identity| identity.pid == pid);
+        (is_recorded || keeps_journal(pid)).then_some(pid)
     }
 
     /// Sends control bytes to the supervise of `role`, also where its directory is gone.

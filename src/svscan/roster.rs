@@ -360,7 +360,7 @@ impl Roster {
     /// Has the supervises that are ours become the programs on disk.
     pub fn pass_hangup_on(&self) {
         for entry in self.entries.values() {
-            for pid in Role::BOTH.into_iter().filter_map(|role| entry.recorded_supervise(role)) {
+            for pid in Role::BOTH.into_iter().filter_map(|role| entry.supervise_of_ours(role)) {
                 let _ = process::kill(pid, SIGHUP);
             }
         }

@@ -13,6 +13,7 @@ const SLOTS: [usize; 2] = [0, 512];
 const SLOT: usize = 160;
 const VERSION: usize = 6;
 const BOOT: usize = 16;
+const PIDS: usize = BOOT + 16;
 const SUPERVISE_PID: usize = 56;
 const SERVICE_PID: usize = 72;
 const SERVICE_START: usize = 80;
@@ -210,11 +211,31 @@ fn forge(journal: &Path, change: impl Fn(&mut [u8])) {
                 continue;
             }
             change(slot);
-            let (body, sum) = slot.split_at_mut(SLOT - 8);
-            let right = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, &byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-            sum.copy_from_slice(&right.to_le_bytes());
+            seal(slot);
+        }
+    });
+}
+
+/// Writes behind `bytes` the checksum that goes with them.
+fn seal(bytes: &mut [u8]) {
+    let (body, sum) = bytes.split_at_mut(bytes.len() - 8);
+    let right = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, &byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    sum.copy_from_slice(&right.to_le_bytes());
+}
+
+/// Makes `journal` one that was written in the pid namespace of this number, and leaves the rest of
+/// the boot as it is.
+pub fn forge_pids(journal: &Path, number: u64) {
+    forge(journal, |slot| slot[PIDS..PIDS + 8].copy_from_slice(&number.to_le_bytes()));
+    rewrite(journal, |bytes| {
+        for at in SLOTS {
+            let added = at + SLOT;
+            let length = usize::from(u16::from_le_bytes([bytes[added], bytes[added + 1]]));
+            if length > 0 {
+                seal(&mut bytes[added - 8..added + length]);
+            }
         }
     });
 }

@@ -28,6 +28,7 @@ mod reexec;
 mod refused;
 mod scratch;
 mod scriptlets;
+mod second_copies;
 mod setlock;
 mod setuidgid;
 mod shortage;

@@ -290,6 +290,50 @@ fn what_was_removed_under_supervise_is_there_again_after_hup() {
     assert!(is_alive(service) && is_alive(child.id()));
 }
 
+/// As a purge of all that is called `supervise` does it, before an upgrade or a restart of svscan.
+#[test]
+fn what_was_removed_under_svscan_gets_no_second_copy_by_hup_or_by_a_new_svscan() {
+    if !only_ours("0.76 dies of HUP, and a new one starts a second copy") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("scan/a");
+    place.stayer("scan/a/log");
+    let mut svscan = place.start("svscan", &["scan"]);
+    let names = ["scan/a", "scan/a/log"];
+    let services = names.map(|name| scratch.pid(name));
+    let supervises = children(svscan.id());
+    let remove = || {
+        for name in names {
+            fs::remove_dir_all(scratch.path().join(name).join("supervise")).unwrap();
+        }
+    };
+    let one_copy = || scratch.lines("starts") == 2 && supervises.iter().all(|pid| is_alive(*pid));
+    for by_hup in [true, false] {
+        remove();
+        if by_hup {
+            place.upgrade();
+            kill(svscan.id(), "HUP");
+            wait_for("the new images", || {
+                is_current(svscan.id()) && supervises.iter().all(|pid| is_current(*pid))
+            });
+            wait_for("them to be found", || names.iter().all(|name| scratch.is_running(name)));
+        } else {
+            svscan.kill().unwrap();
+            svscan.wait().unwrap();
+            svscan = place.start("svscan", &["scan"]);
+        }
+        stays("one copy of each", Duration::from_millis(1500), one_copy);
+        assert_eq!(children(svscan.id()).len(), if by_hup { 2 } else { 0 }, "adopted");
+        if by_hup {
+            assert_eq!(names.map(|name| scratch.pid(name)), services);
+        }
+    }
+    assert_eq!(scratch.errors(), "");
+    assert!(services.iter().all(|pid| is_alive(*pid)));
+}
+
 #[test]
 fn the_image_of_0_1_0_hands_over_its_service() {
     if !only_ours("0.76 dies of HUP") {
