@@ -92,11 +92,10 @@ uninstall:
 	cd packaging/man && rm -f $$(for page in *.[78]; do echo $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done)
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/daemontools-rs $(DESTDIR)/command $(DESTDIR)/service 2>/dev/null
 
-# What a package holds: all that without svctl, the manual pages compressed, the files for the inits, licences and
-# notices, and two sample services.
+# What a package holds: all that, the manual pages compressed, the files for the inits, licences and
+# notices, svctl's JSON schema, and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
-install-package: build install-daemontools
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/svctl.8
+install-package: build install-daemontools install-svctl
 	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*
 	install -D -m 755 initscripts/daemontools-rs.init \
 	  $(DESTDIR)$(PREFIX)/libexec/daemontools-rs/init-script
@@ -107,7 +106,7 @@ install-package: build install-daemontools
 	  $(DESTDIR)$(PREFIX)/lib/systemd/system/daemontools-rs.service
 	install -D -m 644 initscripts/sysconfig $(DESTDIR)/etc/sysconfig/daemontools-rs
 	install -d $(DOCUMENTS)
-	install -m 644 README.md packaging/CHANGELOG.md packaging/NOTICES packaging/LICENSE-* $(DOCUMENTS)
+	install -m 644 README.md packaging/CHANGELOG.md packaging/NOTICES packaging/LICENSE-* packaging/doc/*.json $(DOCUMENTS)
 	cd packaging/services && find . -type f | while read -r file; do \
 	  mode=644; [ ! -x $$file ] || mode=755; \
 	  install -D -m $$mode $$file $(DOCUMENTS)/services/$$file; done

@@ -55,7 +55,7 @@ guard_again() {
 
 name_shadows() {
   shadows=""
-  for name in @COMMANDS@; do
+  for name in svctl @COMMANDS@; do
     ! exists "/usr/local/bin/$name" || is_our_link "/usr/local/bin/$name" || shadows="$shadows $name"
   done
   [ -z "$shadows" ] || say "these in /usr/local/bin come before ours in most PATHs:$shadows"

@@ -12,7 +12,7 @@ put_back() { # put_back COPY FILE: if nothing stands there
 put_back "$state/links/command" /command
 put_back "$state/links/service" /service
 for directory in /command /usr/bin; do
-  for name in daemontools @COMMANDS@; do
+  for name in daemontools svctl @COMMANDS@; do
     ! is_our_link "$directory/$name" || rm -f "$directory/$name"
     put_back "$state/replaced$directory/$name" "$directory/$name"
   done
