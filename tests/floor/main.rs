@@ -2,8 +2,8 @@
 //!
 //! `floor --under-el6 COMMAND [ARG...]` runs a static program under the filter of [`filter`].
 //! Without arguments it runs itself that way and then, promise by promise, the commands in the
-//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it). With one
-//! argument, only the promises that contain it.
+//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it), and the svctl
+//! that `FLOOR_SVCTL` names. With one argument, only the promises that contain it.
 //!
 //! It has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the numbers
 //! of x86_64 only.
@@ -24,6 +24,7 @@ mod probe;
 mod scratch;
 mod stand_in;
 mod supervise;
+mod svctl;
 mod svscan;
 mod tally;
 
@@ -91,5 +92,6 @@ fn suite(part: &str) -> ExitCode {
     supervise::promises(&mut tally);
     svscan::promises(&mut tally);
     commands::promises(&mut tally);
+    svctl::promises(&mut tally);
     tally.sum()
 }

@@ -12,6 +12,7 @@ pub fn play(role: &str, arguments: &[String]) -> ExitCode {
     let played = match role {
         "steady" => steady(),
         "brief" => record_start(),
+        "deaf" => deaf(),
         "leader" => leader(),
         "daemon" => daemon(),
         "speaker" => speaker(),
@@ -42,6 +43,13 @@ fn record_start() -> io::Result<()> {
 fn steady() -> io::Result<()> {
     record_start()?;
     for_ever()
+}
+
+/// Runs until KILL ends it.
+fn deaf() -> io::Result<()> {
+    // SAFETY: SIG_IGN is no function that could be called.
+    unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+    steady()
 }
 
 fn for_ever() -> ! {
