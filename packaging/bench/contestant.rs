@@ -106,11 +106,22 @@ impl Contestant {
         supervise
     }
 
+    /// Our svctl: beside the program that the commands are links to, or where the package has it.
+    pub fn svctl(&self) -> Command {
+        let program = self.commands.join("svscan").canonicalize().unwrap_or_default();
+        let built = program.with_file_name("svctl");
+        self.program(if built.exists() { &built } else { Path::new("/usr/bin/svctl") })
+    }
+
     /// A command of the contestant, in an environment that is the same for all.
     pub fn command(&self, name: &str) -> Command {
+        self.program(&self.commands.join(name))
+    }
+
+    fn program(&self, program: &Path) -> Command {
         let mut path = OsString::from(&self.commands);
         path.push(":/usr/bin:/bin");
-        let mut command = Command::new(self.commands.join(name));
+        let mut command = Command::new(program);
         command.env_clear().env("PATH", path);
         command
     }

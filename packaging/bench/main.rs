@@ -6,7 +6,7 @@
 //! said in the table, not by the exit code: a benchmark is not a timed test.
 //!
 //! Words of the command line (`make bench ROWS=tai64n`) leave only the rows of these groups:
-//! services, crowd, tai64n, tai64nlocal.
+//! services, crowd, status, chain, tai64n, tai64nlocal, multilog.
 #![allow(clippy::indexing_slicing, clippy::print_stdout)]
 
 mod arena;
@@ -18,6 +18,7 @@ mod measure;
 mod multilog;
 mod process;
 mod service;
+mod status;
 mod table;
 
 use arena::Arena;
@@ -32,7 +33,8 @@ use table::{Row, Table, Target};
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// What can be measured alone.
-const GROUPS: [&str; 6] = ["services", "crowd", "chain", "tai64n", "tai64nlocal", "multilog"];
+const GROUPS: [&str; 7] =
+    ["services", "crowd", "status", "chain", "tai64n", "tai64nlocal", "multilog"];
 
 /// The services that stand up, idle, while one supervise of each contestant is weighed.
 const STANDING: usize = 24;
@@ -88,6 +90,13 @@ fn bench(groups: &[String]) -> Fallible<()> {
             &crowd,
             Target::ShareOfOriginal(0.8),
         ));
+    }
+    if is_wanted("status") {
+        println!("measuring what shows services ...");
+        for row in status::rows(&contestants, root)? {
+            table.add(row);
+        }
+        table.note("svctl's rows are beside svstat, sv status and s6-svstat, which has to be run for each service.");
     }
     if is_wanted("chain") {
         if nix::unistd::geteuid().is_root() {
