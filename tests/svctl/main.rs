@@ -13,6 +13,7 @@
 mod bad_input;
 mod completion;
 mod figures;
+mod flapping;
 mod json;
 mod logs;
 mod manual;

@@ -2,7 +2,9 @@
 
 use crate::scratch::{Said, end_of, kill, wait_for};
 use crate::stage::{STAYS, Stage};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -68,32 +70,59 @@ fn a_service_that_was_just_linked_is_started() {
     }
 }
 
+/// When the status of `a` says next that it is down, by a watch that is there already.
+fn down_in_the_status(stage: &Stage) -> thread::JoinHandle<Instant> {
+    let records = stage.of_service("a/supervise");
+    let watch = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+    watch.add_watch(&records, AddWatchFlags::IN_MOVED_TO).unwrap();
+    thread::spawn(move || {
+        loop {
+            watch.read_events().unwrap();
+            let now = Instant::now();
+            let status = std::fs::read(records.join("status")).unwrap();
+            if status[12..16] == [0; 4] && status[17] == b'd' {
+                return now;
+            }
+        }
+    })
+}
+
 #[test]
-fn stop_and_wait_return_within_moments_of_the_end() {
+fn stop_and_wait_return_within_moments_of_the_status() {
     let stage = Stage::of(&[("a", STAYS)]);
-    let mut delays = Vec::new();
-    for _ in 0..7 {
-        let mut waiting = stage.command(&["wait", "down", "a", "-q"]).spawn().unwrap();
-        // Once it polls, it has looked.
-        let wchan = format!("/proc/{}/stat", waiting.id());
-        wait_for("the wait", || {
-            std::fs::read_to_string(&wchan).is_ok_and(|stat| stat.contains(") S "))
-        });
-        let status = stage.of_service("a/supervise/status");
-        let before = std::fs::read(&status).unwrap();
-        stage.svc("-d", "a");
-        wait_for("the end in the status", || {
-            std::fs::read(&status).is_ok_and(|now| now != before && now[12..16] == [0; 4])
-        });
-        let ended = Instant::now();
-        waiting.wait().unwrap();
-        delays.push(ended.elapsed());
-        stage.svc("-u", "a");
+    let (mut of_stop, mut of_wait) = (Vec::new(), Vec::new());
+    for round in 0..14 {
         stage.wait_until("a", "up");
+        let is_stop = round % 2 == 0;
+        let down = down_in_the_status(&stage);
+        let words = if is_stop { &["stop", "a", "-q"][..] } else { &["wait", "down", "a", "-q"] };
+        let mut svctl = stage.command(words).spawn().unwrap();
+        if !is_stop {
+            // Once it polls, it has looked.
+            let stat = format!("/proc/{}/stat", svctl.id());
+            wait_for("the wait", || {
+                std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "))
+            });
+            stage.svc("-d", "a");
+        }
+        assert_eq!(svctl.wait().unwrap().code(), Some(0));
+        let ended = Instant::now();
+        let delay = ended.saturating_duration_since(down.join().unwrap());
+        if is_stop {
+            of_stop.push(delay)
+        } else {
+            of_wait.push(delay)
+        }
+        stage.svc("-u", "a");
     }
-    delays.sort_unstable();
-    // The promise is 5 ms; a debug build on a loaded machine gets more.
-    assert!(delays[delays.len() / 2] < Duration::from_millis(50), "{delays:?}");
+    for (verb, mut delays) in [("stop", of_stop), ("wait", of_wait)] {
+        delays.sort_unstable();
+        let median = delays[delays.len() / 2];
+        println!("{verb}: ended {median:?} after the status, {delays:?}");
+        // The promise is 5 ms; a debug build on a loaded machine gets more, and a look each 200 ms
+        // would show.
+        assert!(median < Duration::from_millis(50), "{verb}: {delays:?}");
+    }
 }
 
 #[test]
