@@ -1,14 +1,16 @@
 //! svctl on the system calls of CentOS 6, verb by verb.
 
 use super::place::{Daemon, is_gone, is_stopped, service, wait_for_another};
-use super::scratch::{Said, Scratch, end_of, wait_for};
+use super::scratch::{Said, Scratch, end_of, kill, wait_for};
 use super::tally::Tally;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 /// The verbs that the promises below try.
-const TRIED: [&str; 11] = [
+const TRIED: [&str; 12] = [
     "status", "start", "stop", "restart", "once", "pause", "continue", "reload", "signal", "wait",
-    "list",
+    "list", "logs",
 ];
 
 /// The release program, or the one that `FLOOR_SVCTL` names.
@@ -29,6 +31,7 @@ pub fn promises(tally: &mut Tally) {
     promise("svctl stop, start, restart and once are done when it is so", done_when_so);
     promise("svctl pause, continue, reload and signal reach the service", reach);
     promise("svctl wait ends when the service is up or down, or its supervise gone", waits);
+    promise("svctl logs reads old logs and follows new ones", reads_logs);
     promise("svctl stop --kill-after ends what does not hear", kills);
 }
 
@@ -141,4 +144,33 @@ fn kills(scratch: &Scratch) {
     assert_eq!((said.code, said.err.lines().count()), (Some(1), 1), "{said:?}");
     let out = well(scratch, &["stop", "--kill-after", "0.1", "b"]);
     assert!(out.ends_with(": down, killed by KILL\n") && is_gone(pid), "{out}");
+}
+
+fn append(scratch: &Scratch, name: &str) -> File {
+    File::options().create(true).append(true).open(scratch.path().join(name)).unwrap()
+}
+
+fn reads_logs(scratch: &Scratch) {
+    let _svscan = scanning(scratch);
+    // Where no multilog is seen, the log is in main.
+    let label = |second| format!("@40000000{:08x}00000000", 0x6000_0000 + second);
+    let line = |second| format!("{} line {second}\n", label(second));
+    scratch.directory_at("scan/a/log/main");
+    let old = format!("scan/a/log/main/{}.s", label(2));
+    scratch.write(&old, format!("{}{}", line(1), line(2)).as_bytes());
+    scratch.write("scan/a/log/main/current", line(3).as_bytes());
+    let out = well(scratch, &["logs", "--raw", "a"]);
+    assert_eq!(out, [line(1), line(2), line(3)].concat());
+    let out = well(scratch, &["logs", "--utc", "-n", "1", "--grep", "line", "a"]);
+    assert!(out.starts_with("20") && out.ends_with(" line 3\n"), "{out}");
+    let mut command = scratch.command(&program());
+    let output = File::create(scratch.path().join("followed")).unwrap();
+    command.args(["-d", "scan", "logs", "--raw", "-f", "a"]).stdout(output);
+    let mut follower = command.stderr(append(scratch, "errors")).spawn().unwrap();
+    wait_for("what there is", || scratch.lines("followed") == 3);
+    append(scratch, "scan/a/log/main/current").write_all(line(4).as_bytes()).unwrap();
+    wait_for("what is new", || scratch.read("followed").ends_with(&line(4)));
+    kill(follower.id(), "TERM");
+    end_of(&mut follower);
+    assert_eq!(scratch.errors(), "");
 }

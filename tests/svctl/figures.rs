@@ -1,9 +1,9 @@
 //! What has to hold of figures: read while a thousand restarts happen, of ten thousand services, and
 //! in Prometheus' format.
 
-use crate::scratch::Said;
+use crate::scratch::{Said, wait_for};
 use crate::stage::{Stage, feign, svctl};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -96,16 +96,102 @@ fn ten_thousand_services_are_shown_and_listed() {
     assert!(said.err.contains("did you mean service-04711?"), "{said:?}");
 }
 
+/// What is wrong with a text, by the rules of Prometheus' text format, and by those of its promtool
+/// about names; that is in a package of 96 MB, and not there as a rule.
+fn breaches(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let (mut metric, mut help, mut kind) = (String::new(), false, String::new());
+    let (mut metrics, mut samples) = (BTreeSet::new(), BTreeSet::new());
+    if !text.ends_with('\n') {
+        found.push("no newline at the end".to_owned());
+    }
+    for line in text.lines() {
+        let mut breach = |what: &str| found.push(format!("{what}: {line}"));
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, words) = rest.split_once(' ').unwrap_or((rest, ""));
+            (metric, help, kind) = (name.to_owned(), !words.is_empty(), String::new());
+            if !metrics.insert(metric.clone()) {
+                breach("the same metric twice");
+            }
+            let letters = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            if !metric.bytes().all(letters) || !metric.starts_with("daemontools_service_") {
+                breach("no name of a metric of ours");
+            }
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            kind = rest.strip_prefix(&format!("{metric} ")).unwrap_or_default().to_owned();
+            match (kind.as_str(), metric.ends_with("_total")) {
+                ("counter", true) | ("gauge", false) => {}
+                _ => breach("a type that does not fit the name"),
+            }
+        } else {
+            if !help || kind.is_empty() {
+                breach("no help or no type before it");
+            }
+            let rest = line.strip_prefix(&format!("{metric}{{service=\"")).unwrap_or_default();
+            // The label ends at the first quote that no backslash stands before.
+            let mut is_escaped = false;
+            let end = rest.bytes().position(|byte| {
+                let ends = byte == b'"' && !is_escaped;
+                if is_escaped && !br#"\"n"#.contains(&byte) {
+                    breach("an escape that the format does not know");
+                }
+                is_escaped = byte == b'\\' && !is_escaped;
+                ends
+            });
+            let (label, value) = rest.split_at(end.unwrap_or(0));
+            if !value.strip_prefix("\"} ").is_some_and(|value| value.parse::<f64>().is_ok()) {
+                breach("no number");
+            }
+            if !samples.insert((metric.clone(), label.to_owned())) {
+                breach("the same sample twice");
+            }
+        }
+    }
+    found
+}
+
 #[test]
-fn promtool_has_nothing_to_say() {
+fn the_reader_of_figures_finds_what_is_wrong() {
+    let text = |head: &str, sample: &str| format!("{head}daemontools_service_up{sample}\n");
+    let head = "# HELP daemontools_service_up Up.\n# TYPE daemontools_service_up gauge\n";
+    let good = text(head, r#"{service="a\"b\\c"} 1"#);
+    assert_eq!(breaches(&good), Vec::<String>::new());
+    for bad in [
+        good.trim_end().to_owned(),
+        [&good[..], &good].concat(),
+        text("", r#"{service="a"} 1"#),
+        text(&head.replace("gauge", "counter"), r#"{service="a"} 1"#),
+        text(&head.replace("_up", "_Up"), r#"{service="a"} 1"#),
+        text(head, r#"{service="a"b"} 1"#),
+        text(head, r#"{service="a\x"} 1"#),
+        text(head, r#"{service="a"} -"#),
+        text(head, "{service=\"a\nb\"} 1"),
+    ] {
+        assert_ne!(breaches(&bad), Vec::<String>::new(), "{bad}");
+    }
+}
+
+#[test]
+fn figures_are_in_the_format_of_prometheus() {
     let stage = Stage::empty();
-    let _held = ["a", "a/log", "quo\"ted", "b"]
+    let names = ["a", "a/log", "quo\"ted", "back\\slash", "new\nline", "b"];
+    let _held = names
         .map(|name| feign(&stage.of_service(name), Some((u32::from(name != "b"), 0, b'u', 5))));
+    // One with a journal, for what only that tells.
+    stage.add("ends", "exit 7");
+    stage.scratch.start("supervise", &["d/ends"]);
+    wait_for("a second start", || stage.facts("ends")["starts"].as_u64() >= Some(2));
     let figures = stage.svctl(&["--prometheus"]);
     assert_eq!((figures.code, figures.err.as_str()), (Some(3), ""));
-    assert!(figures.out.contains("daemontools_service_up{service=\"a\"} 1\n"), "{figures:?}");
-    assert!(figures.out.contains("daemontools_service_up{service=\"b\"} 0\n"), "{figures:?}");
-    assert!(figures.out.contains("daemontools_service_since_seconds{service=\"a/log\"} 5\n"));
+    for line in [
+        "daemontools_service_up{service=\"a\"} 1\n",
+        "daemontools_service_up{service=\"b\"} 0\n",
+        "daemontools_service_since_seconds{service=\"a/log\"} ",
+        "daemontools_service_last_exit_code{service=\"ends\"} 7\n",
+    ] {
+        assert!(figures.out.contains(line), "{line} {figures:?}");
+    }
+    assert_eq!(breaches(&figures.out), Vec::<String>::new());
     let mut check = Command::new("promtool");
     check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut check) = check.stderr(Stdio::piped()).spawn() else {
