@@ -37,7 +37,8 @@ pub fn find(options: &Options, asked: &Logs) -> Result<All, Exit> {
     let mut all = All { found: Vec::new(), without: Vec::new(), exit: Exit::SUCCESS };
     if let Some(path) = options::bytes(asked.inside.as_ref()) {
         let name = asked.words().into_iter().next().unwrap_or_else(|| path.to_vec());
-        let directory = LogDirectory { path: path.to_vec(), stamp: None, said_by: None };
+        let path = path.to_vec();
+        let directory = LogDirectory { path, stamp: None, is_processed: false, said_by: None };
         all.found.push(Found { name, directory });
         return Ok(all);
     }

@@ -4,7 +4,7 @@
 //! on in the next log, unless a new line begins there.
 
 use super::stamp;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// What is read at once.
 const BLOCK: usize = 1 << 16;
@@ -59,6 +59,20 @@ impl Lines {
             return true;
         }
         false
+    }
+
+    /// Passes over the whole lines before the one in which `find` finds something: the place of it in
+    /// the bytes that it is given.
+    pub fn skip_to(&mut self, find: impl Fn(&[u8]) -> Option<usize>) {
+        if self.seam.is_some() {
+            return;
+        }
+        let left = self.block.get(self.next..self.filled).unwrap_or_default();
+        let passed = left.get(..find(left).unwrap_or(left.len())).unwrap_or_default();
+        if let Some(newline) = memrchr(b'\n', passed) {
+            self.next += newline + 1;
+            self.seen = self.seen.max(self.next);
+        }
     }
 
     /// The line at hand ends at `end`; what is left begins at `next`.
@@ -171,6 +185,21 @@ mod tests {
         let lengths: Vec<usize> =
             lines(&[&long, "\ny\n"], 1 << 15).iter().map(String::len).collect();
         assert_eq!(lengths, [LONGEST, LONGEST, 5, 1]);
+    }
+
+    #[test]
+    fn lines_in_which_nothing_is_found_are_passed_over() {
+        let mut lines = Lines::default();
+        let text = b"one\ntwo x\nthree\nfour";
+        lines.room()[..text.len()].copy_from_slice(text);
+        lines.fill(text.len());
+        let find = |text: &[u8]| memchr(b'x', text);
+        lines.skip_to(find);
+        assert!(lines.step());
+        assert_eq!(lines.line(), b"two x");
+        lines.skip_to(find);
+        assert!(!lines.step() && lines.finish());
+        assert_eq!(lines.line(), b"four");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ```text
 //! mod -> find -> look::logger             whose logs, and where
 //!     -> past, follow -> trail -> order   which files, in which order
-//!     -> merge -> reader -> files, lines, stamp, needle, search
+//!     -> merge -> reader, opening -> files, lines, stamp, needle, search
 //!     -> print                            how a line is shown
 //!     -> messages                         what went to svscan's own
 //! ```
@@ -18,6 +18,7 @@ mod lines;
 mod merge;
 mod messages;
 mod needle;
+mod opening;
 mod order;
 mod past;
 mod print;
@@ -122,6 +123,7 @@ fn source(found: &Found, common: &Common, follow: bool, has_names: bool) -> Resu
     let filter = Rc::clone(&common.filter);
     let mut reader = Reader::new(&found.directory.path, place, filter, stamps);
     reader.is_followed = follow;
+    reader.may_skip &= !has_names;
     let name = if has_names { format!("{}: ", text::name(&found.name)) } else { String::new() };
     Ok(Source { name, reader })
 }

@@ -25,13 +25,19 @@ impl Needle {
     /// Whether they stand in `text`.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
+        self.find(text).is_some()
+    }
+
+    /// Where they stand first in `text`.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<usize> {
         match self {
-            Self::Exactly(finder) => finder.find(text).is_some(),
+            Self::Exactly(finder) => finder.find(text),
             Self::AnyCase(small) => {
-                let Some(&first) = small.first() else { return true };
-                let Some(last) = text.len().checked_sub(small.len()) else { return false };
+                let Some(&first) = small.first() else { return Some(0) };
+                let last = text.len().checked_sub(small.len())?;
                 let starts = memchr2_iter(first, first.to_ascii_uppercase(), text);
-                starts.take_while(|&start| start <= last).any(|start| {
+                starts.take_while(|&start| start <= last).find(|&start| {
                     let there = text.get(start..start + small.len());
                     there.is_some_and(|there| there.eq_ignore_ascii_case(small))
                 })

@@ -1,14 +1,12 @@
 //! Reads the logs of a directory one after another, line by line, and keeps to what was asked for.
 
-use super::files;
-use super::files::{Body, Log, Trouble};
+use super::files::{Body, Log};
 use super::lines::Lines;
 use super::needle::Needle;
-use super::search::{Halves, Span};
 use super::stamp::Stamps;
 use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
-use daemontools_rs::sys::{Errno, file};
+use daemontools_rs::sys::file;
 use daemontools_rs::tai64n::Label;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -99,8 +97,10 @@ pub struct Reader {
     pub is_followed: bool,
     /// What became of it all.
     pub exit: Exit,
-    filter: Rc<Filter>,
-    stamps: Stamps,
+    /// Whether nobody needs the moments of lines that are not asked for.
+    pub may_skip: bool,
+    pub(super) filter: Rc<Filter>,
+    pub(super) stamps: Stamps,
     lines: Lines,
     /// What is being read.
     part: Option<(Part, Body)>,
@@ -110,7 +110,7 @@ pub struct Reader {
     moment_here: Option<Label>,
     /// How many bytes of the line at hand are its label.
     head: usize,
-    pruned: usize,
+    pub(super) pruned: usize,
     has_complained: bool,
 }
 
@@ -124,6 +124,7 @@ impl Reader {
             queue: VecDeque::new(),
             is_followed: false,
             exit: Exit::SUCCESS,
+            may_skip: !filter.has_bounds(),
             filter,
             stamps,
             lines: Lines::default(),
@@ -158,7 +159,7 @@ impl Reader {
     pub fn step(&mut self) -> Step {
         let mut blocks = 0;
         loop {
-            while self.lines.step() {
+            while self.next_line() {
                 if self.takes() {
                     return Step::Line;
                 }
@@ -193,6 +194,14 @@ impl Reader {
                 return Step::Nothing;
             }
         }
+    }
+
+    /// Goes on to the next line; where no moment counts, to one that has what is looked for.
+    fn next_line(&mut self) -> bool {
+        if let (true, Some(needle)) = (self.may_skip, &self.filter.needle) {
+            self.lines.skip_to(|text| needle.find(text));
+        }
+        self.lines.step()
     }
 
     /// Whether the line at hand is asked for.
@@ -234,63 +243,6 @@ impl Reader {
             return true;
         }
         false
-    }
-
-    /// Opens a log that was not opened yet; nothing, when it was said why not.
-    pub fn open(&mut self, part: &mut Part) -> Option<Body> {
-        if let Some(body) = part.body.take() {
-            return Some(body);
-        }
-        match Body::open(self.place.as_fd(), &part.log.name) {
-            Ok((body, _)) => Some(body),
-            Err(Errno::ENOENT) => {
-                self.pruned += 1;
-                None
-            }
-            Err(error) => {
-                self.complain(&part.log.name, &Trouble::System(error));
-                None
-            }
-        }
-    }
-
-    /// Has a plain log be read from the first line on that is asked for, by its labels; whether that
-    /// place is exact.
-    pub fn narrow(&mut self, name: &[u8], body: &mut Body) -> bool {
-        let Body::Plain { file, at, end } = body else { return false };
-        let (since, until) = (self.filter.since, self.filter.until);
-        if !self.filter.has_bounds() {
-            return true;
-        }
-        let size = file::facts_of(file.as_fd()).map_or(0, |facts| facts.size);
-        let span = Span { from: *at, end: end.unwrap_or(size) };
-        let stamps = &mut self.stamps;
-        let mut halves = Halves {
-            read: &mut |place, room| files::read_at(file, place, room),
-            label: &mut |line| stamps.of(line).map(|(label, _)| label),
-        };
-        match halves.narrow(span, since, until) {
-            Ok(Some(found)) => {
-                *at = found.from;
-                if until.is_some() {
-                    *end = Some(found.end);
-                }
-                true
-            }
-            Ok(None) => false,
-            Err(error) => {
-                self.complain(name, &Trouble::System(error));
-                false
-            }
-        }
-    }
-
-    /// The label that a log begins with.
-    pub fn first_label(&mut self, body: &Body) -> Option<Label> {
-        let Body::Plain { file, at, .. } = body else { return None };
-        let mut block = [0; 64];
-        let count = files::read_at(file, *at, &mut block).ok()?;
-        self.stamps.of(block.get(..count)?).map(|(label, _)| label)
     }
 
     /// The log at hand has ended; whether there is a line in what is left.
@@ -337,29 +289,6 @@ impl Reader {
         for part in parts.chain(&mut self.queue) {
             part.is_growing = false;
         }
-    }
-
-    /// So many logs were removed before they were opened.
-    pub fn note_pruned(&mut self, count: usize) {
-        self.pruned += count;
-    }
-
-    /// Says how many logs multilog has removed before they were opened.
-    pub fn say_pruned(&mut self) {
-        let (count, verb) = match std::mem::take(&mut self.pruned) {
-            0 => return,
-            1 => ("1 file".to_owned(), " was"),
-            count => (format!("{count} files"), " were"),
-        };
-        let path = text::name(&self.path);
-        SVCTL.warning(&[count.as_bytes(), verb.as_bytes(), b" pruned unread in ", path.as_bytes()]);
-    }
-
-    /// Says why a log cannot be read.
-    pub fn complain(&mut self, name: &[u8], trouble: &Trouble) {
-        let path = text::name(&[&self.path[..], b"/", name].concat());
-        SVCTL.warning(&[b"unable to read ", path.as_bytes(), b": ", trouble.words().as_bytes()]);
-        self.exit = self.exit.max(Exit::SYSTEM);
     }
 
     /// A reader of the same directory, for one log alone.

@@ -107,7 +107,7 @@ impl Trail {
             _ => {
                 if let Some(log) = Log::finished(name) {
                     self.candidate = None;
-                    self.note_finished(log, reader);
+                    self.note_finished(log, reader, true);
                 }
             }
         }
@@ -126,7 +126,8 @@ impl Trail {
         reader.has_stopped_growing();
     }
 
-    fn note_finished(&mut self, log: Log, reader: &mut Reader) {
+    /// `is_told`: the kernel has told of it, so that it is the next one.
+    fn note_finished(&mut self, log: Log, reader: &mut Reader, is_told: bool) {
         if !self.known.insert(log.name.clone()) {
             return;
         }
@@ -142,7 +143,9 @@ impl Trail {
             self.current = None;
             reader.has_stopped_growing();
         }
-        let verdict = self.order.name(found, |id| !files::has_name(place, id));
+        let may_be_processed = is_told || self.directory.is_processed;
+        let is_lost = |id| may_be_processed && !files::has_name(place, id);
+        let verdict = self.order.name(found, is_lost);
         match verdict {
             Verdict::Known => {}
             Verdict::Pruned => reader.note_pruned(1),
@@ -192,7 +195,7 @@ impl Trail {
         for log in logs.into_iter().filter(|log| log.end.is_some()) {
             if !self.known.contains(&log.name) {
                 self.candidate = None;
-                self.note_finished(log, reader);
+                self.note_finished(log, reader, false);
             }
         }
         let place = Rc::clone(&reader.place);

@@ -24,6 +24,8 @@ pub struct LogDirectory {
     pub path: Vec<u8>,
     /// What stands before its lines; not known where multilog was not seen.
     pub stamp: Option<Stamp>,
+    /// Whether a processor makes another file of each finished log.
+    pub is_processed: bool,
     /// Who said that it is one, if that is another user, whom root does not trust: anything may
     /// stand on a command line.
     pub said_by: Option<u32>,
@@ -60,7 +62,7 @@ pub fn directories(logger: &Service) -> Vec<LogDirectory> {
     }
     let path = [&base[..], b"/main"].concat();
     let is_there = file::facts(HERE, &path).is_ok_and(|facts| facts.kind == Kind::Directory);
-    let main = LogDirectory { path, stamp: None, said_by: None };
+    let main = LogDirectory { path, stamp: None, is_processed: false, said_by: None };
     is_there.then_some(main).into_iter().collect()
 }
 
@@ -103,7 +105,9 @@ fn named(words: &[Vec<u8>], base: &[u8], said_by: Option<u32>) -> Vec<LogDirecto
         .walk(if script.stamp == Stamp::None { ANY_LINE } else { ANY_STAMPED_LINE }, &mut gets_all);
     let stamp = Some(script.stamp);
     let directories = script.directories.iter().zip(gets_all.0).map(|(settings, gets_all)| {
-        (!gets_all, LogDirectory { path: below(base, &settings.name), stamp, said_by })
+        let path = below(base, &settings.name);
+        let is_processed = settings.processor.is_some();
+        (!gets_all, LogDirectory { path, stamp, is_processed, said_by })
     });
     let mut directories: Vec<_> = directories.collect();
     directories.sort_by_key(|(is_selective, _)| *is_selective);

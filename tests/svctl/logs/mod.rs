@@ -6,6 +6,7 @@ mod order;
 mod place;
 mod range;
 mod shown;
+mod unwatched;
 
 use crate::scratch::{Said, Scratch};
 use crate::stage::svctl;
