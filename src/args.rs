@@ -2,9 +2,9 @@
 //! next word, `--` ends them, a lone `-` is an operand, the first operand ends them.
 
 use crate::error::{Exit, Program};
+use crate::sys::command_line::Arguments;
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::file::{self, Kind};
-use crate::sys::start::Arguments;
 
 /// Walks the options of a command line.
 #[derive(Debug)]

@@ -1,12 +1,13 @@
 //! The environment: what we were started with, and what a wrapper makes of it for its child.
 
-use crate::sys::start;
+use crate::sys::command_line;
 use std::ffi::{CStr, CString};
 
 /// The value of `name`, if it is set.
 #[must_use]
 pub fn value(name: &[u8]) -> Option<&'static [u8]> {
-    start::environment().find_map(|string| string.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
+    command_line::environment()
+        .find_map(|string| string.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }
 
 /// Changes to an environment, in their order, made all at once for the program that is run.

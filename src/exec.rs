@@ -4,8 +4,8 @@ use crate::env;
 use crate::error::{Exit, Program};
 use crate::own_path;
 use crate::sys::Errno;
+use crate::sys::command_line::Arguments;
 use crate::sys::process::{Environment, Words, exec};
-use crate::sys::start::Arguments;
 use std::ffi::CStr;
 
 /// Where a program is looked for when PATH is not set.

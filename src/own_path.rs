@@ -2,7 +2,7 @@
 //! is the program to become, and the commands beside it are the ones to start. Never
 //! `/proc/self/exe`: that is the file behind the links, and after an upgrade the old one.
 
-use crate::sys::{directory, start};
+use crate::sys::{command_line, directory};
 use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ static NOTED: OnceLock<CString> = OnceLock::new();
 
 /// Notes a relative path. For the start of a daemon, before it changes its directory.
 pub fn note() {
-    let Some(path) = start::program_path().filter(|path| !is_absolute(path)) else { return };
+    let Some(path) = command_line::program_path().filter(|path| !is_absolute(path)) else { return };
     if let Ok(here) = directory::path_of_current() {
         let path = [&here[..], b"/", path.to_bytes()].concat();
         let _ = CString::new(path).map(|path| NOTED.set(path));
@@ -21,7 +21,7 @@ pub fn note() {
 /// The path we were started by; nothing for a relative one that was not noted.
 #[must_use]
 pub fn get() -> Option<&'static CStr> {
-    let path = start::program_path().filter(|path| is_absolute(path));
+    let path = command_line::program_path().filter(|path| is_absolute(path));
     path.or_else(|| NOTED.get().map(CString::as_c_str))
 }
 

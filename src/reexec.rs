@@ -7,7 +7,7 @@
 use crate::own_path;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, End, Environment, Pid, Side};
-use crate::sys::{Errno, clock, heap, signal, start};
+use crate::sys::{Errno, clock, command_line, heap, signal};
 use core::time::Duration;
 use std::ffi::CStr;
 use std::io::Write;
@@ -187,9 +187,9 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
     left.write_all(b"\0").map_err(too_long)?;
     let variable = CStr::from_bytes_until_nul(&text).map_err(|_| Errno::EINVAL)?;
     // A daemon does not end for want of memory.
-    let count = start::environment().count() + 1;
+    let count = command_line::environment().count() + 1;
     let mut environment: Vec<&CStr> = heap::with_room(count).ok_or(Errno::ENOMEM)?;
-    environment.extend(start::environment().map(|string| string as &CStr));
+    environment.extend(command_line::environment().map(|string| string as &CStr));
     environment.push(variable);
     let keep_on_exec =
         |keep| handed().try_for_each(|(_, descriptor)| descriptor::keep_on_exec(*descriptor, keep));
@@ -209,7 +209,7 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
 #[must_use]
 pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
     own_path::note();
-    let value = start::take_variable(VARIABLE)?;
+    let value = command_line::take_variable(VARIABLE)?;
     let mut fields = value.split(|&byte| byte == b':');
     let version = fields.next()?;
     let is_former = version == FORMER_VERSION;

@@ -5,9 +5,9 @@ use crate::args::instead_of_directory;
 use crate::env::Changes;
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::{self, Arguments};
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::process::Environment;
-use crate::sys::start::{self, Arguments};
 use crate::sys::{Errno, directory, heap};
 use std::os::fd::AsFd;
 
@@ -29,7 +29,7 @@ pub fn run(arguments: Arguments) -> Exit {
     };
     match read_directory(name.to_bytes()) {
         Ok(changes) => {
-            let environment = changes.apply(start::environment());
+            let environment = changes.apply(command_line::environment());
             exec::become_child(ENVDIR, &arguments, 2, &Environment::Exactly(&environment))
         }
         Err(exit) => exit,

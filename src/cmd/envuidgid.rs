@@ -5,8 +5,8 @@ use crate::account;
 use crate::env::Changes;
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::{self, Arguments};
 use crate::sys::process::Environment;
-use crate::sys::start::{self, Arguments};
 
 const ENVUIDGID: Program = Program::command("envuidgid");
 
@@ -22,6 +22,6 @@ pub fn run(arguments: Arguments) -> Exit {
     let mut changes = Changes::default();
     changes.set(b"GID", account.ids.group.to_string().as_bytes());
     changes.set(b"UID", account.ids.user.to_string().as_bytes());
-    let environment = changes.apply(start::environment());
+    let environment = changes.apply(command_line::environment());
     exec::become_child(ENVUIDGID, &arguments, 2, &Environment::Exactly(&environment))
 }

@@ -8,14 +8,14 @@
 
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::Arguments;
 use crate::sys::holders::{Holder, Kinship, holders};
 use crate::sys::proc::Process;
 use crate::sys::process::{self, End, Environment, Pid, Side};
 use crate::sys::signal::{
     self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
-    Signal, Signals,
+    SignalNumber, Signals,
 };
-use crate::sys::start::Arguments;
 use crate::sys::{Errno, clock, descriptor, heap, poll};
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ const COPIES: usize = 30;
 const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 /// Those that are passed on, and the one that tells of an end.
-const HEARD: [Signal; 10] =
+const HEARD: [SignalNumber; 10] =
     [SIGTERM, SIGHUP, SIGALRM, SIGINT, SIGCONT, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH, SIGCHLD];
 
 /// Runs fghack.
@@ -96,7 +96,7 @@ fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
 
 /// A signal on its way, and who has had it.
 struct Pending {
-    signal: Signal,
+    signal: SignalNumber,
     reached: BTreeSet<(Pid, u64)>,
     look: Duration,
 }
@@ -172,7 +172,7 @@ impl Watch {
         }
     }
 
-    fn pass_on(&mut self, signal: Signal) {
+    fn pass_on(&mut self, signal: SignalNumber) {
         let mut pending = Pending { signal, reached: BTreeSet::new(), look: LOOK };
         self.reach(&mut pending);
         if pending.reached.is_empty() && self.is_held() {

@@ -21,8 +21,8 @@ pub mod tai64nlocal;
 
 use crate::args::{VERSION, last_part, print};
 use crate::error::{self, Exit, Program};
+use crate::sys::command_line::{self, Arguments};
 use crate::sys::descriptor;
-use crate::sys::start::{self, Arguments};
 
 /// A command: the name it is called by, its usage, what it is for, and where it starts.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ pub fn main(arguments: Arguments) -> i32 {
     descriptor::fill_standard();
     let name = last_part(arguments.bytes(0).unwrap_or_default());
     // Another argv[0] than the command's name (`exec -a`) leaves the name of the file.
-    let file = start::program_path().map(|path| last_part(path.to_bytes()));
+    let file = command_line::program_path().map(|path| last_part(path.to_bytes()));
     let exit = match find(name).or_else(|| file.and_then(find)) {
         Some(command) => command.become_it(arguments),
         None => by_first_argument(arguments.without_first()),

@@ -3,7 +3,7 @@
 use crate::error::Exit;
 use crate::multilog::driver;
 use crate::multilog::script::Script;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 
 /// Runs multilog.
 #[must_use]

@@ -3,8 +3,8 @@
 
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::Arguments;
 use crate::sys::process::{self, Environment};
-use crate::sys::start::Arguments;
 
 const PGRPHACK: Program = Program::command("pgrphack");
 

@@ -3,7 +3,7 @@
 
 use crate::error::Exit;
 use crate::filter;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 use crate::sys::title::Title;
 
 /// The first bytes of the last argument, which stay dots for ever.

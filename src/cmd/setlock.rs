@@ -3,10 +3,10 @@
 use crate::args::{Options, illegal_option};
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::Arguments;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::lock;
+use crate::sys::flock;
 use crate::sys::process::Environment;
-use crate::sys::start::Arguments;
 use std::os::fd::AsFd;
 
 const SETLOCK: Program = Program::command("setlock");
@@ -39,7 +39,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(file) => file,
         Err(error) => return refused(b"unable to open ", error),
     };
-    let locked = if waits { lock::wait_for(file.as_fd()) } else { lock::take(file.as_fd()) };
+    let locked = if waits { flock::wait_for(file.as_fd()) } else { flock::take(file.as_fd()) };
     // The program, and all that it leaves behind, is to hold the lock.
     match locked.and_then(|()| descriptor::keep_on_exec(file.as_fd(), true)) {
         Ok(()) => exec::become_child(SETLOCK, &arguments, first + 1, &Environment::Inherited),

@@ -4,8 +4,8 @@
 use crate::account::{self, BecomeError, Groups};
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::Arguments;
 use crate::sys::process::Environment;
-use crate::sys::start::Arguments;
 
 const SETUIDGID: Program = Program::command("setuidgid");
 

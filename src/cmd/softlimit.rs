@@ -4,9 +4,9 @@
 use crate::args::{Options, illegal_option, missing_value};
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::sys::command_line::Arguments;
 use crate::sys::limit::{LimitError, Resource, Soft, set_soft};
 use crate::sys::process::Environment;
-use crate::sys::start::Arguments;
 
 const SOFTLIMIT: Program = Program::command("softlimit");
 const USAGE: &str = "softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] \

@@ -5,7 +5,7 @@ use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::reexec::{QUESTION, is_handed_over, reads};
 use crate::supervise::driver;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 
 const SUPERVISE: Program = Program::command("supervise");
 const USAGE: &str = "supervise dir";

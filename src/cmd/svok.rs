@@ -5,7 +5,7 @@ use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::service::presence;
 use crate::service::records::Records;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 use crate::sys::{Errno, directory};
 
 const SVOK: Program = Program::command("svok");

@@ -5,7 +5,7 @@ use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::reexec::{QUESTION, is_handed_over, reads};
 use crate::svscan::driver::{self, Call};
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 
 const SVSCAN: Program = Program::command("svscan");
 const USAGE: &str = "svscan [--stop-on-term] [dir]";

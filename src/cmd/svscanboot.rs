@@ -4,8 +4,8 @@ use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};
 use crate::svscanboot::driver::{self, Call};
 use crate::svscanboot::{erase_client, status_client, stop_client};
+use crate::sys::command_line::Arguments;
 use crate::sys::process;
-use crate::sys::start::Arguments;
 use core::time::Duration;
 use std::ffi::CStr;
 

@@ -4,7 +4,7 @@ use crate::error::Exit;
 use crate::filter::{self, Filter};
 use crate::newlines::Newlines;
 use crate::sys::clock;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 use crate::tai64n::{Label, TEXT};
 
 /// Runs tai64n. Arguments are ignored.

@@ -7,7 +7,7 @@
 use crate::error::Exit;
 use crate::filter::{self, Filter};
 use crate::newlines::Newlines;
-use crate::sys::start::Arguments;
+use crate::sys::command_line::Arguments;
 use crate::tai64n::{Label, TEXT, is_digit};
 use crate::zone::date::Dates;
 use crate::zone::{Local, Zone};

@@ -4,7 +4,7 @@
 use super::trouble::KEPT;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Facts, Kind};
-use crate::sys::{Errno, directory, lock};
+use crate::sys::{Errno, directory, flock};
 use crate::tai64n::{Label, TEXT};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -175,7 +175,7 @@ pub fn lock_in(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     };
     for _ in 0..TRIES {
         let (file, facts) = entry::open_if(place, b"lock", Access::Append, is_file)?;
-        lock::take(file.as_fd())?;
+        flock::take(file.as_fd())?;
         if facts.links > 1 {
             directory::remove(place, b"lock")?;
         } else if stands(place, b"lock", file.as_fd()) {

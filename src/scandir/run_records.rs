@@ -131,7 +131,7 @@ mod tests {
         // Another path of it, while its lock is held, and afterwards.
         fs::rename(path("scan"), path("moved")).unwrap();
         let held = File::create(here.join("lock")).unwrap();
-        crate::sys::lock::take(held.as_fd()).unwrap();
+        crate::sys::flock::take(held.as_fd()).unwrap();
         assert!(is_in_use(place.as_fd()));
         assert!(open(true).is_ok() && mark.exists());
         drop(held);

@@ -2,7 +2,7 @@
 
 use super::entries::LOCK;
 use super::records::ScanRecords;
-use crate::sys::{Errno, descriptor, file, lock};
+use crate::sys::{Errno, descriptor, file, flock};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Where svscanboot hands the held lock to svscan.
@@ -41,7 +41,7 @@ impl ScanLock {
         let was_handed_down = handed_down.is_some();
         match old.or(handed_down) {
             // It is held already; taking it again makes sure of that.
-            Some(file) => lock::take(file.as_fd()).map(|()| Self { file, was_handed_down }),
+            Some(file) => flock::take(file.as_fd()).map(|()| Self { file, was_handed_down }),
             None => Self::acquire(records),
         }
     }

@@ -8,13 +8,13 @@ use crate::service::control::Sender;
 use crate::sys::descriptor::{Purpose, open};
 use crate::sys::proc::{self, Process};
 use crate::sys::process::{self, Pid};
-use crate::sys::signal::{SIGPWR, Signal};
+use crate::sys::signal::{SIGPWR, SignalNumber};
 use crate::sys::{Errno, directory, file, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What tells an svscan of ours, under whatever it was started, to stop in order. A second one from
 /// the same sender hurries.
-pub const STOP_SIGNAL: Signal = SIGPWR;
+pub const STOP_SIGNAL: SignalNumber = SIGPWR;
 
 /// An svscan at work that is not our child.
 #[derive(Debug)]

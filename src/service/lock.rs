@@ -6,7 +6,7 @@ use super::records::Records;
 use crate::sys::descriptor::HERE;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Facts, Kind};
-use crate::sys::{Errno, clock, directory, lock, poll};
+use crate::sys::{Errno, clock, directory, flock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -27,7 +27,7 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
     match old {
         // It is held already; taking it again makes sure of that.
-        Some(old) if is_it(&old) => lock::take(old.as_fd()).map(|()| old),
+        Some(old) if is_it(&old) => flock::take(old.as_fd()).map(|()| old),
         old => {
             acquire(records).or_else(|error| old.filter(|_| error != Errno::EAGAIN).ok_or(error))
         }
@@ -65,7 +65,7 @@ pub fn is_held(records: &Records) -> bool {
 /// ENOENT where there is none; those of openat(2).
 pub fn is_name_held(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
     let (file, _) = entry::open_if(directory, name, Access::Read, is_regular)?;
-    Ok(lock::take(file.as_fd()) == Err(Errno::EAGAIN))
+    Ok(flock::take(file.as_fd()) == Err(Errno::EAGAIN))
 }
 
 /// Takes the lock, and holds it as long as the descriptor is open.
@@ -126,7 +126,7 @@ pub fn take(file: BorrowedFd<'_>, grace: impl Fn() -> Duration) -> Result<(), Er
     let begun = clock::monotonic();
     let mut until = begun;
     loop {
-        match lock::take(file) {
+        match flock::take(file) {
             Err(Errno::EAGAIN) if until == begun => until = begun.saturating_add(grace()),
             Err(Errno::EAGAIN) if clock::monotonic() < until => {
                 poll::pause(Duration::from_millis(5));

@@ -3,7 +3,7 @@
 //! names that s6 gave these files. Additions of ours, off where the files are not there.
 
 use crate::sys::descriptor::{Purpose, open, read};
-use crate::sys::signal::{self, Signal};
+use crate::sys::signal::{self, SignalNumber};
 use crate::sys::{Errno, file};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,7 +21,7 @@ pub enum Said<T> {
 
 /// The signal that `d` sends.
 #[must_use]
-pub fn down_signal(directory: BorrowedFd<'_>) -> Said<Signal> {
+pub fn down_signal(directory: BorrowedFd<'_>) -> Said<SignalNumber> {
     word(directory, b"down-signal", |text| {
         let number = text.parse().ok().filter(|number| (1..=signal::LAST).contains(number));
         number.or_else(|| signal::by_name(text))

@@ -121,7 +121,7 @@ impl Driver<'_> {
     }
 }
 
-fn number(signal: Signal) -> signal::Signal {
+fn number(signal: Signal) -> signal::SignalNumber {
     match signal {
         Signal::Hangup => signal::SIGHUP,
         Signal::Alarm => signal::SIGALRM,

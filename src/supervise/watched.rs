@@ -9,7 +9,7 @@ use crate::service::record::{LastEnd, LeftGroup, ProcessIdentity};
 use crate::sys::descriptor::HERE;
 use crate::sys::proc::{self, Process};
 use crate::sys::process::{self, End, Pid};
-use crate::sys::signal::{SIGKILL, Signal};
+use crate::sys::signal::{SIGKILL, SignalNumber};
 use crate::sys::{Errno, file, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -229,7 +229,7 @@ impl Watched {
 
     /// Sends it a signal; whether it could be told that it is ours. An end in between is no error:
     /// it will be seen.
-    pub fn send(&self, number: Signal) -> bool {
+    pub fn send(&self, number: SignalNumber) -> bool {
         if self.is_in_doubt() {
             return false;
         }

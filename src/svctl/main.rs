@@ -24,7 +24,7 @@ mod steer;
 mod text;
 
 use daemontools_rs::error::{self, Exit, Program};
-use daemontools_rs::sys::start::Arguments;
+use daemontools_rs::sys::command_line::Arguments;
 use daemontools_rs::sys::{descriptor, signal};
 use options::{Options, Verb};
 

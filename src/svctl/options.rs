@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use core::time::Duration;
 use daemontools_rs::error::Exit;
-use daemontools_rs::sys::start::Arguments;
+use daemontools_rs::sys::command_line::Arguments;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 

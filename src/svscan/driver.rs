@@ -80,7 +80,7 @@ impl<'a> Driver<'a> {
         let home = directory.filter(|name| name.first() == Some(&b'/')).map(<[u8]>::to_vec);
         let home = home.or_else(|| directory::path_of_current().ok());
         let stops_in_order = call.stop_on_term || process::our_pid() == 1;
-        let wanted: &[signal::Signal] = if stops_in_order {
+        let wanted: &[signal::SignalNumber] = if stops_in_order {
             &[SIGCHLD, SIGALRM, SIGHUP, STOP_SIGNAL, SIGTERM, SIGINT]
         } else {
             &[SIGCHLD, SIGALRM, SIGHUP, STOP_SIGNAL]

@@ -7,7 +7,7 @@ use crate::exec;
 use crate::fork_rest::ForkRest;
 use crate::own_path;
 use crate::sys::process::{self, Environment, Pid, Side};
-use crate::sys::signal::{self, Signal};
+use crate::sys::signal::{self, SignalNumber};
 use crate::sys::{Errno, clock};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
@@ -38,7 +38,7 @@ impl Child {
     pub fn keep(
         &mut self,
         words: &[&CStr],
-        later: Option<Signal>,
+        later: Option<SignalNumber>,
         set_up: impl FnOnce() -> Result<(), Errno>,
     ) {
         let now = clock::monotonic();
@@ -85,7 +85,7 @@ impl Child {
 /// us alone, and execs `words` there with nothing but PATH in the environment.
 fn start(
     words: &[&CStr],
-    later: Option<Signal>,
+    later: Option<SignalNumber>,
     set_up: impl FnOnce() -> Result<(), Errno>,
 ) -> Result<Pid, Errno> {
     match process::fork()? {

@@ -8,7 +8,7 @@ use crate::scandir::word::Word;
 use crate::scandir::{ScanRecords, keeper, scan_control};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, Pid};
-use crate::sys::signal::{SIGKILL, SIGTERM, Signal};
+use crate::sys::signal::{SIGKILL, SIGTERM, SignalNumber};
 use crate::sys::{clock, poll, proc};
 use core::time::Duration;
 use std::ffi::CStr;
@@ -83,7 +83,7 @@ fn end(keepers: &[Pid], by_term: bool) {
     signal_all(&left(), SIGKILL);
 }
 
-fn signal_all(pids: &[Pid], signal: Signal) {
+fn signal_all(pids: &[Pid], signal: SignalNumber) {
     for &pid in pids {
         let _ = process::kill(pid, signal);
     }

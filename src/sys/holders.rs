@@ -5,7 +5,7 @@
 
 use super::proc::{self, Process, numbers};
 use super::process::{self, Pid};
-use super::signal::Signal;
+use super::signal::SignalNumber;
 use super::{Errno, descriptor, file};
 use descriptor::{HERE, Purpose};
 use nix::fcntl::OFlag;
@@ -39,7 +39,7 @@ pub struct Holder {
 
 impl Holder {
     /// Sends it a signal, if its pid is still its own.
-    pub fn send(&self, signal: Signal) {
+    pub fn send(&self, signal: SignalNumber) {
         if Process::read(self.pid).is_ok_and(|found| found.start == self.start) {
             let _ = process::kill(self.pid, signal);
         }

@@ -13,22 +13,22 @@
 
 pub mod account;
 pub mod clock;
+pub mod command_line;
 pub mod descriptor;
 pub mod directory;
 pub mod entry;
 pub mod epoll;
 pub mod file;
+pub mod flock;
 pub mod heap;
 pub mod holders;
 pub mod inotify;
 pub mod limit;
-pub mod lock;
 pub mod nscd;
 pub mod poll;
 pub mod proc;
 pub mod process;
 pub mod signal;
-pub mod start;
 pub mod terminal;
 pub mod title;
 pub mod vector;

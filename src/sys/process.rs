@@ -1,6 +1,6 @@
 //! Processes: fork, exec, wait, kill, and pidfds where the kernel has them.
 
-use super::start::{Arguments, environ};
+use super::command_line::{Arguments, environ};
 use super::{Errno, heap, signal};
 use nix::unistd::ForkResult;
 use std::ffi::CStr;
@@ -273,7 +273,7 @@ pub fn take_orphans() -> Result<(), Errno> {
 ///
 /// # Errors
 /// Those of kill(2); ESRCH for a pid that cannot be one.
-pub fn kill(pid: Pid, number: signal::Signal) -> Result<(), Errno> {
+pub fn kill(pid: Pid, number: signal::SignalNumber) -> Result<(), Errno> {
     let pid = libc::pid_t::try_from(pid).ok().filter(|&pid| pid > 0).ok_or(Errno::ESRCH)?;
     // SAFETY: kill takes no pointer.
     Errno::result(unsafe { libc::kill(pid, number) }).map(drop)
@@ -283,7 +283,7 @@ pub fn kill(pid: Pid, number: signal::Signal) -> Result<(), Errno> {
 ///
 /// # Errors
 /// Those of kill(2): ESRCH when the group is empty.
-pub fn kill_group(leader: Pid, number: signal::Signal) -> Result<(), Errno> {
+pub fn kill_group(leader: Pid, number: signal::SignalNumber) -> Result<(), Errno> {
     let leader = libc::pid_t::try_from(leader).ok().filter(|&pid| pid > 1);
     let leader = leader.ok_or(Errno::ESRCH)?;
     // SAFETY: kill takes no pointer.
@@ -309,7 +309,7 @@ pub fn open_pidfd(pid: Pid) -> Result<OwnedFd, Errno> {
 ///
 /// # Errors
 /// Those of pidfd_send_signal(2).
-pub fn kill_by_pidfd(pidfd: BorrowedFd<'_>, number: signal::Signal) -> Result<(), Errno> {
+pub fn kill_by_pidfd(pidfd: BorrowedFd<'_>, number: signal::SignalNumber) -> Result<(), Errno> {
     let no_facts: *const libc::siginfo_t = std::ptr::null();
     let flags: libc::c_uint = 0;
     let pidfd = pidfd.as_raw_fd();

@@ -10,7 +10,7 @@ use signal_hook::consts;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// A signal number, as kill(2) takes it.
-pub type Signal = i32;
+pub type SignalNumber = i32;
 
 pub use consts::{
     SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM,
@@ -18,7 +18,7 @@ pub use consts::{
 };
 
 /// "The power fails": signal-hook has no name for it.
-pub const SIGPWR: Signal = libc::SIGPWR;
+pub const SIGPWR: SignalNumber = libc::SIGPWR;
 
 /// Blocked signals, read one at a time.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Signals {
     ///
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
-    pub fn listen(wanted: &[Signal]) -> Result<Self, Errno> {
+    pub fn listen(wanted: &[SignalNumber]) -> Result<Self, Errno> {
         for &number in wanted {
             set_disposition(number, Disposition::Default);
         }
@@ -44,7 +44,7 @@ impl Signals {
     ///
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
-    pub fn block(wanted: &[Signal]) -> Result<Self, Errno> {
+    pub fn block(wanted: &[SignalNumber]) -> Result<Self, Errno> {
         let mut set = SigSet::empty();
         for &number in wanted {
             set.add(Name::try_from(number)?);
@@ -56,16 +56,16 @@ impl Signals {
 
     /// The next signal that waits, if any.
     #[must_use]
-    pub fn next(&self) -> Option<Signal> {
+    pub fn next(&self) -> Option<SignalNumber> {
         self.next_with_sender().map(|(signal, _)| signal)
     }
 
     /// As [`Self::next`], with the pid of the process that sent it; 0 for one that we cannot see,
     /// and for the kernel.
     #[must_use]
-    pub fn next_with_sender(&self) -> Option<(Signal, u32)> {
+    pub fn next_with_sender(&self) -> Option<(SignalNumber, u32)> {
         let waiting = self.descriptor.read_signal().ok()??;
-        Some((Signal::try_from(waiting.ssi_signo).ok()?, waiting.ssi_pid))
+        Some((SignalNumber::try_from(waiting.ssi_signo).ok()?, waiting.ssi_pid))
     }
 }
 
@@ -103,7 +103,7 @@ pub fn all_default() {
 
 /// As [`all_default`], but for one signal that stays blocked: it waits until the program that we
 /// start listens for it.
-pub fn all_default_but(blocked: Signal) {
+pub fn all_default_but(blocked: SignalNumber) {
     reset_dispositions();
     let mut mask = SigSet::empty();
     let _ = Name::try_from(blocked).map(|name| mask.add(name));
@@ -133,19 +133,19 @@ pub fn ignore_size_limit(ignore: bool) {
 }
 
 /// The highest signal number of Linux on x86-64.
-pub const LAST: Signal = 64;
+pub const LAST: SignalNumber = 64;
 
 /// The signal of a name, with or without `SIG`, in any case.
 #[must_use]
-pub fn by_name(name: &str) -> Option<Signal> {
+pub fn by_name(name: &str) -> Option<SignalNumber> {
     let name = name.to_ascii_uppercase();
     let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
-    name.parse::<Name>().ok().map(|name| name as Signal)
+    name.parse::<Name>().ok().map(|name| name as SignalNumber)
 }
 
 /// The name of a signal without its `SIG`; none for those that have only a number.
 #[must_use]
-pub fn name(number: Signal) -> Option<&'static str> {
+pub fn name(number: SignalNumber) -> Option<&'static str> {
     let name = Name::try_from(number).ok()?.as_str();
     Some(name.strip_prefix("SIG").unwrap_or(name))
 }
@@ -155,7 +155,7 @@ enum Disposition {
     Ignore,
 }
 
-fn set_disposition(number: Signal, handler: Disposition) {
+fn set_disposition(number: SignalNumber, handler: Disposition) {
     // As the kernel has it: handler, flags, restorer, mask. The C library keeps two signals to
     // itself and would leave an inherited "ignore" there.
     let handler: usize = match handler {

@@ -1,6 +1,6 @@
 //! The last word of the command line as writable memory: what `ps` shows of us.
 
-use super::start::Arguments;
+use super::command_line::Arguments;
 
 /// The bytes of the last command-line word, its closing NUL left out.
 #[derive(Debug)]

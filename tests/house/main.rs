@@ -3,6 +3,7 @@
 
 mod circles;
 mod citations;
+mod lengths;
 mod lowest_rust;
 mod manual;
 mod mutants;

@@ -6,7 +6,7 @@ use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
 use crate::sys::heap;
 use crate::sys::process::{self, Pid};
-use crate::sys::signal::Signal;
+use crate::sys::signal::SignalNumber;
 
 /// Whether process `pid` works in the directory of these facts.
 #[must_use]
@@ -109,7 +109,7 @@ pub fn has_our_root(pid: Pid) -> bool {
 /// Whether a process blocks a signal, as those do that read it when they are ready for it: then it
 /// can be sent without harm. The `SigBlk:` line of `/proc/PID/status`.
 #[must_use]
-pub fn blocks(pid: Pid, signal: Signal) -> bool {
+pub fn blocks(pid: Pid, signal: SignalNumber) -> bool {
     let mut path = [0; 32];
     let Ok(path) = path_of(pid, b"/status", &mut path) else { return false };
     let mut text = [0; 4096];

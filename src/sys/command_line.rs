@@ -135,7 +135,8 @@ macro_rules! entry {
             words: *mut *mut ::core::ffi::c_char,
         ) -> ::core::ffi::c_int {
             // SAFETY: these are main's own arguments, used once.
-            let arguments = unsafe { $crate::sys::start::Arguments::from_main(count, words) };
+            let arguments =
+                unsafe { $crate::sys::command_line::Arguments::from_main(count, words) };
             $run(arguments)
         }
     };
