@@ -19,6 +19,14 @@
 //! (`supervise/machine.rs`, `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system and no files: what they
 //! decide, they return as data. Only [`cmd`] and `main` end the process, with the numbers that
 //! [`error`] names. `tests/house` reads the sources and fails on a breach of these rules.
+#![deny(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 
 pub mod account;
 pub mod args;

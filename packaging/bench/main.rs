@@ -7,7 +7,6 @@
 //!
 //! Words of the command line (`make bench ROWS=tai64n`) leave only the rows of these groups:
 //! services, crowd, status, chain, tai64n, tai64nlocal, multilog.
-#![allow(clippy::indexing_slicing, clippy::print_stdout)]
 
 mod arena;
 mod chain;

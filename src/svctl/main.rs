@@ -9,6 +9,14 @@
 //! It asks supervises through [`daemontools_rs::service`] as svc and svstat do, adds nothing to
 //! them, and leaves nothing behind. `text`, `names`, `look::{state, past}`, `show` but for the page
 //! and the advice, and `steer::{verb, aim}` are pure.
+#![deny(
+    clippy::exit,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 #![cfg_attr(not(test), no_main)]
 
 mod logs;

@@ -1,15 +1,6 @@
 //! Black-box tests, a file per command. The same suite runs against the commands in the directory
 //! that `DAEMONTOOLS_COMMANDS` names (Debian's daemontools 0.76: `/usr/bin`), and must pass there
 //! too, but for the cases that open with [`scratch::only_ours`], which then say so and do nothing.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever the test kills is reaped when the test run ends.
-    clippy::zombie_processes
-)]
 
 mod chain;
 mod closed;

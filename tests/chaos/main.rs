@@ -9,15 +9,6 @@
 //! are installed: their violations are told beside ours, and fail nothing.
 //!
 //! Every run has a PID namespace of its own, where it is process 1. Nothing can outlive it.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whatever ends here is reaped by pid, as an init has to.
-    clippy::zombie_processes
-)]
 
 mod actors;
 mod growth;

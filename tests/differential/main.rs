@@ -2,7 +2,6 @@
 //!
 //! Without arguments a fixed number of seeds; `SEED` alone repeats one. Ends with a line
 //! `N passed, M failed`.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used)]
 
 mod case;
 mod judge;

@@ -7,13 +7,6 @@
 //!
 //! It has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the numbers
 //! of x86_64 only.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
 
 mod commands;
 mod filter;

@@ -1,7 +1,6 @@
 //! Random and mutated input for what reads foreign bytes: never a crash, and always what a naive
 //! model says. A file per area. The seeds are constants: a failure comes again. `FUZZ_TIMES=1000`
 //! makes some of them longer.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod account;
 mod control;

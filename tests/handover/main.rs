@@ -4,15 +4,6 @@
 //!
 //! `handover [PART]`: the promises that contain PART, each in a place of its own. It needs Debian's
 //! package daemontools, and nothing else.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever is killed here is reaped when the test ends.
-    clippy::zombie_processes
-)]
 
 mod before;
 #[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]

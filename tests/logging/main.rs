@@ -3,15 +3,6 @@
 //!
 //! `logging [PART]`: the promises that contain PART. It needs root: a file system of its own in a
 //! private mount namespace.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever is killed here is reaped when the test ends.
-    clippy::zombie_processes
-)]
 
 mod cost;
 mod disk;

@@ -4,13 +4,6 @@
 //! seeded fault must be found. What supervise decides is not modelled but called: the machine of
 //! the program itself, its record, and how that is judged and taken over; the steps around it bear
 //! the names of the code.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used
-)]
 
 mod explore;
 mod world;

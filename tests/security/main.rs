@@ -5,15 +5,6 @@
 //!
 //! `security [PART]`: the attacks whose names contain PART. It needs root (a PID namespace of its
 //! own) and the commands of `target/command`, as `make build` leaves them.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever is started here is reaped, by us or by process 1 of the namespace.
-    clippy::zombie_processes
-)]
 
 mod attack;
 mod delegation;

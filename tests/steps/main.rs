@@ -6,15 +6,6 @@
 //! `steps [PART]`: the cases whose name contains PART. It needs root (a PID namespace of its own)
 //! and the commands of `target/command`, as `make build` leaves them, or of the directory that
 //! `STEPS_COMMANDS` names. Each step is a promise of its own in the last line.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever is started here is reaped, by us or by process 1 of the namespace.
-    clippy::zombie_processes
-)]
 
 mod boot;
 mod case;

@@ -1,14 +1,5 @@
 //! svctl against running services, a file per subject. Needs neither root nor network; what a case
 //! needs beyond that, it says, and does nothing without it.
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    // Whoever the test kills is reaped when the test run ends.
-    clippy::zombie_processes
-)]
 
 mod bad_input;
 mod completion;
