@@ -1,7 +1,8 @@
-//! The loop of supervise: waits for a control byte, an end or a moment, asks the machine, and
-//! performs the effects in their order. Startup keeps the order of the contract (contract.md,
-//! section 3.1), with one step between lock and first status: reading the journal and deciding on
-//! adoption, so that no status ever denies a process that lives.
+//! The loop of supervise: it waits for a control byte, the end of a process or a deadline, asks the
+//! machine, and performs the effects in their order. Startup keeps the order of the contract
+//! (contract.md, section 3.1), with one step between lock and first status: supervise reads the
+//! journal and decides whether to adopt a process. So no status says "down" while the service's
+//! process lives.
 
 use super::files::Files;
 use super::launch::Held;
@@ -26,17 +27,18 @@ use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 const OUR_NAME: &CStr = c"supervise";
-/// Between two looks at an adopted process where there is no pidfd.
+/// Time between two looks at an adopted process where there is no pidfd.
 const PROBE: Duration = Duration::from_secs(1);
-/// Between two lines on a process of which it cannot be told whether it is the service.
+/// Time between two warnings about a process that may or may not be the service.
 const DOUBT: Duration = Duration::from_secs(60);
-/// In which order 0.1.0 handed over.
+/// The order in which version 0.1.0 handed over its descriptors.
 const FORMER_ORDER: &[&str] = &["lock", "control", "presence", "messages"];
 
 /// Supervises the service in directory `name` until it is told to leave.
 #[must_use]
 pub fn run(name: &CStr) -> Exit {
-    // Filled in place, and step by step: what of the stack was ever used stays with every supervise.
+    // Filled in place and step by step, to use little stack: every page of the stack that was ever
+    // touched stays in memory for the life of the process.
     let mut driver = None;
     let beginning = match Driver::open(name, &mut driver) {
         Ok(beginning) => beginning,
@@ -47,7 +49,7 @@ pub fn run(name: &CStr) -> Exit {
     driver.attend()
 }
 
-/// How we come to begin.
+/// How this process begins.
 #[derive(Clone, Copy)]
 struct Beginning {
     is_new_image: bool,
@@ -64,9 +66,9 @@ pub(super) struct Driver<'a> {
     pipe_ends: PipeEnds,
     ourselves: ProcessIdentity,
 
-    /// What is known, at first by the supervise before us.
+    /// What we know; at first what the supervise before us recorded.
     pub(super) known: Recalled,
-    /// A forked child that was not released yet.
+    /// A forked child that is not released yet.
     pub(super) held: Option<Held>,
     trial: Option<Trial>,
 
@@ -74,10 +76,10 @@ pub(super) struct Driver<'a> {
     pub(super) pause_over: Duration,
     /// When a service that was taken down is killed, if it has a `timeout-kill`.
     pub(super) kill_at: Option<Duration>,
-    /// When to say again that the process is in doubt.
+    /// When to warn again that the process is in doubt.
     doubt_at: Duration,
     pub(super) has_left: bool,
-    /// Why we cannot go on: only ever before the first start.
+    /// Why we cannot go on. Set only before the first start.
     pub(super) failed: Option<Exit>,
 }
 
@@ -88,7 +90,7 @@ impl<'a> Driver<'a> {
         let handed = reexec::take_over(FORMER_ORDER);
         let is_new_image = handed.is_some();
         let mut handed = handed.unwrap_or_default();
-        // Once for all, for what we start: a restart is spared the 64 calls.
+        // Done once here, for the children too: otherwise each start would make these 64 calls.
         signal::reset_dispositions();
         signal::ignore_broken_pipes();
         let fatal = |text: &[&[u8]], error| SUPERVISE.fatal_because(text, error);
@@ -144,7 +146,7 @@ impl<'a> Driver<'a> {
             if self.known.process.as_ref().is_some_and(Watched::is_in_doubt) {
                 self.look_at_doubt();
             }
-            // One end and one byte a round, as 0.76 does; both act at once.
+            // One end and one control byte a round, as 0.76 does; each acts at once.
             let process = self.known.process.as_ref();
             let look = signalled || process.is_some_and(Watched::needs_probe);
             if look && process.is_some_and(Watched::has_ended) {
@@ -169,13 +171,14 @@ impl<'a> Driver<'a> {
         Exit::SUCCESS
     }
 
-    /// What is due by now.
+    /// Does what is due by now.
     fn keep_time(&mut self) {
         let now = clock::monotonic();
         if self.known.state.pause != Pause::Over && now >= self.pause_over {
             self.apply(Event::PauseOver);
             if self.leads_group() {
-                // It lived for the second in which most services start what they start.
+                // The service has lived for a second, and by now most services have started their
+                // own children: record again that it lives.
                 self.record();
             }
         }
@@ -188,7 +191,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Waits for something to do; whether the process may have ended.
+    /// Waits for something to do. Returns whether the process may have ended.
     fn wait(&mut self) -> bool {
         let process = self.known.process.as_ref();
         let state = &self.known.state;
@@ -209,12 +212,12 @@ impl<'a> Driver<'a> {
             poll::readable(pidfd.unwrap_or(self.signals.as_fd())),
         ];
         if poll::wait(&mut watched, until).is_err() {
-            // Only for want of memory: it may come back.
+            // poll fails only when the kernel lacks memory, and that may pass.
             poll::pause(SECOND);
             return true;
         }
         let mut signalled = watched.iter().skip(1).any(poll::found);
-        // A signal that came since the poll is told by nothing but this read.
+        // This read alone shows a signal that came after the poll.
         while let Some(signal) = self.signals.next() {
             signalled = true;
             if signal == signal::SIGHUP && self.trial.is_none() {
@@ -227,8 +230,8 @@ impl<'a> Driver<'a> {
         signalled
     }
 
-    /// A process of which it cannot be told whether it is the service: it may be by now, or an admin
-    /// may have said that it is not.
+    /// Looks again at a process that may or may not be the service. By now it may be possible to
+    /// tell, or an admin may have removed the journal to say that it is not the service.
     fn look_at_doubt(&mut self) {
         let Some(process) = &mut self.known.process else { return };
         if journal::was_removed(&self.files.records) {
@@ -242,7 +245,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// HUP: becomes the program on disk, once a trial has shown that it reads our hand-over.
+    /// After HUP: executes the program on disk, once a trial run has shown that it can read our
+    /// hand-over.
     fn go_on_with_trial(&mut self) {
         match self.trial.as_mut().map(Trial::outcome) {
             None | Some(Outcome::Pending) => {}
@@ -258,16 +262,16 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Returns only to say why not.
+    /// Executes the program on disk. Returns only if that failed, with the reason.
     fn replace(&mut self) -> Errno {
-        // A new image looks for its files by their names, as everybody does.
+        // The new image, and every client, looks for these files by their names.
         if !self.files.are_in_place() {
             if let Err(error) = self.make_files_again() {
                 return error;
             }
         }
         self.save(true);
-        // Without a journal it would not know its own service.
+        // Without a journal the new image would not know its own service.
         if let Some(error) = self.publisher.journal_error() {
             return error;
         }
@@ -299,17 +303,17 @@ impl<'a> Driver<'a> {
         self.known.process.as_ref().is_some_and(Watched::leads_group)
     }
 
-    /// Writes down what is known: journal, then status.
+    /// Writes what we know: journal, then status.
     pub(super) fn save(&mut self, is_news: bool) {
         let (record, status) = (self.next_record(), self.next_status());
         let saved = self.publisher.publish(&mut self.files, self.name, &record, status, is_news);
         if saved == Err(Trouble::Vanished) {
-            // Without a place for it there is nothing to try again, until something happens.
+            // If this fails there is no directory to write to. The next event tries again.
             let _ = self.make_files_again();
         }
     }
 
-    /// `supervise/`, or something in it, was removed: everybody has to find us again.
+    /// `supervise/`, or something in it, was removed. Makes it again, so that clients find us.
     fn make_files_again(&mut self) -> Result<(), Errno> {
         self.files.make_again()?;
         let (record, status) = (self.next_record(), self.next_status());

@@ -1,6 +1,7 @@
-//! The files of `supervise/` that a supervise holds: opened in the order of the contract, handed over
-//! to its next image, and made again where they were removed under it. Whoever looks for a supervise
-//! looks there: one that cannot be found would get a second one beside it.
+//! The files of `supervise/` that a supervise holds open. It opens them in the order of the
+//! contract, hands them over to its next image, and makes them again when they were removed while
+//! it runs. Clients and other supervises look for a supervise in these files: if they are missing,
+//! svscan would start a second supervise beside the first.
 
 use super::says::SUPERVISE;
 use crate::error::Exit;
@@ -15,7 +16,8 @@ use crate::sys::{Errno, clock, file, poll, process};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A child that a killed supervise had just forked bears its name until its exec: worth a wait.
+/// How long to wait for another supervise to go away. A child that a killed supervise had just
+/// forked is named "supervise" until it executes `./run`.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What is open in `supervise/`.
@@ -28,15 +30,15 @@ pub struct Files {
     /// The journal.
     pub journal: Journal,
     lock: OwnedFd,
-    /// Once announced; before that, what an image before us handed over.
+    /// The presence: set once it is announced, or handed over by the image before us.
     presence: Option<OwnedFd>,
 }
 
 impl Files {
-    /// Opens, or makes, all of them but the presence.
+    /// Opens or makes all of them except the presence.
     ///
     /// # Errors
-    /// The exit, once the reason is said.
+    /// The exit code; the reason has been printed.
     pub fn open(name: &[u8], handed: Handed<OwnedFd>) -> Result<Self, Exit> {
         let fatal = |text: &[&[u8]], error| SUPERVISE.fatal_because(text, error);
         let unlocked = |error| fatal(&[b"unable to acquire ", name, b"/supervise/lock"], error);
@@ -72,7 +74,8 @@ impl Files {
         Ok(())
     }
 
-    /// Whether each of them still has its name, the journal aside, which sees to itself.
+    /// Whether each of them is still there under its name. The journal is left out: writing it
+    /// makes it again.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
         let presence = self.presence.as_ref();
@@ -82,8 +85,8 @@ impl Files {
             && presence.is_some_and(|presence| presence::is_in(&self.records, presence.as_fd()))
     }
 
-    /// Makes again what was removed, the journal and the presence aside: the status comes before
-    /// that.
+    /// Makes again what was removed, except the journal and the presence: the status must be
+    /// written before the presence.
     ///
     /// # Errors
     /// EAGAIN where another supervise has begun in the new directory; those of openat(2).
@@ -120,8 +123,8 @@ impl Files {
     }
 }
 
-/// Whether another supervise works in the service directory though its lock is not there: `supervise`
-/// was removed under it. svscan looks for that itself, once for all services.
+/// Whether another supervise works in the service directory although its lock is gone, because
+/// `supervise/` was removed while it ran. svscan makes this search itself, once for all services.
 fn has_another_supervise() -> bool {
     let us = process::our_pid();
     let parent = Process::read(us).map(|process| process.parent);

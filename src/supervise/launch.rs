@@ -31,15 +31,16 @@ pub fn hold(program: Program, name: &[u8], own_session: bool) -> Result<Held, Er
 }
 
 impl Held {
-    /// Lets the child exec.
+    /// Lets the child execute `./run`.
     pub fn release(self) {
-        // It can fail only if the child is dead, and that will be seen soon enough.
+        // This fails only if the child is dead, and the loop will see that end.
         let _ = descriptor::write(self.gate.as_fd(), b"!");
     }
 }
 
-/// The child: dispositions first (supervise has all the others at their defaults), the mask second
-/// (no signal may meet a disposition of our parent's), then the wait and the exec.
+/// What the child does. It sets the dispositions first (supervise has all but these at their
+/// defaults) and unblocks the signals second, so that no signal meets a disposition meant for
+/// supervise. Then it waits, and executes `./run`.
 fn become_service(program: Program, name: &[u8], own_session: bool, wait: OwnedFd) -> ! {
     signal::as_given();
     if descriptor::read(wait.as_fd(), &mut [0]) != Ok(1) {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Starts stay at least a second apart: a start is *owed* until the second since the last one is
-//! over ([`Pause`]). Nothing else ever waits, so every control byte acts at once. Contract:
+//! over ([`Pause`]). Nothing else waits, so every control byte acts at once. Contract:
 //! supervise(8); contract.md, sections 3.3 to 3.5.
 
 use crate::fork_rest;
@@ -17,7 +17,7 @@ pub use crate::service::record::{Owed, Record};
 pub use crate::service::request::{Request, Signal, Want};
 use core::time::Duration;
 
-/// Between two starts, at least.
+/// The shortest time between two starts.
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// The service's process.
@@ -31,10 +31,10 @@ pub enum Service {
     Up,
 }
 
-/// What keeps a start that is owed.
+/// Why a start that is owed has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pause {
-    /// Nothing: more than a second has passed since the last start.
+    /// It does not wait: more than a second has passed since the last start.
     Over,
     /// The second after a start is not over.
     Second,
@@ -49,21 +49,22 @@ pub struct State {
     pub service: Service,
     /// What the service is wanted to be.
     pub want: Want,
-    /// Whether a start is due as soon as the pause is over. Only ever while the service is down.
+    /// Whether a start is due as soon as the pause is over. Only while the service is down.
     pub owed: Owed,
     /// Whether `x` was asked.
     pub exit_requested: bool,
-    /// Whether `p` paused the process. Only ever while the service is up.
+    /// Whether `p` paused the process. Only while the service is up.
     pub is_paused: bool,
-    /// Whether KILL was sent to this process: then its group goes with it.
+    /// Whether KILL was sent to this process. When it ends, its group is sent KILL too.
     pub kill_asked: bool,
-    /// Whether the process was sent the signal of `d`, and is wanted down since.
+    /// Whether the process was sent the signal of `d`, and has been wanted down since then.
     pub down_told: bool,
-    /// Whether anyone can know of us yet: a status is there, and after it the presence.
+    /// Whether clients can find us yet: the status is written, and after it the presence.
     pub is_announced: bool,
-    /// What keeps a start.
+    /// Why a start has to wait.
     pub pause: Pause,
-    /// How many forks in a row have failed; no more are counted than lengthen the pause.
+    /// How many forks in a row have failed. It stops counting once the pause has its greatest
+    /// length.
     pub fork_failures: u8,
 }
 
@@ -74,14 +75,14 @@ pub enum Event {
     Begin,
     /// A control byte.
     Asked(Request),
-    /// The forked child waits for its release: the answer to [`Effect::Start`].
+    /// The forked child waits for its release: one answer to [`Effect::Start`].
     Forked,
-    /// There was no child to be had: the other answer.
+    /// The fork failed: the other answer to [`Effect::Start`].
     ForkFailed,
-    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. There is none as
-    /// long as it cannot be told whether the process is ours.
+    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. There is no
+    /// answer while we do not know whether the process is our service.
     DownSent,
-    /// A process that could not be told for ours is known now.
+    /// We did not know whether the process is our service; now we know that it is.
     Recognised,
     /// The process has ended.
     Ended,
@@ -98,23 +99,24 @@ pub enum Effect {
     Start,
     /// Let the forked child exec the service.
     Release,
-    /// Record the state: journal, then status. A successor, and the service itself, know the process
-    /// from here on.
+    /// Record the state: journal, then status. From here on a successor, and the service itself,
+    /// can read the process's pid there.
     Publish,
     /// Send a signal to the process.
     Send(Signal),
-    /// Send the signal that takes the service down: TERM, or what `down-signal` says; answer
+    /// Send the signal that takes the service down (TERM, or the one in `down-signal`); answer
     /// [`Event::DownSent`].
     SendDown,
-    /// Set the limit on how long that may take, if the service has one.
+    /// Start the time limit on `d` (`timeout-kill`), if the service has one.
     SetLimit,
-    /// Drop it.
+    /// Drop that time limit.
     DropLimit,
-    /// Take note of the ended process; its pid means nothing from here on.
+    /// Reap the ended process and record its end. From here on its pid may belong to another
+    /// process.
     Reap,
-    /// Send KILL to what the last process left in its group, if the service has a group.
+    /// Send KILL to the processes that the last one left in its group, if the service has a group.
     EndGroup,
-    /// Let it be known that a supervise runs here.
+    /// Open the presence, so that clients see that a supervise runs here.
     Announce,
     /// Record that we left, and leave.
     Leave,
@@ -132,7 +134,7 @@ impl Effects {
         self.list.iter().flatten().copied()
     }
 
-    /// Appends one effect; no step has more than six (the laws count them).
+    /// Appends one effect. There is room for six, and no step has as many (a law checks this).
     pub fn push(&mut self, effect: Effect) {
         if let Some(slot) = self.list.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(effect);
@@ -141,7 +143,7 @@ impl Effects {
 }
 
 impl State {
-    /// The state of a supervise that starts as the first of its service: nothing runs.
+    /// The state of the first supervise of a service: nothing runs.
     #[must_use]
     pub const fn first(marked_down: bool) -> Self {
         Self {
@@ -158,9 +160,9 @@ impl State {
         }
     }
 
-    /// The state of a supervise that takes over from one that was killed. `record` is what that one
-    /// last wrote down, and `lives` whether the process in it still does: what was asked for holds
-    /// on, and a process that ended unseen is as one that just ended.
+    /// The state of a supervise that takes over after another was killed. `record` is the last
+    /// record of the killed supervise, and `lives` says whether the process in it still lives.
+    /// Requests made before still hold. A process that ended in between counts as ended just now.
     #[must_use]
     pub fn taken_over(record: &Record, lives: bool, pause: Pause) -> Self {
         let ended_unseen = record.service.is_some() && !lives;
@@ -182,7 +184,7 @@ impl State {
         }
     }
 
-    /// Writes what is known here into a record: what [`Self::taken_over`] reads.
+    /// Writes this state into a record, for [`Self::taken_over`] to read.
     pub fn write_to(&self, record: &mut Record) {
         record.want = self.want;
         record.owed = self.owed;
@@ -204,7 +206,8 @@ impl State {
         fork_rest::seconds(self.fork_failures)
     }
 
-    /// Whether the limit on how long `d` may take counts. After KILL there is nothing to wait for.
+    /// Whether the time limit on `d` is running. After KILL there is nothing more to do when it is
+    /// over.
     #[must_use]
     pub fn has_limit(&self) -> bool {
         self.service == Service::Up && self.want == Want::Down && self.down_told && !self.kill_asked
@@ -222,7 +225,8 @@ pub fn step(before: State, event: Event) -> (State, Effects) {
     let mut effects = Effects::default();
     match event {
         Event::Begin => {
-            // With a start at once nobody is told of the moment before it: one status for both.
+            // If the service is started at once, no status is written before the start: the status
+            // of the start is the first.
             if !state.starts_now() {
                 announce(&mut state, &mut effects);
             }
@@ -234,13 +238,14 @@ pub fn step(before: State, event: Event) -> (State, Effects) {
             state.owed = Owed::Nothing;
             state.pause = Pause::Second;
             state.fork_failures = 0;
-            // The service may look for itself, and for us, as soon as it runs.
+            // Before the release: the service may read its own status, and look for us, as soon as
+            // it runs.
             publish(&mut state, &mut effects);
             effects.push(Effect::Release);
         }
         Event::ForkFailed => {
             state.service = Service::Down;
-            // As 0.76 has it, the service is down now: x and o find no process to wait for.
+            // As in 0.76 the service is down now: x and o find no process to wait for.
             state.owed = Owed::Asked;
             state.pause = Pause::ForkFailed;
             state.fork_failures = (state.fork_failures + 1).min(fork_rest::MOST_FAILURES);
@@ -277,8 +282,9 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
             state.want = if request == Request::Up { Want::Up } else { Want::Once };
             state.down_told = false;
             if !is_up {
-                // In the second after a start 0.76 has not seen the end yet when it reads an o: that
-                // is not to be restarted then.
+                // In the second after a start, 0.76 reads an o before it notices that the process
+                // has ended. Then the ended process was the one run that o asks for, and 0.76 does
+                // not start another.
                 let drops_restart = request == Request::Once && state.owed == Owed::Restart;
                 state.owed = if drops_restart { Owed::Nothing } else { Owed::Asked };
                 if state.pause == Pause::ForkFailed {
@@ -291,8 +297,9 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
             state.want = Want::Down;
             state.owed = Owed::Nothing;
             state.is_paused = false;
-            // Recorded first: a supervise that is killed in between leaves a service that is wanted
-            // down, not one that died of the signal and is started again.
+            // Recorded before the signal is sent: if supervise is killed in between, its successor
+            // finds that the service is wanted down, and does not start it again after the signal
+            // has ended it.
             effects.push(Effect::Publish);
             if is_up {
                 effects.push(Effect::SendDown);
@@ -324,14 +331,15 @@ fn asked(state: &mut State, request: Request, effects: &mut Effects) {
                 state.kill_asked |= signal == Signal::Kill;
                 effects.push(Effect::Send(signal));
             } else if signal == Signal::Kill {
-                // The process has gone, and may have left others behind.
+                // The process has ended, but others of its group may still run.
                 effects.push(Effect::EndGroup);
             }
         }
     }
 }
 
-/// The first status comes with the presence behind it: whoever finds us finds a status.
+/// Publishes the state. The first status comes before the presence: a client that finds us finds a
+/// status too.
 fn publish(state: &mut State, effects: &mut Effects) {
     if state.is_announced {
         effects.push(Effect::Publish);
@@ -346,8 +354,8 @@ fn announce(state: &mut State, effects: &mut Effects) {
     effects.push(Effect::Announce);
 }
 
-/// A supervise before us recorded that the process is wanted down, and was killed before it said so
-/// to the process; or we could not tell that it is ours.
+/// Sends the signal of `d` if it is still to be sent: the supervise before us recorded `d` and was
+/// killed before it sent the signal, or we did not know until now that the process is ours.
 fn tell_what_was_not_told(state: &State, effects: &mut Effects) {
     if state.service == Service::Up && state.want == Want::Down && !state.down_told {
         effects.push(Effect::SendDown);
@@ -363,20 +371,21 @@ fn ended(state: &mut State, effects: &mut Effects) {
     state.is_paused = false;
     state.down_told = false;
     state.owed = owed_from_end(state.want, state.exit_requested);
-    // Before the reaping: until then nobody else can have the group's number.
+    // Before the reaping: until then no other process group can get this number.
     if state.owed != Owed::Nothing || state.kill_asked {
         effects.push(Effect::EndGroup);
     }
     state.kill_asked = false;
     effects.push(Effect::Reap);
-    // With a start at once, its status tells of both: nothing else may take time before it.
+    // If the service is started again at once, the status of the start is enough. Writing one for
+    // the end would only delay the start.
     if !state.starts_now() {
         effects.push(Effect::Publish);
     }
 }
 
-/// What follows from the state alone: leaving, or the start that is owed. A start comes last: what
-/// ends the old group must not meet the new process.
+/// Adds what follows from the state alone: leaving, or the start that is owed. A start comes last,
+/// so that the KILL for the old group cannot reach the new process.
 fn settle(state: &mut State, effects: &mut Effects) {
     if state.service != Service::Down {
         return;

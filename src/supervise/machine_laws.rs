@@ -1,9 +1,10 @@
-//! The laws of the machine, for one edge: what a step may do. [`super::machine_walks`] looks at every
-//! edge there is, [`super::machine_mutants`] shows that each law is needed.
+//! The laws of the machine: what one step (an edge between two states) may do.
+//! [`super::machine_walks`] checks them on every edge, [`super::machine_mutants`] shows that each
+//! law catches a fault.
 
 use super::machine::{Effect, Effects, Event, Owed, Pause, Request, Service, Signal, State, Want};
 
-/// Every law that looks at one edge: `before`, `event`, `after` and the effects between.
+/// Every law about one edge: the state before, the event, the state after, and the effects.
 pub fn edge_laws(
     before: State,
     event: Event,
@@ -26,7 +27,10 @@ pub fn edge_laws(
     law(list.len() < 6, "no step fills the list of effects")?;
     law(after.owed == Owed::Nothing || !is_up, "a start is owed only while there is no process")?;
     law(!after.is_paused || is_up, "only a process can be paused")?;
-    law(!after.down_told || is_up && after.want == Want::Down, "told: what is up, wanted down")?;
+    law(
+        !after.down_told || is_up && after.want == Want::Down,
+        "down_told: only while up and wanted down",
+    )?;
     law(
         !has(Effect::Start) || before.service == Service::Down || event == Event::Ended,
         "a process is started only where there is none",
@@ -58,7 +62,10 @@ pub fn edge_laws(
         !has(Effect::EndGroup) || event != Event::Ended || at(Effect::EndGroup) < at(Effect::Reap),
         "the group is ended while its number is surely ours",
     )?;
-    law(!has(Effect::Leave) || !is_up && after.exit_requested, "leaving is asked for, and down")?;
+    law(
+        !has(Effect::Leave) || !is_up && after.exit_requested,
+        "supervise leaves only after x, with the service down",
+    )?;
     law(
         !after.exit_requested
             || after.service != Service::Down
@@ -71,11 +78,11 @@ pub fn edge_laws(
         event != Event::Forked
             || list == [Effect::Publish, Effect::Release]
             || list == [Effect::Publish, Effect::Announce, Effect::Release],
-        "a child is released once it is published, and we with it",
+        "a child is released after it is published and we are announced",
     )?;
     law(
         has(Effect::Announce) == (!before.is_announced && after.service != Service::Starting),
-        "whoever begins is announced: at once, or with the start that follows at once",
+        "a supervise is announced when it begins, or with the start that follows at once",
     )?;
     law(after.is_announced != (event == Event::Begin && has(Effect::Start)), "announced for good")?;
     law(
@@ -108,13 +115,13 @@ pub fn edge_laws(
                 || matches!(event, Event::Begin | Event::Recognised) && is_untold),
         "the signal of d is sent at d, or as soon as it can be if it was not",
     )?;
-    law(event != Event::DownSent || after.down_told, "told is told")?;
+    law(event != Event::DownSent || after.down_told, "after DownSent, down_told is set")?;
     law(
         after.down_told == before.down_told
             || event == Event::DownSent
             || event == Event::Ended
             || matches!(request, Some(Request::Up | Request::Once)),
-        "nothing else tells, and only u and o take it back",
+        "only DownSent sets down_told; an end, u and o clear it",
     )?;
     let had_limit = event != Event::Begin && before.has_limit();
     law(
@@ -123,7 +130,7 @@ pub fn edge_laws(
     )?;
     law(
         has(Effect::DropLimit) == (had_limit && !after.has_limit()),
-        "the limit goes with what it is for",
+        "the limit is dropped when its reason is gone",
     )?;
 
     let published = match event {
@@ -131,7 +138,7 @@ pub fn edge_laws(
         Event::Asked(Request::Send(_)) => false,
         Event::PauseOver | Event::LimitOver | Event::Recognised => false,
         Event::Asked(_) | Event::Forked | Event::ForkFailed | Event::DownSent => true,
-        // With a start at once, the status of that start tells of both.
+        // If a start follows at once, the status of the start is enough.
         Event::Ended => !has(Effect::Start),
     };
     law(has(Effect::Publish) == published, "the status is written when the contract says")?;
@@ -159,10 +166,10 @@ pub fn edge_laws(
     law(after.is_paused == paused, "p pauses a process, c and d let it go on")?;
     law(
         request != Some(Request::Down) || list.first() == Some(&Effect::Publish),
-        "d is recorded before it is told",
+        "d is recorded before its signal is sent",
     )?;
 
-    // What is wanted happens: at once, or it is owed.
+    // A start that is wanted happens at once, or is owed.
     let idle = after.service == Service::Down && !after.exit_requested;
     let is_owed = after.owed != Owed::Nothing;
     law(!idle || after.want != Want::Up || is_owed, "what is wanted up is owed a start")?;
@@ -178,7 +185,7 @@ pub fn edge_laws(
     )?;
     law(
         request != Some(Request::Up) || was_up || after.owed == Owed::Asked,
-        "u keeps it, whatever comes after it",
+        "u: a start is asked for and not dropped by an end",
     )?;
     law(
         before.owed != Owed::Asked
@@ -192,7 +199,10 @@ pub fn edge_laws(
     )?;
     law(event != Event::Ended || after.owed != Owed::Asked, "an end asks for nothing")?;
     law(after.want != Want::Down || !is_owed, "d takes back a start that is owed")?;
-    law(!idle || !is_owed || after.pause != Pause::Over, "nothing owed is left lying")?;
+    law(
+        !idle || !is_owed || after.pause != Pause::Over,
+        "a start that is owed and may happen does happen",
+    )?;
     let failed = after.pause == Pause::ForkFailed;
     law(
         !failed || event == Event::ForkFailed || before.pause == Pause::ForkFailed,
@@ -221,7 +231,7 @@ pub fn edge_laws(
         "the second is not cut short; u and o cut the pause after a failed fork",
     )?;
 
-    // k takes the group along, now or when the process has ended; a restart does so too.
+    // k sends KILL to the whole group, now or when the process has ended; so does a restart.
     law(
         !(event == Event::Ended && before.kill_asked) || has(Effect::EndGroup),
         "k ends the group",

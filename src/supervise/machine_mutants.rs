@@ -1,14 +1,14 @@
-//! Mutants of the machine: faults that someone might well make, each of which a law must catch.
+//! Mutants of the machine: plausible faults, each of which a law must catch.
 
 use super::machine::{
     Effect, Effects, Event, Owed, Pause, Request, Service, Signal, State, Want, step,
 };
 use super::machine_walks::check;
 
-/// Changes what a step returns.
+/// A fault changes what a step returns.
 type Fault = fn(State, Event, &mut State, &mut Vec<Effect>);
 
-/// Faults that someone might well make, each in its own words.
+/// The faults, each with a description.
 const MUTANTS: [(&str, Fault); 48] = [
     ("the first child is released before we are announced", |before, event, _, list| {
         if event == Event::Forked && !before.is_announced {
@@ -28,32 +28,32 @@ const MUTANTS: [(&str, Fault); 48] = [
     }),
     ("d forgets TERM", |_, _, _, list| list.retain(|e| *e != Effect::SendDown)),
     ("d forgets CONT", |_, _, _, list| list.retain(|e| *e != Effect::Send(Signal::Continue))),
-    ("d is told before it is recorded", |_, event, _, list| {
+    ("the signal of d is sent before d is recorded", |_, event, _, list| {
         if event == Event::Asked(Request::Down) && list.len() > 1 {
             list.swap(0, 1);
         }
     }),
-    ("d is told to the wind", |_, event, after, _| {
+    ("the answer to SendDown is ignored", |_, event, after, _| {
         if event == Event::DownSent {
             after.down_told = false;
         }
     }),
-    ("d counts as told before it is", |before, event, after, _| {
+    ("d counts as sent before it is", |before, event, after, _| {
         if event == Event::Asked(Request::Down) && before.service == Service::Up {
             after.down_told = true;
         }
     }),
-    ("u leaves the process told", |before, event, after, _| {
+    ("u does not clear down_told", |before, event, after, _| {
         if event == Event::Asked(Request::Up) {
             after.down_told = before.down_told;
         }
     }),
-    ("the next process counts as told", |before, event, after, _| {
+    ("an end does not clear down_told", |before, event, after, _| {
         if event == Event::Ended {
             after.down_told = before.down_told;
         }
     }),
-    ("a d that was not told stays untold", |_, event, _, list| {
+    ("a signal of d that was not sent is never sent", |_, event, _, list| {
         if event == Event::Begin {
             list.retain(|effect| *effect != Effect::SendDown);
         }
@@ -63,7 +63,7 @@ const MUTANTS: [(&str, Fault); 48] = [
             after.owed = before.owed;
         }
     }),
-    ("d stays paused", |before, event, after, _| {
+    ("d leaves the process shown as paused", |before, event, after, _| {
         if event == Event::Asked(Request::Down) {
             after.is_paused = before.is_paused;
         }
@@ -73,7 +73,7 @@ const MUTANTS: [(&str, Fault); 48] = [
             list.push(Effect::Start);
         }
     }),
-    ("o is up", |_, event, after, _| {
+    ("o wants the service up", |_, event, after, _| {
         if event == Event::Asked(Request::Once) {
             after.want = Want::Up;
         }
@@ -139,7 +139,7 @@ const MUTANTS: [(&str, Fault); 48] = [
             list.retain(|e| *e != Effect::Publish);
         }
     }),
-    ("the group is ended after a start: the newborn with it", |_, _, _, list| {
+    ("the group is ended after a start: the new process with it", |_, _, _, list| {
         if list.last() == Some(&Effect::Start) {
             list.retain(|e| *e != Effect::EndGroup);
             list.push(Effect::EndGroup);
@@ -222,7 +222,7 @@ const MUTANTS: [(&str, Fault); 48] = [
             list.push(Effect::Leave);
         }
     }),
-    ("u after an end is a restart as any", |before, event, after, _| {
+    ("u after an end leaves the start owed as a restart", |before, event, after, _| {
         if event == Event::Asked(Request::Up) && before.owed == Owed::Restart {
             after.owed = Owed::Restart;
         }

@@ -1,5 +1,6 @@
-//! Walks of the machine: every edge of every reachable state keeps [`super::machine_laws`], and so do
-//! histories, with a ghost count of starts.
+//! Walks of the machine: every edge of every reachable state must keep [`super::machine_laws`]. A
+//! second walk follows whole histories of events and counts starts and processes beside the
+//! machine.
 
 use super::machine::{
     Effect, Effects, Event, Owed, Pause, Record, Request, Service, Signal, State, Want, step,
@@ -28,7 +29,7 @@ const REQUESTS: [Request; 15] = [
     Request::Send(Signal::Window),
 ];
 
-/// What a supervise wrote down that was killed.
+/// The record that a killed supervise left.
 pub fn record() -> Record {
     let identity = ProcessIdentity { pid: 42, start: 4242 };
     Record {
@@ -50,7 +51,7 @@ pub fn record() -> Record {
 
 fn beginnings() -> Vec<State> {
     let mut states = vec![State::first(false), State::first(true)];
-    // A successor may find any state that was ever recorded: the reachable ones are among these.
+    // A successor may find any recorded state. These are more than the reachable ones.
     for want in [Want::Up, Want::Down, Want::Once] {
         for owed in [Owed::Nothing, Owed::Restart, Owed::Asked] {
             for bits in 0..64 {
@@ -79,7 +80,7 @@ fn beginnings() -> Vec<State> {
     states
 }
 
-/// What a down service can be owed.
+/// Whether a service that is down can have this start owed.
 fn is_recorded(want: Want, owed: Owed) -> bool {
     match want {
         Want::Up => owed != Owed::Nothing,
@@ -133,8 +134,8 @@ fn explore(step: &Step) -> Result<usize, String> {
     Ok(seen.len())
 }
 
-/// All histories of `depth` events from a fresh start, with a ghost that counts starts and reaps:
-/// never two processes, and exactly as many starts as asked for.
+/// Walks all histories of `depth` events from a fresh start, and counts starts and reaps: never two
+/// processes, and never a start that was not asked for.
 fn histories(step: &Step, depth: usize) -> Result<usize, String> {
     fn walk(
         step: &Step,
@@ -148,7 +149,7 @@ fn histories(step: &Step, depth: usize) -> Result<usize, String> {
         }
         let mut count = 0;
         for event in possible(state) {
-            // The letters that no law of histories is about are walked by `explore`.
+            // These events start and end nothing; `explore` walks them.
             let is_letter = matches!(
                 event,
                 Event::Asked(Request::Send(_) | Request::Pause | Request::Continue)

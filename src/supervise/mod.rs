@@ -1,10 +1,11 @@
 //! supervise: keeps one service as its control bytes want it.
 //!
-//! [`machine`] decides, as a pure function of state and event; [`driver`] asks it, [`perform`] does
-//! what it decided, in that order, and both are too dull to be wrong about policy. [`files`] is what it holds open
-//! in `supervise/`, [`publish`] what it writes there, [`recall`] what it knows of the supervises
-//! before. [`launch`] is the two-step start, [`watched`] the service's process, our child or adopted,
-//! [`pipe_ends`] what it holds of its log pipe, [`says`] its longer lines. What stands on disk is [`crate::service`]'s. Manual
+//! [`machine`] decides, as a pure function of state and event. [`driver`] passes it the events, and
+//! [`perform`] carries out the effects it returns, in their order; neither decides anything itself.
+//! [`files`] holds the open files of `supervise/`, [`publish`] writes them, [`recall`] reads what
+//! earlier supervises left there. [`launch`] is the two-step start, [`watched`] the service's
+//! process (our child or adopted), [`pipe_ends`] the ends of the log pipe that supervise keeps
+//! open, [`says`] the longer messages. The formats on disk belong to [`crate::service`]. Manual
 //! page: supervise(8).
 
 pub mod driver;

@@ -1,5 +1,5 @@
-//! What the loop of supervise does when the machine says so: one effect after the other, in their
-//! order. An effect that is answered has its answer's effects performed before the next.
+//! How supervise carries out the machine's effects, one after the other in their order. Where the
+//! answer to an effect has effects of its own, these are performed before the next one.
 
 use super::driver::Driver;
 use super::launch;
@@ -34,7 +34,7 @@ impl Driver<'_> {
             Effect::DropLimit => self.kill_at = None,
             Effect::Reap => {
                 if let Some(process) = self.known.process.take() {
-                    // Before the reaping: the number is surely its own until then.
+                    // Before the reaping: until then no other process can have its number.
                     self.known.history.left_group = process.left_group();
                     let end = process.reap();
                     self.known.history.note_end(clock::wall(), clock::monotonic(), end);
@@ -52,7 +52,7 @@ impl Driver<'_> {
         if let Err(error) = self.files.announce() {
             let text: &[&[u8]] = &[b"unable to read ", self.name, b"/supervise/ok"];
             self.failed = Some(SUPERVISE.fatal_because(text, error));
-            // A child that waits for its release leaves when we let go of it.
+            // A child that waits for its release exits when we close our end of its pipe.
             if self.held.take().is_some() {
                 self.known.process = None;
                 self.save(true);

@@ -1,4 +1,4 @@
-//! The ends of pipes that a supervise holds for others.
+//! The pipe ends that a supervise keeps open for its service or logger.
 
 use crate::service;
 use crate::sys::descriptor::{self, HERE, Purpose};
@@ -6,22 +6,24 @@ use crate::sys::file::{self, Kind};
 use crate::sys::{proc, process};
 use std::os::fd::OwnedFd;
 
-/// The ends of pipes that a supervise holds so that no pipe is left with nobody at one end, should
-/// all the others who hold it be killed.
+/// Pipe ends that a supervise keeps open, so that a pipe keeps a reader and a writer even if svscan
+/// and the process at its other end are killed.
 #[derive(Debug)]
 pub struct PipeEnds {
-    /// Of a service with a logger: a read end, at its descriptor 1. With svscan and the logger dead
-    /// the service waits for another reader instead of dying of SIGPIPE.
+    /// For a service with a logger: a read end of the pipe at descriptor 1. If svscan and the
+    /// logger are dead, a write of the service waits for the next logger instead of failing with
+    /// SIGPIPE.
     _to_logger: Option<OwnedFd>,
-    /// Of a logger: a write end, at its descriptor 0. With svscan and the service dead the logger
-    /// waits for another writer instead of ending. Given up when it is told to leave.
+    /// For a logger: a write end of the pipe at descriptor 0. If svscan and the service are dead,
+    /// the logger waits for the next writer instead of reading an end of file. Closed when this
+    /// supervise is asked to exit.
     from_service: Option<OwnedFd>,
-    /// A read end of the message pipe, if svscan handed one down.
+    /// A read end of the message pipe, if svscan passed one to us.
     pub messages: Option<OwnedFd>,
 }
 
 impl PipeEnds {
-    /// Takes what there is to hold for the service in directory `name`.
+    /// Opens the pipe ends to keep for the service in directory `name`.
     #[must_use]
     pub fn take(name: &[u8], old_messages: Option<OwnedFd>) -> Self {
         let pipe = |number| {
@@ -45,7 +47,7 @@ impl PipeEnds {
         }
     }
 
-    /// Lets the logger see the end of its input.
+    /// Closes our write end, so that the logger can read the end of its input.
     pub fn let_logger_end(&mut self) {
         self.from_service = None;
     }

@@ -1,6 +1,6 @@
-//! What a supervise writes down: the journal, for its successor, then the status, for everybody.
-//! Trouble is a warning, since the service comes first; and what could not be saved is tried again
-//! every few seconds, so that a disk that was full leaves nothing wrong behind.
+//! Writes the journal, for a successor of this supervise, and then the status, for all clients. A
+//! failure is only a warning, since the service matters more. supervise tries again every few
+//! seconds, so that both files are right again soon after a full disk has room.
 
 use super::files::Files;
 use super::says::{SUPERVISE, warn_unpublished};
@@ -9,36 +9,36 @@ use crate::service::status::{self, PublishError, Status};
 use crate::sys::{Errno, clock};
 use core::time::Duration;
 
-/// Between two tries to save what could not be saved.
+/// Time between two tries to write.
 const AGAIN: Duration = Duration::from_secs(3);
 
-/// How saving goes.
+/// What the last write came to.
 #[derive(Debug, Default)]
 pub struct Publisher {
-    /// When to try again what could not be saved.
+    /// When to try again what could not be written.
     again: Option<Duration>,
-    /// Whether the last record is not in the journal, which was said.
+    /// Why the last record is not in the journal, if it is not. A warning has been printed.
     journal_error: Option<Errno>,
 }
 
-/// What could not be saved.
+/// Why the status could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The directory has gone: its files are to be made again.
+    /// The directory is gone: its files have to be made again.
     Vanished,
     /// Anything else.
     Failed,
 }
 
 impl Publisher {
-    /// When to publish again, if that has to be.
+    /// When to publish again, if the last write failed.
     #[must_use]
     pub fn again(&self) -> Option<Duration> {
         self.again
     }
 
-    /// Why the last record is not in the journal, if it is not: without it a new image of ours, or a
-    /// successor, would not know the service.
+    /// Why the last record is not in the journal, if it is not: without it a new image of ours, or
+    /// a successor, would not know the service.
     #[must_use]
     pub fn journal_error(&self) -> Option<Errno> {
         self.journal_error
@@ -48,7 +48,7 @@ impl Publisher {
     pub fn record(&mut self, files: &mut Files, name: &[u8], record: &Record) {
         let result = files.journal.write(&files.records, record);
         match (result, self.journal_error) {
-            // The directory has gone: what becomes of the status tells.
+            // The directory is gone. Writing the status fails too, and that failure is handled.
             (Err(Errno::ENOENT), _) => {}
             (Err(error), None) => {
                 let what: [&[u8]; 3] = [b"unable to write ", name, b"/supervise/journal"];
@@ -62,10 +62,11 @@ impl Publisher {
         }
     }
 
-    /// Writes the journal, then the status. A status that fails is said if `is_news`.
+    /// Writes the journal, then the status. Warns of a status that could not be written if
+    /// `is_news`.
     ///
     /// # Errors
-    /// What kind of trouble it was, once it is said.
+    /// The kind of failure, after any warning is printed.
     pub fn publish(
         &mut self,
         files: &mut Files,

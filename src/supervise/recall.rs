@@ -1,6 +1,7 @@
-//! What a new supervise knows of those before it: what the journal says, and how far to believe it;
-//! the process that still runs, adopted. Where it cannot be told whether a recorded process is the
-//! service, it is waited for: that costs time, and a second copy could cost data.
+//! What a new supervise takes over from the supervise before it. It reads the journal, decides how
+//! far to believe it, and adopts the process that still runs. If it cannot decide whether a
+//! recorded process is the service, it waits for that process to end: waiting costs time, but a
+//! second copy of the service could cost data.
 
 use super::files::Files;
 use super::machine::{Owed, Pause, SECOND, State};
@@ -23,12 +24,12 @@ pub struct Recalled {
     pub state: State,
     /// The service's process, adopted.
     pub process: Option<Watched>,
-    /// What was before.
+    /// What happened before.
     pub history: History,
 }
 
 impl Recalled {
-    /// Nothing runs, or nothing that we know of.
+    /// No process of the service runs, as far as we know.
     #[must_use]
     pub fn first(marked_down: bool, history: History) -> Self {
         let (label, want_since) = (Label::of_unix(clock::wall()), moment(clock::monotonic()));
@@ -37,8 +38,8 @@ impl Recalled {
     }
 }
 
-/// What follows from what the journal says. A new image of a process believes what that process
-/// wrote.
+/// Reads the journal and decides what to begin with. A new image of a supervise believes its own
+/// journal.
 #[must_use]
 pub fn recall(name: &[u8], files: &mut Files, is_new_image: bool, marked_down: bool) -> Recalled {
     let finding = files.journal.read();
@@ -79,9 +80,10 @@ pub fn recall(name: &[u8], files: &mut Files, is_new_image: bool, marked_down: b
     recalled
 }
 
-/// What a record of this boot and directory leads to. What is asked of us
-/// is no secret of the journal's: whoever could write it can ask by control too. What it says of
-/// processes is believed only if it is beyond doubt, or if something else says the same.
+/// What to begin with, given a record of this boot and directory. The requests in it (want, exit)
+/// are always believed: a user who could forge the journal could send the same requests through
+/// `control`. The processes in it are believed only if the journal is beyond doubt, or if other
+/// evidence agrees.
 fn resume(name: &[u8], records: &Records, record: Record, doubt: Option<Doubt>) -> Recalled {
     let mut history = record.history;
     history.started = history.started.min(clock::monotonic());
@@ -108,7 +110,7 @@ fn resume(name: &[u8], records: &Records, record: Record, doubt: Option<Doubt>) 
                 let reason: &[u8] = b": it is another one now";
                 SUPERVISE.warning(&[b"unable to adopt the process of ", name, reason]);
             }
-            // It ended unseen: nobody knows when and how.
+            // It ended while no supervise watched it: when and how is not known.
             let left = LeftGroup { leader: service.pid, since: record.alive.max(service.start) };
             let leads = record.leads_group && doubt.is_none() && !record.is_doubted;
             history.left_group = (leads && left.is_there()).then_some(left);
@@ -120,13 +122,14 @@ fn resume(name: &[u8], records: &Records, record: Record, doubt: Option<Doubt>) 
     Recalled { state: State::taken_over(&record, process.is_some(), pause), process, history }
 }
 
-/// Between a label and the start time that the kernel has in clock ticks, by a wall clock that may
-/// have been set a little: at most so many seconds.
+/// The largest difference, in seconds, between a label and the start time that the kernel keeps in
+/// clock ticks. The wall clock may have been adjusted a little in between.
 const LABEL_SLACK: u64 = 2;
 
-/// A status without a journal that could be used: 0.76 was here. Its process is adopted if it
-/// started when the label says and works in this directory, or did when it started. If only one of
-/// the two holds, or if it cannot be looked at, it is waited for.
+/// What to begin with, given a status but no usable journal: the supervise before us was 0.76's.
+/// Its process is adopted if it started at the time of the label, and works in this directory or
+/// was started in it. If only one of these two is so, or if we cannot look at the process, we wait
+/// for it to end.
 fn by_status(records: &Records) -> Option<Recalled> {
     let status = status::left_behind(records)?;
     let pid = status.pid;
@@ -170,8 +173,8 @@ fn by_status(records: &Records) -> Option<Recalled> {
     Some(Recalled { state, process: Some(process), history })
 }
 
-/// Whether the status, which root's or our own supervise wrote, names this process, and both its
-/// label and the directory bear that out.
+/// Whether the status, written by a supervise of root's or of our own user, names this process, and
+/// both its label and the directory confirm it.
 fn status_proves(records: &Records, process: ProcessIdentity) -> bool {
     status::left_behind(records).is_some_and(|status| {
         status.pid == process.pid && fits_label(&status, process.start) && fits_here(process.pid)
@@ -183,7 +186,7 @@ fn fits_label(status: &Status, start: u64) -> bool {
     started.is_some_and(|at| at.abs_diff(status.label.unix_seconds()) <= LABEL_SLACK)
 }
 
-/// Whether a label is older than this boot, where only the clocks can tell.
+/// Whether a label is older than this boot, going by the clocks alone.
 fn is_from_before_boot(label: Label) -> bool {
     let passed = clock::since_boot().unwrap_or(Duration::ZERO);
     let began = clock::wall().saturating_sub(passed).as_secs();

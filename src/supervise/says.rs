@@ -1,4 +1,4 @@
-//! What supervise says beside 0.76's plain lines.
+//! The messages of supervise that 0.76 does not have.
 
 use super::watched::Watched;
 use crate::error::Program;
@@ -6,10 +6,10 @@ use crate::service::status::PublishError;
 use crate::sys::Errno;
 use crate::sys::process::Pid;
 
-/// As it names itself in every line.
+/// The name at the start of every message.
 pub const SUPERVISE: Program = Program::daemon("supervise");
 
-/// Says what is waited for, and how to end that.
+/// Warns which process supervise waits for, and how an admin can end the wait.
 pub fn warn_of_doubt(name: &[u8], process: &Watched) {
     let mut digits = [0; 10];
     let pid = decimal(u64::from(process.identity().pid), &mut digits);
@@ -21,7 +21,7 @@ pub fn warn_of_doubt(name: &[u8], process: &Watched) {
     SUPERVISE.warning(&[b"process ", pid, before, name, between, name, behind]);
 }
 
-/// Says that the start is put off.
+/// Warns that the fork failed and when supervise tries again.
 pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
     let mut digits = [0; 10];
     let seconds = decimal(seconds, &mut digits);
@@ -29,7 +29,8 @@ pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
     SUPERVISE.warning_because(&[before, name, between, seconds, b" seconds"], error);
 }
 
-/// Says that a group is left alone, since it may be another one by now.
+/// Warns that supervise sends no KILL to a group, since its number may belong to other processes by
+/// now.
 pub fn warn_of_group(name: &[u8], leader: Pid) {
     let mut digits = [0; 10];
     let leader = decimal(u64::from(leader), &mut digits);
@@ -38,7 +39,7 @@ pub fn warn_of_group(name: &[u8], leader: Pid) {
     SUPERVISE.warning(&[before, leader, behind, name, b" left"]);
 }
 
-/// A number as text: the loop does without the heap.
+/// A number as text, without the heap: the loop allocates nothing.
 fn decimal(number: u64, digits: &mut [u8]) -> &[u8] {
     let mut left = number;
     let mut used = 0;
@@ -53,7 +54,7 @@ fn decimal(number: u64, digits: &mut [u8]) -> &[u8] {
     digits.get(digits.len() - used..).unwrap_or_default()
 }
 
-/// Says which step of a publication failed.
+/// Warns which step of writing the status failed.
 pub fn warn_unpublished(name: &[u8], error: PublishError) {
     let new: &[u8] = b"/supervise/status.new";
     match error {

@@ -1,9 +1,10 @@
 //! The service's process, watched: our own child, or one that a killed supervise left behind and
-//! that we adopt. A child's pid is ours until it is reaped; an adopted one is held by a pidfd where
-//! the kernel has them, or else by its open `/proc/PID/stat`, and looked at before every signal.
+//! that we adopt. A child keeps its pid until we reap it. An adopted process is identified by a
+//! pidfd, where the kernel has them, or else by its open `/proc/PID/stat`; we check it before every
+//! signal.
 //!
-//! Where it cannot be told whether a recorded process is the service, it is waited for and never
-//! signalled: a second copy could cost data, and a signal to a stranger too.
+//! If we cannot decide whether a recorded process is the service, we wait for it to end and send it
+//! no signal: a second copy of the service could cost data, and so could a signal to a stranger.
 
 use crate::service::record::{LastEnd, LeftGroup, ProcessIdentity};
 use crate::sys::descriptor::HERE;
@@ -14,14 +15,15 @@ use crate::sys::{Errno, file, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// How we come to know of the process's end.
+/// How we learn that the process has ended.
 #[derive(Debug)]
 enum Tie {
     /// It is our child.
     Child,
-    /// It is not, and a pidfd tells.
+    /// It is not our child, and we have a pidfd.
     Pidfd(OwnedFd),
-    /// It is not, and /proc has to be asked: by its open stat, if it could be opened.
+    /// It is not our child, and we have to look in /proc: at its open stat file, if it could be
+    /// opened.
     Probe(Option<OwnedFd>),
 }
 
@@ -30,9 +32,9 @@ enum Tie {
 enum Certainty {
     /// It is.
     Sure,
-    /// It is the recorded one if its start time is: that could not be looked at yet.
+    /// We could not read its start time yet, to compare it with the recorded one.
     Unchecked,
-    /// The evidence is not enough, and there will be no more.
+    /// We do not know, and no further evidence will come.
     Doubtful,
 }
 
@@ -43,7 +45,7 @@ pub struct Watched {
     tie: Tie,
     claim: Claim,
     certainty: Certainty,
-    /// It was taken for the service, and is not.
+    /// We took it for the service, and it is not.
     is_given_up: bool,
 }
 
@@ -61,11 +63,11 @@ pub struct Claim {
 /// What became of a recorded process.
 #[derive(Debug)]
 pub enum Adoption {
-    /// It lives, and is ours now.
+    /// It lives, and we have adopted it.
     Adopted(Watched),
     /// It has ended.
     Gone,
-    /// Its pid is another process's by now, or it belongs to another supervise.
+    /// Another process has its pid by now, or it belongs to another supervise.
     NotOurs,
 }
 
@@ -82,12 +84,13 @@ impl Watched {
         Self { identity, tie, claim, certainty, is_given_up: false }
     }
 
-    /// Takes over a recorded process if it still lives and no living supervise has it.
+    /// Adopts a recorded process if it still lives and is not the child of another living
+    /// supervise.
     #[must_use]
     pub fn adopt(recorded: ProcessIdentity, claim: Claim) -> Adoption {
         let pid = recorded.pid;
-        // The pidfd first, the look at the start time second: what the pidfd holds cannot become
-        // another process between the two.
+        // The pidfd is opened before the start time is read: so the start time is that of the
+        // process behind the pidfd, or no process has it.
         let pidfd = process::open_pidfd(pid).ok();
         let looked = Process::read(pid);
         // We may be the new image of the supervise that started it. No other process can have the
@@ -121,7 +124,8 @@ impl Watched {
         if pid == us || is_others && proc::is_named(found.parent, b"supervise") {
             return Adoption::NotOurs;
         }
-        // Recorded where there was no /proc to look at: what it does here has to tell.
+        // Without a recorded start time (there was no /proc then), only its working directory can
+        // show that it is the service.
         let is_known = recorded.start != 0 || fits_here(pid);
         let certainty = if is_known { Certainty::Sure } else { Certainty::Doubtful };
         let identity = ProcessIdentity { pid, start: found.start };
@@ -129,26 +133,26 @@ impl Watched {
         Adoption::Adopted(Self::new(identity, tie(pidfd), claim, certainty))
     }
 
-    /// The same process, to be waited for and never signalled.
+    /// The same process, but only to be waited for, never signalled.
     #[must_use]
     pub fn doubtful(self) -> Self {
         Self { certainty: Certainty::Doubtful, ..self }
     }
 
-    /// Whether it cannot be told if this is our service.
+    /// Whether we do not know, or do not know yet, that this is our service.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.certainty != Certainty::Sure
     }
 
-    /// Whether it never will be told.
+    /// Whether we shall never know.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         self.certainty == Certainty::Doubtful
     }
 
-    /// Looks again at a process that could not be looked at; whether it is known to be ours now.
-    /// There may have been no descriptor left for it, or no /proc.
+    /// Looks again at a process that we could not look at before, for want of a descriptor or of
+    /// /proc. Returns whether we now know that it is our service.
     pub fn recognise(&mut self) -> bool {
         if self.certainty != Certainty::Unchecked || Process::read(self.identity.pid).is_err() {
             return false;
@@ -160,7 +164,7 @@ impl Watched {
         self.certainty == Certainty::Sure
     }
 
-    /// It is not the service: as good as ended.
+    /// Notes that it is not the service: it counts as ended.
     pub fn give_up(&mut self) {
         self.is_given_up = true;
     }
@@ -171,15 +175,15 @@ impl Watched {
         self.identity
     }
 
-    /// This moment, if it is alive or at least unreaped now, so that its number is its own; or else
-    /// when it was last known to be.
+    /// The present time if it is alive, or at least not reaped (so that no other process has its
+    /// number); otherwise the time when it was last known alive.
     fn alive(&self) -> u64 {
         let is_known = matches!(self.tie, Tie::Child) || !self.has_ended();
         let now = if is_known && !self.is_in_doubt() { proc::now_in_ticks() } else { None };
         now.unwrap_or_else(|| self.last_alive())
     }
 
-    /// A descriptor that becomes readable at its end, where there is one.
+    /// A descriptor that becomes readable when the process ends, if we have one.
     #[must_use]
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         match &self.tie {
@@ -188,7 +192,8 @@ impl Watched {
         }
     }
 
-    /// Whether only asking again and again tells of its end, or of what it is.
+    /// Whether we have to look again and again to learn that it has ended, or whether it is our
+    /// service.
     #[must_use]
     pub fn needs_probe(&self) -> bool {
         matches!(self.tie, Tie::Probe(_)) || self.is_in_doubt()
@@ -205,12 +210,12 @@ impl Watched {
                     let _ = poll::wait(&mut watched, Some(Duration::ZERO));
                     watched.iter().any(poll::found)
                 }
-                // If we cannot look, it has not: an end is not to be guessed.
+                // If we cannot look, it counts as running: we do not guess an end.
                 Tie::Probe(_) => self.is_there() == Some(false),
             }
     }
 
-    /// Whether it is there still, if that can be told.
+    /// Whether it still runs, if we can find out.
     fn is_there(&self) -> Option<bool> {
         let pid = self.identity.pid;
         let found = match &self.tie {
@@ -221,26 +226,28 @@ impl Watched {
             Ok(found) if self.identity.start == 0 => Some(found.is_alive()),
             Ok(found) => Some(found.start == self.identity.start && found.is_alive()),
             Err(_) if !process::exists(pid) => Some(false),
-            // The descriptor says that this very process is gone, whoever has the number now.
+            // The open stat file says that this process is gone, even if another process has its
+            // number now.
             Err(Errno::ESRCH) if matches!(self.tie, Tie::Probe(Some(_))) => Some(false),
             Err(_) => None,
         }
     }
 
-    /// Sends it a signal; whether it could be told that it is ours. An end in between is no error:
-    /// it will be seen.
+    /// Sends it a signal. Returns false if we could not make sure that it is our service. If it
+    /// ended in between, that is no error: the loop will see the end.
     pub fn send(&self, number: SignalNumber) -> bool {
         if self.is_in_doubt() {
             return false;
         }
         if let Tie::Pidfd(pidfd) = &self.tie {
             match process::kill_by_pidfd(pidfd.as_fd(), number) {
-                // A filter may know the one call and not the other.
+                // A seccomp filter may allow kill and not pidfd_send_signal.
                 Err(Errno::ENOSYS | Errno::EPERM) => {}
                 _ => return true,
             }
         }
-        // A window of microseconds remains here for an adopted process: supervise(8).
+        // For an adopted process, a window of microseconds remains between look and signal:
+        // supervise(8).
         let is_there = matches!(self.tie, Tie::Child).then_some(true).or_else(|| self.is_there());
         if is_there == Some(true) {
             let _ = process::kill(self.identity.pid, number);
@@ -248,9 +255,9 @@ impl Watched {
         is_there.is_some()
     }
 
-    /// Sends KILL to its process group if it has one of its own; whether that was left alone for
-    /// want of proof. To be called after its end and before [`Self::reap`]: a zombie child's number
-    /// is nobody else's.
+    /// Sends KILL to its process group, if it leads one; returns whether we left the group alone
+    /// for want of proof. Call it after the end of the process and before [`Self::reap`]: no other
+    /// process can have the number of a zombie child.
     #[must_use]
     pub fn end_group(&self) -> Ended {
         match (self.claim.leads_group && !self.is_in_doubt(), &self.tie) {
@@ -271,8 +278,8 @@ impl Watched {
         self.claim.leads_group
     }
 
-    /// What it leaves in its group, if it leads one. To be called after its end and before
-    /// [`Self::reap`].
+    /// What it leaves in its group, if it leads one. Call it after the end of the process and
+    /// before [`Self::reap`].
     #[must_use]
     pub fn left_group(&self) -> Option<LeftGroup> {
         let leads = self.claim.leads_group && !self.is_in_doubt();
@@ -282,7 +289,7 @@ impl Watched {
         (leads && left.is_there()).then_some(left)
     }
 
-    /// Looks whether it is alive, and notes it if so.
+    /// If it is alive, notes that it was alive now.
     pub fn note_alive(&mut self) {
         self.claim.alive = self.alive();
     }
@@ -293,7 +300,7 @@ impl Watched {
         self.claim.alive.max(self.identity.start)
     }
 
-    /// Notes its end: how it ended, if it was our child.
+    /// Reaps it if it is our child, and returns how it ended.
     #[must_use]
     pub fn reap(&self) -> Option<LastEnd> {
         match self.tie {
@@ -306,7 +313,7 @@ impl Watched {
     }
 }
 
-/// Whether a process works in the service directory, or did when it was started.
+/// Whether the working directory of a process is the service directory, or was when it was started.
 #[must_use]
 pub fn fits_here(pid: Pid) -> bool {
     let here = file::facts(HERE, b".");
@@ -318,19 +325,20 @@ pub fn fits_here(pid: Pid) -> bool {
 pub enum Ended {
     /// There is nothing left to end.
     Done,
-    /// There is a group of this number, and no proof that it is the service's: left alone.
+    /// A group of this number exists, but nothing proves that it is the service's: we left it
+    /// alone.
     Unproven(Pid),
 }
 
 impl LeftGroup {
-    /// Whether the group has a member still.
+    /// Whether the group still has a member.
     #[must_use]
     pub fn is_there(&self) -> bool {
         process::kill_group(self.leader, 0) != Err(Errno::ESRCH)
     }
 
-    /// Sends KILL to the group, if it is the service's as a whole. A wrong KILL is worse than a
-    /// leftover.
+    /// Sends KILL to the group, but only if all of it is the service's. A wrong KILL is worse than
+    /// a leftover process.
     #[must_use]
     pub fn end(&self) -> Ended {
         if !self.is_there() {
@@ -363,11 +371,11 @@ mod tests {
         let mut watched = unchecked(identity);
         assert!(!watched.send(SIGTERM) && !watched.has_ended());
         assert!(watched.recognise() && !watched.is_in_doubt());
-        // Known for another one, it is as good as gone.
+        // A process that turns out to be another one counts as ended.
         let mut other = unchecked(ProcessIdentity { start: start + 1, ..identity });
         assert!(!other.recognise() && other.has_ended() && !other.send(SIGTERM));
         assert_eq!(child.try_wait().unwrap(), None);
-        // What the evidence is not enough for stays so.
+        // Doubt that no evidence can end stays.
         let mut doubtful = unchecked(identity).doubtful();
         assert!(!doubtful.recognise() && !doubtful.send(SIGTERM));
         assert!(watched.send(SIGTERM));
