@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Listener {
     read: OwnedFd,
-    /// Held so that reading never meets an end of file.
+    /// Our own write end: with it open, a read never meets an end of file.
     write: OwnedFd,
 }
 
@@ -31,16 +31,16 @@ pub enum ListenError {
 }
 
 impl Listener {
-    /// Makes FIFO `control` in directory `records` if need be and opens both ends.
+    /// Opens both ends of the FIFO `control` in directory `records`, and makes it first if need be.
     ///
     /// # Errors
-    /// The open that failed; EEXIST for something in its place that is no FIFO.
+    /// Which open failed; EEXIST if something other than a FIFO has the name.
     pub fn open(records: BorrowedFd<'_>) -> Result<Self, ListenError> {
         let read = fifo(records, CONTROL).map_err(ListenError::Read)?;
         Self::with_both_ends(records, read).map_err(ListenError::Write)
     }
 
-    /// Goes on with the end that an image before us read from, so that no queued byte is lost.
+    /// Goes on with the read end of the image before us, so that no queued byte is lost.
     ///
     /// # Errors
     /// EINVAL if it is not this directory's FIFO; those of openat(2).
@@ -48,8 +48,8 @@ impl Listener {
         Self::with_both_ends(records, read)
     }
 
-    /// Opens the write end, of the same FIFO and no other: else the end of file that it keeps away
-    /// would come, and not end.
+    /// Opens the write end of the same FIFO. With the write end of another one, each read would
+    /// meet an end of file, and the loop would spin.
     fn with_both_ends(records: BorrowedFd<'_>, read: OwnedFd) -> Result<Self, Errno> {
         let own = file::facts_of(read.as_fd())?;
         let is_it = |found: &file::Facts| {
@@ -60,14 +60,14 @@ impl Listener {
         Ok(Self { read, write })
     }
 
-    /// Whether its FIFO still has its name.
+    /// Whether the FIFO is still there under its name.
     #[must_use]
     pub fn is_in(&self, records: BorrowedFd<'_>) -> bool {
         file::facts_no_link(records, CONTROL)
             .is_ok_and(|facts| file::same(self.read.as_fd(), &facts).is_ok())
     }
 
-    /// Takes over what is queued for another one, whose FIFO lost its name.
+    /// Takes over the bytes queued in another listener's FIFO, which has lost its name.
     pub fn take_queue_of(&self, other: &Self) {
         while let Some(byte) = other.next() {
             let _ = descriptor::write(self.write.as_fd(), &[byte]);
@@ -91,8 +91,8 @@ impl AsFd for Listener {
     }
 }
 
-/// Makes FIFO `name` (0600) if it is not there and opens it to read, for whoever holds the lock. A
-/// link, or a FIFO with a second name, which may be another daemon's, loses its name to a new one.
+/// Makes FIFO `name` (0600) if it is not there and opens it to read. The caller holds the lock. A
+/// link, or a FIFO with a second name (it may be another daemon's), is replaced by a new FIFO.
 pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let made = directory::make_fifo(records, name, 0o600);
     match entry::open(records, name, Access::Read, Shape::Fifo) {
@@ -102,7 +102,7 @@ pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
             entry::open(records, name, Access::Read, Shape::Fifo)
         }
         Err(Errno::EINVAL | Errno::EISDIR) => Err(made.err().unwrap_or(Errno::EEXIST)),
-        // It is not there because it could not be made: that is what to say.
+        // It is not there because making it failed: report that error.
         Err(Errno::ENOENT) => Err(made.err().unwrap_or(Errno::ENOENT)),
         other => other,
     }
@@ -117,8 +117,8 @@ pub struct Sender {
 /// Opens the control FIFO of the service with these records to send.
 ///
 /// # Errors
-/// ENXIO when no supervise listens (or no FIFO stands there); ELOOP for a link in its place, EMLINK
-/// for a second name; those of openat(2).
+/// ENXIO if no supervise listens (or there is no FIFO); ELOOP for a link, EMLINK for a FIFO with a
+/// second name; those of openat(2).
 pub fn connect(records: &Records) -> Result<Sender, Errno> {
     let write = open_to_send(records, CONTROL).map_err(|error| match error {
         Errno::EINVAL => Errno::ENXIO,
@@ -127,7 +127,7 @@ pub fn connect(records: &Records) -> Result<Sender, Errno> {
     Ok(Sender { write })
 }
 
-/// Opens to write the FIFO `name` of these records, and nothing else that may stand there.
+/// Opens the FIFO `name` of these records to write. Opens nothing that is not a FIFO.
 pub(super) fn open_to_send(records: &Records, name: &[u8]) -> Result<OwnedFd, Errno> {
     let is_its_own = |facts: &file::Facts| match Shape::Fifo.fits(facts) {
         Err(Errno::EMLINK) if records.are_heard_through(facts) => Ok(()),
@@ -136,19 +136,19 @@ pub(super) fn open_to_send(records: &Records, name: &[u8]) -> Result<OwnedFd, Er
     entry::open_if(records.as_fd(), name, Access::Write, is_its_own).map(|(write, _)| write)
 }
 
-/// Opens the control FIFO that supervise `pid` listens on through that supervise's own descriptor:
-/// for a service whose directory, or `supervise` in it, was removed under it, and for one where
-/// something else may stand in its place.
+/// Opens the control FIFO of supervise `pid` through that supervise's own descriptor in /proc. This
+/// is for a service whose directory (or `supervise` in it) was removed while it ran, or has been
+/// replaced by something else.
 ///
 /// # Errors
-/// ENXIO when it listens to none, or is no supervise (yet); those of open(2).
+/// ENXIO if it has no control FIFO open, or is no supervise (yet); those of open(2).
 pub fn connect_through(pid: Pid) -> Result<Sender, Errno> {
     through(pid, CONTROL).map(|write| Sender { write })
 }
 
-/// Opens to write the FIFO that supervise `pid` opened as `name`.
+/// Opens to write the FIFO that supervise `pid` has open as `name`.
 pub(super) fn through(pid: Pid, name: &[u8]) -> Result<OwnedFd, Errno> {
-    // A child of svscan that is not exec'd yet has svscan's descriptors.
+    // A child of svscan that has not executed supervise yet has svscan's descriptors.
     if !proc::is_named(pid, b"supervise") {
         return Err(Errno::ENXIO);
     }
@@ -156,23 +156,23 @@ pub(super) fn through(pid: Pid, name: &[u8]) -> Result<OwnedFd, Errno> {
     proc::open_fifo_anew(pid, number)
 }
 
-/// Opens the control FIFO in `records`, a directory that is ours alone, to send.
+/// Opens the control FIFO in `records`, a directory that only we can write, to send.
 ///
 /// # Errors
-/// ENXIO when nobody listens; those of openat(2).
+/// ENXIO if no daemon listens; those of openat(2).
 pub fn connect_at(records: BorrowedFd<'_>) -> Result<Sender, Errno> {
     entry::open(records, CONTROL, Access::Write, Shape::Fifo).map(|write| Sender { write })
 }
 
 impl AsFd for Sender {
-    /// Its poll shows an error once the daemon is gone.
+    /// A poll of it shows an error once the daemon is gone.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.write.as_fd()
     }
 }
 
 impl Sender {
-    /// Whether nobody reads the FIFO any more.
+    /// Whether no process reads the FIFO any more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         let mut broken = [poll::broken(self.write.as_fd())];
@@ -188,10 +188,10 @@ impl Sender {
         descriptor::write(self.write.as_fd(), bytes).map(drop)
     }
 
-    /// Sends `bytes` in one piece, waiting for room if the FIFO is full, at most ten seconds.
+    /// Sends `bytes` in one piece. If the FIFO is full, it waits for room for at most ten seconds.
     ///
     /// # Errors
-    /// ETIMEDOUT when no room was to be had; EPIPE when the supervise left; those of write(2).
+    /// ETIMEDOUT if the FIFO stayed full; EPIPE if the supervise has exited; those of write(2).
     pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         if bytes.is_empty() {
             return Ok(());
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_keeps_a_fifo_from_being_made_is_said_and_not_that_it_is_not_there() {
-        // Nobody makes a FIFO in sysfs.
+        // No FIFO can be made in sysfs.
         let place = std::fs::File::open("/sys").unwrap();
         let error = fifo(place.as_fd(), b"no-such-fifo").unwrap_err();
         assert_ne!(error, Errno::ENOENT);

@@ -1,18 +1,18 @@
-//! The names in `supervise/`: the one place that has them. Whoever owns that directory can plant
-//! anything under each, so each is opened through [`entry`](crate::sys::entry) alone, and the house
-//! test holds every `open` to it.
+//! The names in `supervise/`, all in this one place. The owner of that directory can put anything
+//! under each name, so they are opened only through [`entry`](crate::sys::entry). A house test
+//! checks this.
 
-/// Locked by the one supervise of the service; supervise's own.
+/// Locked by the one supervise of the service. Belongs to the user of supervise.
 pub const LOCK: &[u8] = b"lock";
-/// The FIFO of the control bytes; of any owner, so that it can be given to a user.
+/// The FIFO of the control bytes. Any user may own it, so that an admin can give it to one.
 pub const CONTROL: &[u8] = b"control";
-/// The FIFO that says that a supervise runs; of any owner too.
+/// The FIFO that shows that a supervise runs. Any user may own it, too.
 pub const OK: &[u8] = b"ok";
-/// The 18 bytes.
+/// The 18 bytes of the status.
 pub const STATUS: &[u8] = b"status";
-/// What becomes `status` by its rename.
+/// Renamed to `status` once it is complete.
 pub const NEW_STATUS: &[u8] = b"status.new";
-/// What a successor has to know; supervise's own.
+/// What the next supervise has to know. Belongs to the user of supervise.
 pub const JOURNAL: &[u8] = b"journal";
-/// What becomes `journal` by its rename.
+/// Renamed to `journal` once it is complete.
 pub const NEW_JOURNAL: &[u8] = b"journal.new";

@@ -1,10 +1,10 @@
-//! `supervise/journal`: what the 18 bytes of the status cannot hold, so that a successor of a
-//! killed supervise knows the running service for its own. An addition of ours.
+//! `supervise/journal`: what the 18 bytes of the status cannot hold, so that the successor of a
+//! killed supervise can recognise the running service as its own. An addition of ours.
 //!
-//! Two checksummed slots, overwritten in turn in a file made once: a full disk cannot stop a
-//! record, and a death in the middle of one leaves the one before. Whether to believe them is for
-//! [`super::trust`], what they say for [`super::record`]; others look at them through
-//! [`super::onlooker`].
+//! It has two checksummed slots, overwritten in turn, in a file that is made once. So a record can
+//! be written on a full disk, and if supervise dies in the middle of a write, the record before it
+//! is still whole. [`super::trust`] decides whether to believe a record, [`super::record`] has its
+//! contents; other programs read it through [`super::onlooker`].
 
 use super::entries::{JOURNAL, NEW_JOURNAL};
 use super::record::{Origin, Record};
@@ -25,13 +25,14 @@ const FILE: usize = 2 * PITCH;
 pub struct Journal {
     origin: Origin,
     sequence: u64,
-    /// The file to write into, or to read at first; a new one is made where there is none.
+    /// The file to read at first, and then to write into. Without one, the first write makes a new
+    /// file.
     file: Option<File>,
-    /// Why what it holds at first must not be taken at its word.
+    /// Why not to trust what the file holds at first.
     doubt: Option<Doubt>,
     /// Why it could not be opened.
     error: Option<Errno>,
-    /// Whether it is the one that an image before us wrote into.
+    /// Whether the image before us handed it over.
     is_handed: bool,
 }
 
@@ -43,7 +44,7 @@ struct File {
     size: u64,
 }
 
-/// Where and when a record counts that is made for this service directory now.
+/// The origin of a record that is written for this service directory now.
 pub(super) fn origin(directory: BorrowedFd<'_>) -> Result<Origin, Errno> {
     let facts = file::facts(directory, b".")?;
     let boot = Boot::now().to_bytes();
@@ -51,8 +52,8 @@ pub(super) fn origin(directory: BorrowedFd<'_>) -> Result<Origin, Errno> {
 }
 
 impl Journal {
-    /// Opens the journal of the service directory that we are in. What an image before us handed
-    /// over is surely ours.
+    /// Opens the journal of the current directory's service. A journal that the image before us
+    /// handed over is certainly ours.
     ///
     /// # Errors
     /// Those of stat(2), for the service directory.
@@ -73,7 +74,7 @@ impl Journal {
         Ok(Self { origin: origin(HERE)?, sequence: 0, file, doubt, error, is_handed })
     }
 
-    /// What it holds. To be asked once, before the first record.
+    /// Reads it. Call this once, before the first write.
     pub fn read(&mut self) -> Finding {
         let Some(file) = &self.file else {
             return self.error.map_or(Finding::Nothing, of_error);
@@ -81,7 +82,8 @@ impl Journal {
         let mut bytes = [0; PITCH];
         let read = newest(file.descriptor.as_fd(), file.size, &mut bytes);
         let slot = read.map(|read| (read, Slot::from_bytes(&bytes)));
-        // What others may have open is not written on: a new one takes its name.
+        // Other processes may have this file open to write: leave it, and make a new one under its
+        // name.
         if self.doubt.is_some() || file.size != FILE as u64 {
             self.file = None;
         }
@@ -103,14 +105,15 @@ impl Journal {
         }
     }
 
-    /// Writes `record` over the older slot; into a new file that takes the name, where the file of
-    /// that name is not (any more) the one that we made, or may be written by others.
+    /// Writes `record` over the older slot. If the file under the journal's name is not the one
+    /// that we made, or other users may write it, it writes a new file and renames it to that name.
     ///
     /// # Errors
-    /// Those of pwrite(2), and of openat(2) and renameat(2) for a new file; EIO when less than a
-    /// slot was taken.
+    /// Those of pwrite(2), and of openat(2) and renameat(2) for a new file; EIO if less than a slot
+    /// was written.
     pub fn write(&mut self, records: &Records, record: &Record) -> Result<(), Errno> {
-        // A failed record is tried again in its slot: the other one holds the last good record.
+        // After a failed write the next one goes to the same slot: the other slot holds the last
+        // good record.
         let sequence = self.sequence.wrapping_add(1);
         let result = match &self.file {
             Some(file) if file.is_ours_in(records) => self.put(&file.descriptor, sequence, record),
@@ -130,8 +133,8 @@ impl Journal {
         result.map(|()| self.sequence = sequence)
     }
 
-    /// A new file of full size, so that no later record needs room on the disk; whole before it
-    /// takes the name.
+    /// Makes a new file of full size, so that no later record needs room on the disk. It is
+    /// complete before it is renamed to the journal's name.
     fn renew(&self, records: &Records, sequence: u64, record: &Record) -> Result<File, Errno> {
         let place = records.as_fd();
         let descriptor = entry::make(place, NEW_JOURNAL, FORMER_MODE)?;
@@ -149,7 +152,8 @@ impl Journal {
         }
     }
 
-    /// Writes one slot. Not in its caller: it takes some of the stack, and so do path names.
+    /// Writes one slot. Never inlined: its buffer and the caller's path names would be on the stack
+    /// together.
     #[inline(never)]
     fn put(&self, file: &OwnedFd, sequence: u64, record: &Record) -> Result<(), Errno> {
         let offset = if sequence % 2 == 0 { 0 } else { 512 };
@@ -160,7 +164,7 @@ impl Journal {
         }
     }
 
-    /// Whether the file that we write into has the journal's name still.
+    /// Whether the file that we write into still has the journal's name.
     #[must_use]
     pub fn is_in(&self, records: &Records) -> bool {
         self.file.as_ref().is_some_and(|file| file.is_ours_in(records))
@@ -191,14 +195,14 @@ impl File {
     }
 }
 
-/// Whether the journal's name is gone from `supervise` while that directory is in its place: an
-/// admin's word that what it names is not the service.
+/// Whether the journal was removed from `supervise` while that directory is still in its place. An
+/// admin does this to say that the process in the journal is not the service.
 #[must_use]
 pub fn was_removed(records: &Records) -> bool {
     records.are_in_place() && file::facts_no_link(records.as_fd(), JOURNAL) == Err(Errno::ENOENT)
 }
 
-/// What a file says that was opened to read only.
+/// What a journal that was opened to read says.
 pub(super) fn judged(
     file: BorrowedFd<'_>,
     facts: &Facts,
@@ -218,7 +222,7 @@ pub(super) fn judged(
 
 pub(super) fn open_file(records: &Records, access: Access) -> Result<(OwnedFd, Facts), Errno> {
     let is_file = |facts: &Facts| match Shape::File.fits(facts) {
-        // That is said in words.
+        // [`doubt_as_of`](super::trust::doubt_as_of) reports this one with its own message.
         Err(Errno::EMLINK) => Ok(()),
         other => other,
     };
@@ -236,22 +240,22 @@ fn of_error(error: Errno) -> Finding {
 
 /// What the two slots hold.
 enum Read {
-    /// One that checks.
+    /// A record whose checksum is right.
     Slot,
-    /// None was ever written.
+    /// No record was ever written.
     Empty,
-    /// None that checks.
+    /// No record has the right checksum.
     Torn(&'static str),
 }
 
-/// Reads the later one of the slots that check into `bytes`.
+/// Reads into `bytes` the later one of the slots whose checksum is right.
 fn newest(file: BorrowedFd<'_>, size: u64, bytes: &mut [u8; PITCH]) -> Result<Read, Errno> {
     if size != FILE as u64 && size != 0 {
         return Ok(Read::Torn("unexpected size"));
     }
     let (mut newest, mut is_empty) = (None, true);
     for at in [0, PITCH] {
-        // Empty if it was made by one that was killed before its first record.
+        // Empty: the supervise that made it was killed before its first record.
         if read_slot(file, bytes, at)? {
             is_empty &= bytes.iter().all(|&byte| byte == 0);
             newest = newest.max(Slot::sequence_in(bytes).map(|sequence| (sequence, at)));

@@ -10,15 +10,15 @@ use crate::sys::{Errno, clock, directory, flock, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A child that a killed supervise had just forked holds the lock until its exec: worth a wait, the
-/// longer if the supervise that wrote the journal is gone.
+/// How long to wait for the lock. A child that a killed supervise had just forked holds the lock
+/// until it executes `./run`. The wait is longer if the supervise that wrote the journal is gone.
 const GRACE: Duration = Duration::from_millis(100);
 const LONG_GRACE: Duration = Duration::from_secs(1);
-/// How often a lock that is replaced by others is tried again.
+/// How often to try again when other processes replace the lock file at the same time.
 const TRIES: u8 = 8;
 
-/// Goes on with the lock that an image before us handed over, or takes it. Where something stands in
-/// its place that cannot be locked, the old one has to do, as it did until now.
+/// Goes on with the lock that the image before us handed over, or takes it. If something that
+/// cannot be locked has its name now, we keep the old lock.
 ///
 /// # Errors
 /// As [`acquire`].
@@ -26,7 +26,7 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
     let facts = facts(records);
     let is_it = |old: &OwnedFd| facts.is_ok_and(|facts| file::same(old.as_fd(), &facts).is_ok());
     match old {
-        // It is held already; taking it again makes sure of that.
+        // We hold it already; taking it again makes sure.
         Some(old) if is_it(&old) => flock::take(old.as_fd()).map(|()| old),
         old => {
             acquire(records).or_else(|error| old.filter(|_| error != Errno::EAGAIN).ok_or(error))
@@ -34,7 +34,7 @@ pub fn resume_or_acquire(records: &Records, old: Option<OwnedFd>) -> Result<Owne
     }
 }
 
-/// What stands under the lock's name, a link not followed.
+/// What has the lock's name. A link is not followed.
 ///
 /// # Errors
 /// Those of fstatat(2).
@@ -48,18 +48,19 @@ pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
     facts(records).is_ok_and(|facts| file::same(held, &facts).is_ok())
 }
 
-/// Whether a supervise holds the lock of the service with these records, looked at from outside. The
-/// lock is had for a moment if nobody does: a supervise that starts just then waits that long.
+/// Whether a supervise holds the lock of the service with these records. If none does, this call
+/// holds the lock for a moment, and a supervise that starts just then waits for it.
 #[must_use]
 pub fn is_held(records: &Records) -> bool {
     match is_name_held(records.as_fd(), LOCK) {
-        // It cannot be told: what the presence says must do.
+        // We could not find out: yes, and the presence decides.
         Err(error) => error != Errno::ENOENT,
         Ok(is_held) => is_held,
     }
 }
 
-/// Whether a process holds the lock on file `name` of `directory`, whatever names it has.
+/// Whether a process holds the lock on file `name` of `directory`, even if the file has other
+/// names.
 ///
 /// # Errors
 /// ENOENT where there is none; those of openat(2).
@@ -68,7 +69,7 @@ pub fn is_name_held(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errn
     Ok(flock::take(file.as_fd()) == Err(Errno::EAGAIN))
 }
 
-/// Takes the lock, and holds it as long as the descriptor is open.
+/// Takes the lock. It is held as long as the descriptor is open.
 ///
 /// # Errors
 /// As [`take_name`].
@@ -78,10 +79,11 @@ pub fn acquire(records: &Records) -> Result<OwnedFd, Errno> {
     })
 }
 
-/// Takes the lock on file `name` of `directory`, waiting for as long as `grace` says where it is
-/// held. The lock comes first: whatever the file is, a daemon may hold exactly that one (after a
-/// `chown -R` or a `cp -al`). One that is free, and is not ours or has a second name, may be a file
-/// that others lock, too: it loses the name to a new one.
+/// Takes the lock on file `name` of `directory`. If another process holds it, waits as long as
+/// `grace` says. The lock is taken before the file is judged: a running daemon may hold exactly
+/// this file even though it is another user's or has a second name (after a `chown -R` or a `cp
+/// -al`). If it is free, and is not ours or has a second name, other programs may lock it too: then
+/// it is replaced by a new file.
 ///
 /// # Errors
 /// EAGAIN when another process holds it; ELOOP, EISDIR or EINVAL for what is no regular file; those
@@ -91,7 +93,8 @@ pub fn take_name(
     name: &[u8],
     grace: impl Fn() -> Duration,
 ) -> Result<OwnedFd, Errno> {
-    // Held until the new one is: who does the same at this moment waits, or finds the new one.
+    // The old file stays locked until the new one is locked: another process that does the same at
+    // this moment waits, or finds the new file.
     let mut replaced = None;
     for _ in 0..TRIES {
         let (file, _) = entry::open_if(directory, name, Access::Append, is_regular)?;

@@ -1,12 +1,11 @@
 //! The on-disk contract of a service directory: the only room that knows a file name in it.
 //!
-//! A service directory holds `run`, perhaps `down`, `log` and `kill-group`, which the admin writes
-//! (and the words of [`stopping`]), and `supervise`, which is ours: `lock`, `control`, `ok`,
-//! `status` as in 0.76 (contract.md, section 3.2), and `journal`. supervise works relative to one
-//! descriptor of that directory ([`records`]); svc, svok, svstat and svscan come from outside: they
-//! find the same directory by the same rule ([`trail`]). The names in it stand in [`entries`]. The
-//! records of a scan directory, `.svscan`, stand in `scandir`. Manual pages: service(7),
-//! scandir(7).
+//! The admin writes `run`, and perhaps `down`, `log`, `kill-group` and the files of [`stopping`].
+//! supervise writes the directory `supervise`: `lock`, `control`, `ok`, `status` as in 0.76
+//! (contract.md, section 3.2), and `journal`; [`entries`] has these names. supervise keeps that
+//! directory open and works relative to the descriptor ([`records`]). svc, svok, svstat and svscan
+//! find the same directory by the same rule for links ([`trail`]). The records of a scan directory,
+//! `.svscan`, are in `scandir`. Manual pages: service(7), scandir(7).
 
 pub mod control;
 pub mod entries;
@@ -27,10 +26,11 @@ pub mod trust;
 use crate::sys::{Errno, file};
 use std::os::fd::BorrowedFd;
 
-/// The program that is the service, as it is exec'd from its directory.
+/// The program of the service, as supervise executes it in the service directory.
 pub const RUN: &std::ffi::CStr = c"./run";
 
-/// Where svscan hands a read end of the message pipe to supervise, if svscanboot keeps both.
+/// The descriptor at which svscan passes supervise a read end of the message pipe, if svscanboot
+/// has one.
 pub const MESSAGES_NUMBER: i32 = 3;
 
 /// Whether `directory` has a file named `down`, of any type: then the service starts down.
@@ -41,8 +41,9 @@ pub fn is_marked_down(directory: BorrowedFd<'_>) -> Result<bool, Errno> {
     exists(directory, b"down")
 }
 
-/// Whether `directory` has a file named `kill-group`: then the service gets a session of its
-/// own, and what it leaves behind is killed before the next start. An addition of ours.
+/// Whether `directory` has a file named `kill-group`: then the service gets a session of its own,
+/// and supervise kills what is left of its process group before the next start. An addition of
+/// ours.
 #[must_use]
 pub fn wants_group_killed(directory: BorrowedFd<'_>) -> bool {
     exists(directory, b"kill-group").unwrap_or(false)
@@ -56,14 +57,15 @@ pub fn has_logger(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno>
     exists(directory, &[name, b"/log"].concat())
 }
 
-/// Whether the service in `directory` itself has a logger; not known is none.
+/// Whether the service in `directory` has a logger. If we cannot find out, it counts as having
+/// none.
 #[must_use]
 pub fn has_log(directory: BorrowedFd<'_>) -> bool {
     exists(directory, b"log").unwrap_or(false)
 }
 
-/// Whether the service in directory `name` looks complete: `run` may be executed, and that of
-/// `log` too if there is one.
+/// Whether the service in directory `name` looks complete: its `run` may be executed, and so may
+/// that of its `log` if it has one.
 #[must_use]
 pub fn is_ready(directory: BorrowedFd<'_>, name: &[u8]) -> bool {
     let runs = |path: &[u8]| {

@@ -1,5 +1,5 @@
-//! The journal of a service as seen from outside: by svscan, by a supervise that waits for the lock,
-//! and by who shows what it says.
+//! The journal of a service as other processes read it: svscan, a supervise that waits for the
+//! lock, and svctl, which shows it. [`trust`](super::trust) decides whether to believe it.
 
 use super::entries::JOURNAL;
 use super::journal::{judged, open_file, origin};
@@ -14,13 +14,14 @@ use crate::sys::proc::{self, Process};
 use crate::sys::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The supervise that wrote the record of a service directory, as seen from outside: believed
-/// under the same marks, and only while it lives. 0.76's writes none.
+/// The supervise that wrote the journal of a service directory, if it lives. 0.76's writes no
+/// journal.
 #[must_use]
 pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
     let found = look(directory)?;
     let pid = found.record.supervise.pid;
-    // Without our mark, only what can be seen to be one.
+    // A journal without our mark is believed only if the process is seen to be a supervise of this
+    // directory.
     let is_one = || {
         let here = file::facts(directory, b".");
         proc::is_named(pid, b"supervise") && here.is_ok_and(|here| proc::works_in(pid, &here))
@@ -41,15 +42,14 @@ pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
     alive(look(directory)?.record.service?)
 }
 
-/// Whether the last supervise of the service in `directory` has left after `x`, as seen from
-/// outside: believed under the same marks. Nothing where no journal says.
+/// Whether the last supervise of the service in `directory` exited after `x`. `None` without a
+/// journal to believe.
 #[must_use]
 pub fn has_left(directory: BorrowedFd<'_>) -> Option<bool> {
     recorded(directory).map(|record| record.left_cleanly)
 }
 
-/// What the journal of the service in `directory` says, as seen from outside: believed under the
-/// same marks.
+/// What the journal of the service in `directory` says.
 #[must_use]
 pub fn recorded(directory: BorrowedFd<'_>) -> Option<Record> {
     look(directory).map(|found| found.record)
@@ -68,11 +68,11 @@ fn look(directory: BorrowedFd<'_>) -> Option<Found> {
     }
 }
 
-/// Reads the journals of many services from outside, to show what they say: which boot this is, it
-/// asks the kernel once.
+/// Reads the journals of many services, to show what they say. It asks the kernel only once which
+/// boot this is.
 #[derive(Clone, Copy, Debug)]
 pub struct Onlooker {
-    /// Ours; the directory is each service's own.
+    /// The boot is the present one; the directory is set for each service.
     here: Origin,
 }
 
@@ -85,8 +85,9 @@ impl Onlooker {
         Ok(Self { here: origin(HERE)? })
     }
 
-    /// What the journal of the service with these records says. It is believed under the marks of
-    /// [`doubt`], but for its owner: what is shown is no reason to signal anything.
+    /// What the journal of the service with these records says. It is believed as [`doubt`]
+    /// decides, except that any user may own it: the record is only shown, and nothing is signalled
+    /// because of it.
     ///
     /// # Errors
     /// ENOENT where there is none, EACCES where we may not read it; those of openat(2).

@@ -8,15 +8,15 @@ use crate::sys::process::Pid;
 use crate::sys::{Errno, file};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Says that a supervise runs here for as long as the descriptor is open.
+/// Announces that a supervise runs here, for as long as the descriptor is open.
 ///
 /// # Errors
-/// Those of openat(2); EEXIST for something in its place that is no FIFO.
+/// Those of openat(2); EEXIST if something other than a FIFO has the name.
 pub fn announce(records: &Records) -> Result<OwnedFd, Errno> {
     control::fifo(records.as_fd(), OK)
 }
 
-/// Goes on with the presence that an image before us handed over, or announces ours.
+/// Goes on with the presence that the image before us handed over, or announces a new one.
 ///
 /// # Errors
 /// As [`announce`].
@@ -26,7 +26,7 @@ pub fn resume_or_announce(records: &Records, old: Option<OwnedFd>) -> Result<Own
     old.filter(is_it).map_or_else(|| announce(records), Ok)
 }
 
-/// Whether the presence that we hold still has its name.
+/// Whether the presence that we hold open is still there under its name.
 #[must_use]
 pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
     file::facts_no_link(records.as_fd(), OK).is_ok_and(|facts| file::same(held, &facts).is_ok())
@@ -36,8 +36,8 @@ pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
 /// as soon as that supervise is gone.
 ///
 /// # Errors
-/// ENXIO when nobody listens and ENOENT when nobody ever did; ELOOP for a link in its place, EMLINK
-/// for a second name, EINVAL for what is no FIFO; those of openat(2).
+/// ENXIO if no supervise runs, ENOENT if none ever did; ELOOP for a link, EMLINK for a FIFO with a
+/// second name, EINVAL for anything else that is no FIFO; those of openat(2).
 pub fn look(records: &Records) -> Result<OwnedFd, Errno> {
     control::open_to_send(records, OK)
 }
@@ -53,11 +53,11 @@ pub fn look_as_0_76(records: &Records) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// As [`look`], through the descriptor of supervise `pid` itself: for a service whose directory was
-/// removed under it.
+/// As [`look`], through the descriptor of supervise `pid` in /proc: for a service whose directory
+/// was removed while it ran.
 ///
 /// # Errors
-/// ENXIO when it announces nothing; those of open(2).
+/// ENXIO if it has no presence open; those of open(2).
 pub fn look_through(pid: Pid) -> Result<OwnedFd, Errno> {
     control::through(pid, OK)
 }

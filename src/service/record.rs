@@ -1,4 +1,4 @@
-//! What a record of the journal says. Pure; its bytes are [`super::slot`]'s.
+//! What a record of the journal says. Pure. [`super::slot`] turns it into bytes.
 
 use super::request::Want;
 use crate::tai64n::Label;
@@ -7,12 +7,13 @@ use core::time::Duration;
 /// How many starts are remembered.
 pub const STARTS: usize = 8;
 
-/// A process by what no later process of the same number has: its start time.
+/// A process, identified by its pid and its start time: a later process with the same pid has
+/// another start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessIdentity {
     /// The process id.
     pub pid: u32,
-    /// Its start in clock ticks since boot, as in /proc/PID/stat; 0 where that is not known.
+    /// Its start in clock ticks since boot, as in /proc/PID/stat; 0 if not known.
     pub start: u64,
 }
 
@@ -21,7 +22,8 @@ pub struct ProcessIdentity {
 pub struct LeftGroup {
     /// The leader's pid, which is the group's number.
     pub leader: u32,
-    /// When the leader was last known alive, in clock ticks since boot: the number was its own then.
+    /// When the leader was last known alive, in clock ticks since boot: at that time no other
+    /// process had its number.
     pub since: u64,
 }
 
@@ -34,14 +36,14 @@ pub enum LastEnd {
     Killed(u8, bool),
 }
 
-/// Whether a start is due as soon as it may happen, and why. Only ever while the service is down.
+/// Whether a start is due as soon as it may happen, and why. Only while the service is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owed {
-    /// None is.
+    /// No start is due.
     Nothing,
-    /// The process ended and is wanted up: `x`, `o` and `d` take that back.
+    /// The process ended and is wanted up. `x`, `o` and `d` cancel this start.
     Restart,
-    /// It is the first start, or was asked for since the last end: only `d` takes that back.
+    /// It is the first start, or it was asked for since the last end. Only `d` cancels this start.
     Asked,
 }
 
@@ -50,7 +52,7 @@ pub enum Owed {
 pub struct Record {
     /// The service's process while it is up.
     pub service: Option<ProcessIdentity>,
-    /// When that process was last known alive, in clock ticks since boot; 0 where that is not known.
+    /// When that process was last known alive, in clock ticks since boot; 0 if not known.
     pub alive: u64,
     /// Whether it leads a group of its own (`kill-group`).
     pub leads_group: bool,
@@ -68,15 +70,16 @@ pub struct Record {
     pub kill_asked: bool,
     /// Whether the process was sent the signal of `d`.
     pub down_told: bool,
-    /// Whether it is not sure that the process is the service: it is waited for, never signalled.
+    /// Whether supervise is not sure that the process is the service. Then supervise waits for it
+    /// to end and sends it no signal.
     pub is_doubted: bool,
-    /// Whether this supervise has left after `x`: its successor starts as if it were the first.
+    /// Whether this supervise exited after `x`. Then the next one starts as if it were the first.
     pub left_cleanly: bool,
-    /// What was before.
+    /// What happened before.
     pub history: History,
 }
 
-/// What a supervise remembers of its service, from one supervise to the next.
+/// What is remembered about the service from one supervise to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct History {
     /// When the pid last changed: the status's label.
@@ -85,23 +88,22 @@ pub struct History {
     pub started: Duration,
     /// How often this journal's service was started.
     pub starts: u64,
-    /// When it was started the last times, the latest first.
+    /// The times of the last starts, the latest first.
     pub last_starts: [Moment; STARTS],
-    /// How the service last ended, where that is known.
+    /// How the service last ended, if known.
     pub last_end: Option<LastEnd>,
     /// When it last ended.
     pub ended: Moment,
-    /// How long the run before the present one lasted, or the last one while it is down; where that
-    /// is known.
+    /// How long the last completed run lasted, if known.
     pub last_run: Option<Duration>,
     /// When what is wanted last changed.
     pub want_since: Moment,
-    /// What the process before left in its group.
+    /// The processes that the last one left in its group.
     pub left_group: Option<LeftGroup>,
 }
 
 impl History {
-    /// A process was started, at this moment of the wall clock and of the monotonic one.
+    /// Notes that a process was started, at this time of the wall clock and of the monotonic clock.
     pub fn note_start(&mut self, wall: Duration, now: Duration) {
         self.label = Label::of_unix(wall);
         self.started = now;
@@ -113,7 +115,7 @@ impl History {
         self.left_group = None;
     }
 
-    /// The process ended, and how, if that is known.
+    /// Notes that the process ended, and how, if known.
     pub fn note_end(&mut self, wall: Duration, now: Duration, end: Option<LastEnd>) {
         self.label = Label::of_unix(wall);
         self.ended = moment(now);
@@ -121,15 +123,15 @@ impl History {
         self.last_end = end.or(self.last_end);
     }
 
-    /// The process ended, nobody knows when and how; this is when that was seen.
+    /// Notes that the process ended while no supervise watched it. `label` is when we noticed.
     pub fn note_unseen_end(&mut self, label: Label) {
         self.label = label;
         (self.ended, self.last_run, self.last_end) = (0, None, None);
     }
 }
 
-/// A moment of the monotonic clock, in microseconds; 0 where it is not known. Setting the time does
-/// not move it.
+/// A time of the monotonic clock, in microseconds; 0 if not known. Setting the wall clock does not
+/// change it.
 pub type Moment = u64;
 
 /// The moment of a monotonic clock.
@@ -138,10 +140,10 @@ pub fn moment(now: Duration) -> Moment {
     u64::try_from(now.as_micros()).unwrap_or_default()
 }
 
-/// Where and when a record counts: this boot, these pids, this service directory.
+/// Where and when a record is valid: one boot, one pid namespace, one service directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// The boot, as its room writes it: boot id, pid namespace, process 1.
+    /// The boot, as `sys::proc` writes it: boot id, pid namespace, process 1.
     pub boot: [u8; 32],
     /// The device of the service directory.
     pub device: u64,

@@ -1,7 +1,7 @@
-//! The `supervise` directory of a service: every record is made, read and looked at relative to it,
-//! so that nobody can move it away between two looks. supervise and svscan hold it open; svc, svok
-//! and svstat step into it, for which the right to search is enough (a delegated `supervise` is
-//! often 0711).
+//! The `supervise` directory of a service. Every file in it is made and read relative to the open
+//! directory, so that a rename of a directory on the path changes nothing between two calls.
+//! supervise and svscan hold it open. svc, svok and svstat make it their current directory, because
+//! that needs only the right to search (a delegated `supervise` is often 0711).
 
 use super::trail::{Feet, NAME, follow};
 use crate::sys::descriptor::{HERE, Purpose, open};
@@ -12,25 +12,25 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The `supervise` directory of a service.
 #[derive(Debug)]
 pub struct Records {
-    /// None: we stand in it.
+    /// `None`: it is the current directory.
     descriptor: Option<OwnedFd>,
-    /// The service directory around it.
+    /// The service directory that it belongs to.
     service: Facts,
 }
 
 impl Records {
-    /// Opens `supervise` in the current directory, and makes it (0700) if it is not there. A link is
-    /// followed as [`trail`](super::trail) has it; a dangling link's target is made, one level.
+    /// Opens `supervise` in the current directory, and makes it (0700) if it is not there. A link
+    /// is followed as [`trail`](super::trail) has it; a dangling link's target is made, one level.
     ///
     /// # Errors
     /// Those of openat(2); EPERM for a link that is not trusted.
     pub fn open_or_make() -> Result<Self, Errno> {
-        // What matters is whether it can be opened: a failure to make it shows there.
+        // If this fails, opening the directory fails too and reports it.
         let _ = directory::make(HERE, NAME, 0o700);
         let service = file::facts(HERE, b".")?;
         let descriptor = match open(HERE, NAME, Purpose::DirectoryNoLink) {
             Err(error) if is_link(HERE, error) => {
-                // By steps, which need no right to read what they lead through.
+                // Step by step: that needs no right to read the directories on the way.
                 let home = directory::current()?;
                 let reached = follow(&mut Feet::Change, true).and_then(|()| directory::current());
                 directory::change_to(home.as_fd())?;
@@ -41,7 +41,7 @@ impl Records {
         Ok(Self { descriptor: Some(descriptor?), service })
     }
 
-    /// Opens the records of the service in `directory`, looked at from outside.
+    /// Opens the records of the service in `directory`.
     ///
     /// # Errors
     /// As [`Records::open_or_make`].
@@ -58,8 +58,8 @@ impl Records {
         Ok(Self { descriptor: Some(descriptor?), service })
     }
 
-    /// Steps from the current directory, a service directory, into its records: the current
-    /// directory is another one afterwards, whatever comes of it.
+    /// Steps from the current directory, a service directory, into its records. The current
+    /// directory has changed afterwards, even if this failed.
     ///
     /// # Errors
     /// Those of chdir(2); EPERM for a link that is not trusted.
@@ -72,14 +72,15 @@ impl Records {
         Ok(Self { descriptor: None, service })
     }
 
-    /// Whether the service in `name` below the current directory has none, not even a link to some.
+    /// Whether the service in `name` below the current directory has no records, not even a link to
+    /// some.
     #[must_use]
     pub fn are_missing(name: &[u8]) -> bool {
         let path = [name, b"/", NAME].concat();
         file::facts_no_link(HERE, &path) == Err(Errno::ENOENT)
     }
 
-    /// The service directory around them.
+    /// The service directory that they belong to.
     pub(super) const fn service(&self) -> &Facts {
         &self.service
     }
@@ -93,9 +94,9 @@ impl Records {
         })
     }
 
-    /// Whether a supervise works in the service directory and has the FIFO of these facts open: then
-    /// it is the service's own, though it has a second name (`cp -al` gives it one, and where the
-    /// kernel lets him, anybody who can search the directory).
+    /// Whether a supervise works in the service directory and has the FIFO of these facts open.
+    /// Then the FIFO is the service's own even if it has a second name: `cp -al` gives it one, and
+    /// so can any user who can search the directory, where the kernel permits such links.
     pub(super) fn are_heard_through(&self, fifo: &Facts) -> bool {
         let supervises = proc::workers_in(&self.service, NAME);
         supervises.into_iter().any(|pid| proc::has_open(pid, fifo))
@@ -103,7 +104,8 @@ impl Records {
 }
 
 impl Records {
-    /// Goes on with the directory that an image before us handed over; we are in its service.
+    /// Goes on with the directory that the image before us handed over. Its service directory is
+    /// the current directory.
     #[must_use]
     pub fn resume(descriptor: OwnedFd) -> Option<Self> {
         let facts = file::facts_of(descriptor.as_fd()).ok()?;
@@ -112,7 +114,8 @@ impl Records {
         is_one.then_some(Self { descriptor: Some(descriptor), service })
     }
 
-    /// Whether the directory that we hold still has its name in the service directory that we are in.
+    /// Whether the directory that we hold open is still there under its name in the current
+    /// directory, the service directory.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
         let named = file::facts(HERE, NAME);
@@ -126,8 +129,8 @@ impl AsFd for Records {
     }
 }
 
-/// Whether an open failed for a link: ELOOP, or ENOTDIR from a kernel that looks at O_DIRECTORY
-/// first.
+/// Whether an open failed because of a link: ELOOP, or ENOTDIR from a kernel that checks
+/// O_DIRECTORY first.
 fn is_link(directory: BorrowedFd<'_>, error: Errno) -> bool {
     matches!(error, Errno::ELOOP | Errno::ENOTDIR)
         && file::facts_no_link(directory, NAME).is_ok_and(|facts| facts.kind == Kind::Link)

@@ -1,10 +1,10 @@
 //! The bytes of a record in the journal. Pure.
 //!
-//! A slot begins with 160 bytes that never change again: they are what 0.1.0 writes, and what
-//! identifies a process and a directory stands in them. So every program reads the record of every
-//! other, and adopts by it. What was added since stands behind them, with a length and a checksum of
-//! its own: a later program appends to it, an earlier one reads as far as it knows. If only that part
-//! does not check, it is as if it were not there.
+//! A slot begins with 160 bytes, the core, whose layout never changes: it is that of 0.1.0, and
+//! holds what identifies a process and a directory. So every version can read the core that any
+//! other version wrote, and adopt the process in it. Later fields follow the core, with a length
+//! and a checksum of their own: a later version appends fields, and an earlier one reads the fields
+//! it knows. If only the checksum of this second part is wrong, the part is ignored.
 
 use super::fields::{Reader, Writer, checksum, checksum_from};
 use super::record::{History, LastEnd, LeftGroup, Origin, Owed, ProcessIdentity, Record};
@@ -13,30 +13,31 @@ use crate::tai64n::Label;
 use core::time::Duration;
 
 const MAGIC: [u8; 6] = *b"dt-rs\n";
-/// Of the bytes that never change.
+/// The version of the core.
 const VERSION: u16 = 1;
 /// Bytes from one slot to the next: a slot never crosses a disk sector.
 pub const PITCH: usize = 512;
-/// Bytes that never change, their checksum last.
+/// Size of the core in bytes. Its checksum comes last.
 const CORE: usize = 160;
-/// Bytes behind them, as we write them: their length first, their checksum last.
+/// Size in bytes of the part after the core, as we write it: its length comes first, its checksum
+/// last.
 const ADDED: usize = 116;
-/// Bytes of a slot as we write it.
+/// Size in bytes of a slot, as we write it.
 pub const SLOT: usize = CORE + ADDED;
 const SUM: usize = 8;
 /// One slot of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The higher one is the later one.
+    /// Of the two slots the one with the higher number is the later one.
     pub sequence: u64,
-    /// Where and when it counts.
+    /// Where and when the record is valid.
     pub origin: Origin,
     /// What it says.
     pub record: Record,
 }
 
 impl Slot {
-    /// The bytes on disk of a record.
+    /// The bytes of the slot on disk.
     #[must_use]
     pub fn encode(sequence: u64, origin: &Origin, record: &Record) -> [u8; SLOT] {
         let mut bytes = [0; SLOT];
@@ -94,7 +95,8 @@ impl Slot {
         fields.number(history.want_since);
         fields.number(history.ended);
         history.last_starts.iter().for_each(|start| fields.number(*start));
-        // With the checksum of what never changes: an earlier program writes over that alone.
+        // This checksum begins with the core's: an earlier version overwrites the core alone, and
+        // then the added part no longer matches.
         fields.sum(CORE - SUM);
         bytes
     }
@@ -105,8 +107,8 @@ impl Slot {
         Self::checked(bytes)?.0.number()
     }
 
-    /// The fields behind the version of a slot whose checksum is right, that checksum, and what
-    /// follows it. Whoever wrote it: the fields are as they are here.
+    /// Of a slot whose core has the right checksum: the fields after the version, the checksum, and
+    /// the bytes after it. All versions have the same fields here.
     fn checked(bytes: &[u8]) -> Option<(Reader<'_>, &[u8], &[u8])> {
         let (core, rest) = bytes.split_at_checked(CORE)?;
         let (body, sum) = core.split_at_checked(CORE - SUM)?;
@@ -118,7 +120,7 @@ impl Slot {
         Some((fields, sum, rest))
     }
 
-    /// What stands in a slot whose checksum is right.
+    /// The contents of a slot whose core has the right checksum.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (mut fields, sum, rest) = Self::checked(bytes)?;
@@ -140,7 +142,7 @@ impl Slot {
         Some(slot)
     }
 
-    /// What was added since 0.1.0, as far as it is there.
+    /// Reads the fields that were added since 0.1.0, as far as they are there.
     fn add(&mut self, fields: &mut Reader<'_>) -> Option<()> {
         let [has_core, _]: [u8; 2] = fields.take()?;
         if let Some(LastEnd::Killed(_, core)) = &mut self.record.history.last_end {
@@ -180,7 +182,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
     let left_group = LeftGroup { leader, since: fields.number()? };
     Some(Record {
         service,
-        // It lived when it began, if we learn no more.
+        // At least it was alive when it began. The added part may say more.
         alive: service.map_or(0, |service| service.start),
         leads_group: asked & 4 != 0,
         supervise,
@@ -189,7 +191,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
         is_paused: paused != 0,
         owed: match owed {
             0 => Owed::Nothing,
-            // 0.1.0 writes 1 for both.
+            // 0.1.0 writes 1 for both `Restart` and `Asked`.
             1 if want == Want::Up => Owed::Restart,
             _ => Owed::Asked,
         },
@@ -212,7 +214,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
     })
 }
 
-/// The fields behind the core, if their checksum, which begins with the core's, is right.
+/// The fields after the core, if their checksum (which begins with the core's) is right.
 fn added<'a>(core_sum: &[u8], bytes: &'a [u8]) -> Option<Reader<'a>> {
     let (length, _) = bytes.split_first_chunk()?;
     let length = usize::from(u16::from_le_bytes(*length));

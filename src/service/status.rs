@@ -19,7 +19,7 @@ pub struct Status {
     pub label: Label,
     /// The service's process; 0 while it is down.
     pub pid: u32,
-    /// Whether it was paused by `p`; never while it is down.
+    /// Whether `p` paused it. Never set while it is down.
     pub is_paused: bool,
     /// What it is wanted to be.
     pub want: Want,
@@ -38,7 +38,7 @@ impl Status {
         bytes
     }
 
-    /// Any 18 bytes are a status.
+    /// Decodes a status. Any 18 bytes are valid.
     #[must_use]
     pub fn from_bytes(bytes: [u8; SIZE]) -> Self {
         let [label @ .., p, i, d, s, paused, want] = bytes;
@@ -58,7 +58,7 @@ pub enum PublishError {
     Open(Errno),
     /// It could not be written.
     Write(Errno),
-    /// It took fewer than 18 bytes.
+    /// Fewer than 18 bytes were written.
     Partial,
     /// It could not be renamed to `status`.
     Rename(Errno),
@@ -71,7 +71,7 @@ pub enum PublishError {
 /// The step that failed; the old status is then still there.
 pub fn publish(records: &Records, status: Status) -> Result<(), PublishError> {
     let place = records.as_fd();
-    // Never through a name that someone else has planted: always a new file.
+    // Always a new file: another user may have put a link or a file under this name.
     let file = entry::make(place, NEW_STATUS, 0o644).map_err(PublishError::Open)?;
     match descriptor::write(file.as_fd(), &status.to_bytes()) {
         Ok(SIZE) => {}
@@ -92,14 +92,14 @@ pub enum ReadError {
     BadFormat,
 }
 
-/// Reads the status of the service with these records; bytes after the 18th are left alone.
+/// Reads the status of the service with these records. Bytes after the 18th are ignored.
 ///
 /// # Errors
 /// See [`ReadError`].
 pub fn read(records: &Records) -> Result<Status, ReadError> {
     let file = entry::open(records.as_fd(), STATUS, Access::Read, Shape::File);
     let file = file.map_err(|error| match error {
-        // 0.76 opens a directory, and cannot read it.
+        // For a directory 0.76 reports that it cannot read it.
         Errno::EISDIR => ReadError::Read(error),
         other => ReadError::Open(other),
     })?;
@@ -111,8 +111,8 @@ pub fn read(records: &Records) -> Result<Status, ReadError> {
     }
 }
 
-/// The status that a supervise before us left: nothing unless the file is regular, has one name, is
-/// root's or our own, and nobody else can write it.
+/// The status that a supervise before us left. `None` unless the file is regular, has one name,
+/// belongs to root or to us, and no other user can write it.
 #[must_use]
 pub fn left_behind(records: &Records) -> Option<Status> {
     let is_trusted = |facts: &Facts| {

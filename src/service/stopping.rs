@@ -1,6 +1,7 @@
-//! How a service is taken down, where it has a word on that: `down-signal` (a signal's name or
-//! number instead of TERM) and `timeout-kill` (milliseconds after which KILL follows), under the
-//! names that s6 gave these files. Additions of ours, off where the files are not there.
+//! How a service is taken down, by two optional files of its directory: `down-signal` (the name or
+//! number of a signal to send instead of TERM) and `timeout-kill` (milliseconds after which KILL
+//! follows). The file names are those of s6. Additions of ours; without the files supervise does as
+//! 0.76.
 
 use crate::sys::descriptor::{Purpose, open, read};
 use crate::sys::signal::{self, SignalNumber};
@@ -8,14 +9,14 @@ use crate::sys::{Errno, file};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// What a file of one word said.
+/// What one of these files says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<T> {
     /// It is not there.
     Nothing,
-    /// It says this.
+    /// It has this value.
     Word(T),
-    /// It is there and cannot be read, or makes no sense.
+    /// It is there, but cannot be read or is not valid.
     Nonsense(Errno),
 }
 
@@ -28,7 +29,7 @@ pub fn down_signal(directory: BorrowedFd<'_>) -> Said<SignalNumber> {
     })
 }
 
-/// How long after that KILL follows; a file that says 0 is as good as none.
+/// How long after `d` KILL follows. 0 in the file means the same as no file.
 #[must_use]
 pub fn kill_timeout(directory: BorrowedFd<'_>) -> Said<Duration> {
     match word(directory, b"timeout-kill", |text| text.parse().ok().map(Duration::from_millis)) {
@@ -44,7 +45,7 @@ fn word<T>(
 ) -> Said<T> {
     let mut text = [0; 64];
     let read = open(directory, name, Purpose::Read).and_then(|file| {
-        // A FIFO or a directory has no word for us, and no wait is worth it.
+        // A FIFO or a directory is an error; reading a FIFO could block.
         match file::facts_of(file.as_fd())?.kind {
             file::Kind::Regular => read(file.as_fd(), &mut text),
             _ => Err(Errno::EINVAL),

@@ -1,10 +1,11 @@
-//! The way from a service directory to its records, where `supervise` is a link: step by step, so
-//! that it is known whose links and directories led there.
+//! The way from a service directory to its records if `supervise` is a link. We follow the links
+//! ourselves, step by step, to see which users own the links and directories on the way.
 //!
-//! What is root's or our own may lead anywhere. What is another user's may lead to what is that
-//! user's: root's svc in his service directory reaches his supervise, and no link of his makes it
-//! reach another's. What several users had a hand in leads nowhere, and what anyone can write does
-//! not either. supervise, svscan and the commands go by this one rule.
+//! Links and directories of root's or our own may lead anywhere. Those of another user may lead
+//! only to a directory of that same user: so root's svc reaches the supervise of user U through U's
+//! service directory, and no link of U's makes it reach the supervise of someone else. A way
+//! through links of several other users is refused, and so is one through a directory that all
+//! users can write. supervise, svscan and the commands share this one rule.
 
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
@@ -17,25 +18,25 @@ pub(super) const NAME: &[u8] = b"supervise";
 const LINKS: u8 = 40;
 const STICKY: u32 = 0o1000;
 
-/// How the way is gone.
+/// How to move from directory to directory.
 #[derive(Debug)]
 pub enum Feet<'a> {
-    /// By opening each directory, from this one on; our own directory stays.
+    /// Open each directory, beginning with this one. The current directory stays the same.
     Open(BorrowedFd<'a>, Option<OwnedFd>),
-    /// By changing our own directory, from the current one on: the right to search is enough.
+    /// Change the current directory at each step. This needs only the right to search.
     Change,
 }
 
-/// Whom the directory at the end has to belong to.
+/// Which user must own the directory at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
-    /// Anybody: only root and we had a hand in the way.
+    /// Any user: all links and directories so far are root's or our own.
     Nobody,
     To(u32),
 }
 
-/// Goes from where `feet` stand to the records, through the link of their name. With `makes`, a
-/// directory that is missing at the end is made, if it may be ours.
+/// Goes from where `feet` stand to the records, through the link `supervise`. With `makes`, it
+/// makes the directory at the end if it is missing and may be ours.
 ///
 /// # Errors
 /// EPERM for a way that is not trusted; ELOOP for too many links; those of openat(2) or chdir(2).
@@ -72,13 +73,14 @@ pub fn follow(feet: &mut Feet<'_>, makes: bool) -> Result<(), Errno> {
 }
 
 impl Bound {
-    /// After a link or directory of this user.
+    /// The bound after a link or directory of this user.
     fn by(self, owner: u32) -> Result<Self, Errno> {
         if owner == 0 || owner == file::our_user() { Ok(self) } else { self.to(owner) }
     }
 
-    /// After a name that was looked up in this directory: who can write it decides what stands there.
-    /// Its group may lead to what is its owner's. In a sticky directory each link is its owner's.
+    /// The bound after a name was looked up in this directory, since users who can write the
+    /// directory decide what the name leads to. If its group can write it, the way may lead only to
+    /// what its owner owns. In a sticky directory, each entry belongs to its own owner.
     fn by_directory(self, facts: &Facts) -> Result<Self, Errno> {
         match facts.mode & 0o022 {
             _ if facts.mode & STICKY != 0 => self.by(facts.owner),
@@ -102,7 +104,7 @@ impl Bound {
         }
     }
 
-    /// Whether a directory of our own may stand at the end.
+    /// Whether the directory at the end may be our own.
     fn lets_us(self) -> bool {
         self == Self::Nobody || self == Self::To(file::our_user())
     }
@@ -118,7 +120,7 @@ impl AsFd for Feet<'_> {
 }
 
 impl Feet<'_> {
-    /// What the directory is in which they stand.
+    /// The facts of the directory in which they stand.
     fn place(&self) -> Result<Facts, Errno> {
         file::facts(self.as_fd(), b".")
     }
@@ -126,8 +128,8 @@ impl Feet<'_> {
     /// Steps into directory `name`, never through a link.
     ///
     /// # Errors
-    /// ELOOP or ENOTDIR for a link and what is no directory, EAGAIN for one that was swapped just
-    /// now; those of openat(2) or chdir(2).
+    /// ELOOP or ENOTDIR for a link or anything else that is no directory; EAGAIN if it was replaced
+    /// at this moment; those of openat(2) or chdir(2).
     pub fn step(&mut self, name: &[u8]) -> Result<(), Errno> {
         if let Self::Open(..) = self {
             let next = open(self.as_fd(), name, Purpose::DirectoryNoLink)?;
@@ -143,7 +145,7 @@ impl Feet<'_> {
             Kind::Regular | Kind::Fifo | Kind::Other => return Err(Errno::ENOTDIR),
         }
         directory::change(name)?;
-        // chdir(2) follows links: this one did not if it led to what was seen.
+        // chdir(2) follows links. If we are now in the directory seen before, it followed none.
         let reached = self.place()?;
         let is_it = (reached.device, reached.inode) == (seen.device, seen.inode);
         if is_it { Ok(()) } else { Err(Errno::EAGAIN) }

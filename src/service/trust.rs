@@ -1,8 +1,8 @@
-//! Whether to believe a journal. Whoever can write the `supervise` directory could forge one and have
-//! root adopt, and later kill, a process of his choice: so it is believed only under the marks that
-//! [`doubt`] looks for. One of them is the mode 01600. Root's other programs write files for the
-//! owner of that directory, some with bytes of his choice (a log, a copy), but none leaves the sticky
-//! bit on one.
+//! Whether to believe a journal. A user who can write the `supervise` directory could forge one and
+//! make root's supervise adopt, and later kill, any process. So a journal is believed only if the
+//! file has the marks that [`doubt`] checks. One of them is the mode 01600: root's other programs
+//! may write files into that directory, some with contents that its owner chose (a log, a copy),
+//! but none sets the sticky bit on a file.
 
 use super::record::{Origin, Record};
 use super::slot::Slot;
@@ -10,26 +10,26 @@ use crate::sys::file::{self, Facts};
 use crate::sys::proc::{Boot, Likeness};
 use crate::sys::{Errno, clock};
 
-/// The mark of ours.
+/// The mode that marks a journal of ours.
 pub const MODE: u32 = 0o1600;
-/// What 0.1.0 left.
+/// The mode of a journal of 0.1.0.
 pub const FORMER_MODE: u32 = 0o600;
 
-/// Why a record must not be taken at its word.
+/// Why a record is not fully believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It is ours alone but for the mark: 0.1.0 left none.
+    /// Only the mark is missing: 0.1.0 did not set it.
     Unmarked,
-    /// Somebody else may have written it.
+    /// Another user may have written it.
     Alien(&'static str),
 }
 
-/// A record of this directory and, as far as can be told, of this boot.
+/// A record of this directory and, as far as we know, of this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// What it says.
     pub record: Record,
-    /// Why not to take it at its word.
+    /// Why it is not fully believed, if so.
     pub doubt: Option<Doubt>,
 }
 
@@ -41,18 +41,18 @@ pub enum Finding {
     Nothing,
     /// A record.
     Found(Found),
-    /// Nothing that could be used, and why.
+    /// No usable record, and why.
     Ignored(&'static str),
-    /// It could not be looked at.
+    /// It could not be opened or read.
     Failed(Errno),
 }
 
-/// Why a regular file's own marks say that it must not be taken at its word.
+/// Why a journal file with these facts is not fully believed, if so.
 pub fn doubt(facts: &Facts) -> Option<Doubt> {
     doubt_as_of(facts, file::our_user())
 }
 
-/// The same, where `owner` is who has a supervise here.
+/// As [`doubt`], for the journal of a supervise that runs as user `owner`.
 pub fn doubt_as_of(facts: &Facts, owner: u32) -> Option<Doubt> {
     if facts.owner != owner {
         Some(Doubt::Alien("owned by another user"))
@@ -69,13 +69,13 @@ pub fn doubt_as_of(facts: &Facts, owner: u32) -> Option<Doubt> {
     }
 }
 
-/// Whether a slot counts here and now.
+/// Whether a slot is valid in this boot and directory.
 #[must_use]
 pub fn judge(slot: &Slot, here: &Origin, doubt: Option<Doubt>) -> Finding {
     let [recorded, now] = [slot.origin.boot, here.boot].map(Boot::from_bytes);
     match recorded.compare(now) {
         Likeness::Another => return Finding::Nothing,
-        // It cannot have started later than now in this boot.
+        // The boots cannot be compared; but a start time later than now is of another boot.
         Likeness::Unknown if slot.record.history.started > clock::monotonic() => {
             return Finding::Nothing;
         }
@@ -162,7 +162,7 @@ mod tests {
             Facts { links: 2, ..facts },
             Facts { mode: 0o1620, ..facts },
             Facts { mode: 0o1602, ..facts },
-            // What multilog leaves, and a few more.
+            // The mode of multilog's files, and a few others.
             Facts { mode: 0o644, ..facts },
             Facts { mode: 0o744, ..facts },
             Facts { mode: 0o1644, ..facts },
