@@ -1,4 +1,4 @@
-//! `.svscan/stopped`: the mark of an orderly stop, good for the boot it was made in.
+//! `.svscan/stopped`: the mark of an orderly stop. It is valid in the boot in which it was made.
 
 use super::entries::STOPPED;
 use super::records::ScanRecords;
@@ -6,7 +6,7 @@ use crate::sys::proc::{Boot, Likeness};
 use crate::sys::{Errno, descriptor, directory};
 use std::os::fd::AsFd;
 
-/// Marks that the scan was stopped in order, in this boot.
+/// Marks that an orderly stop was made in this boot.
 ///
 /// # Errors
 /// Those of openat(2) and write(2).
@@ -15,17 +15,17 @@ pub fn put(records: &ScanRecords) -> Result<(), Errno> {
     descriptor::write(mark.as_fd(), &Boot::now().to_bytes()).map(drop)
 }
 
-/// Whether the scan was stopped in order in this boot, and not started since.
+/// Whether an orderly stop was made in this boot, and svscan was not wanted since.
 #[must_use]
 pub fn is_there(records: &ScanRecords) -> bool {
     let Ok(mark) = records.read(STOPPED) else { return false };
     let mut boot = [0; Boot::SIZE];
-    // Where it cannot be told it counts: whoever wants the scan removes it.
+    // If the boots cannot be compared, the mark counts: a wanted start removes it.
     descriptor::read(mark.as_fd(), &mut boot) == Ok(boot.len())
         && Boot::from_bytes(boot).compare(Boot::now()) != Likeness::Another
 }
 
-/// Removes the mark: the scan is wanted.
+/// Removes the mark, because svscan is wanted again.
 pub fn remove(records: &ScanRecords) {
     let _ = directory::remove(records.as_fd(), STOPPED);
 }

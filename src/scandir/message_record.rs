@@ -1,5 +1,5 @@
-//! `.svscan/messages`: which pipe leads to readproctitle, so that the svscanboot after a killed one
-//! finds it again.
+//! `.svscan/messages`: which pipe leads to readproctitle, so that the successor of a killed
+//! svscanboot finds that pipe again.
 
 use super::entries::{MESSAGES, NEW_MESSAGES};
 use super::records::ScanRecords;

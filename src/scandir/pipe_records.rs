@@ -1,12 +1,12 @@
-//! `.svscan/pipes`: which services are held, and which pipe joins which to its logger, so that a
-//! successor of a killed svscan finds the same pipe again and no other, and a service whose name is
-//! gone from the scan directory. An addition of ours.
+//! `.svscan/pipes`: which services svscan has started, and which pipe joins each to its logger.
+//! With it the successor of a killed svscan finds the same pipe again and no other, and finds
+//! services whose name is gone from the scan directory. An addition of ours.
 //!
 //! A header names the boot; each record is a service's device and inode and its pipe's inode
-//! ([`NO_PIPE`] without a logger, [`FORGOTTEN`] when it is let go of), written behind the others when
-//! that comes to be, a later one over an earlier one. One that could be written only in part, on a
-//! full disk, is written over by the next: none behind it is misread. The file is written anew,
-//! shorter, when an svscan starts.
+//! ([`NO_PIPE`] without a logger, [`FORGOTTEN`] once svscan no longer cares for it). svscan appends
+//! a record at each change; a later record of a service replaces an earlier one. If a full disk
+//! takes only part of a record, the next record overwrites that part, so that no later record is
+//! misread. Each svscan writes the file anew, and shorter, when it starts.
 
 use super::entries::{NEW_PIPES, PIPES};
 use super::records::ScanRecords;
@@ -18,12 +18,12 @@ use std::os::fd::{AsFd, OwnedFd};
 const MAGIC: [u8; 8] = *b"dt-pipe\n";
 const HEADER: usize = MAGIC.len() + Boot::SIZE;
 const RECORD: usize = 24;
-/// A hundred thousand services: more than that is not read.
+/// The largest file that is read: a hundred thousand services.
 const LARGEST: u64 = 100_000 * RECORD as u64;
 
-/// The pipe of a service without a logger.
+/// Stands for the pipe of a service without a logger.
 pub const NO_PIPE: u64 = 0;
-/// The pipe of a service that is held no longer.
+/// Stands for the pipe of a service that svscan no longer cares for.
 const FORGOTTEN: u64 = u64::MAX;
 
 /// A service directory, by device and inode.
@@ -33,33 +33,33 @@ pub type Key = (u64, u64);
 #[derive(Debug)]
 pub struct PipeRecords {
     file: Option<OwnedFd>,
-    /// How much of it are whole records.
+    /// The length of the header and all whole records.
     length: usize,
     known: BTreeMap<Key, u64>,
 }
 
 impl PipeRecords {
-    /// No record at all, where none can be kept.
+    /// Records in memory alone, where no file can be written.
     #[must_use]
     pub const fn none() -> Self {
         Self { file: None, length: 0, known: BTreeMap::new() }
     }
 
-    /// Reads what an earlier svscan of this boot recorded and writes it anew. What cannot be read
-    /// is as if it were not there.
+    /// Reads what an earlier svscan of this boot recorded and writes the file anew. A file that
+    /// cannot be read counts as missing.
     ///
     /// # Errors
-    /// Those of openat(2), write(2) and renameat(2): nothing can be recorded then.
+    /// Those of openat(2), write(2) and renameat(2): then nothing can be recorded.
     pub fn open(records: &ScanRecords) -> Result<Self, Errno> {
         let mut pipes = Self::none();
         pipes.go_over_to(records)?;
         Ok(pipes)
     }
 
-    /// Goes on in other records: those of before, or the scan directory with them, were removed.
+    /// Goes on in new records, after the old ones, or the scan directory with them, were removed.
     ///
     /// # Errors
-    /// As [`Self::open`]; it goes on in the old ones then.
+    /// As [`Self::open`]; then it goes on in the old ones.
     pub fn go_over_to(&mut self, records: &ScanRecords) -> Result<(), Errno> {
         let mut known = read(records).unwrap_or_default();
         known.extend(&self.known);
@@ -78,7 +78,7 @@ impl PipeRecords {
         self.known.get(&service).copied().filter(|&pipe| pipe != NO_PIPE)
     }
 
-    /// Every service that is held, or was when its svscan died.
+    /// Every service that this svscan cares for, or that the svscan before it did when it died.
     pub fn services(&self) -> impl Iterator<Item = Key> {
         self.known.keys().copied()
     }
@@ -95,7 +95,7 @@ impl PipeRecords {
         Ok(())
     }
 
-    /// Records that a service is let go of.
+    /// Records that svscan no longer cares for a service.
     ///
     /// # Errors
     /// Those of write(2).
@@ -187,19 +187,19 @@ mod tests {
         let second = PipeRecords::open(&records).unwrap();
         assert_eq!((second.get((1, 2)), second.get((1, 3))), (Some(6), Some(7)));
         assert_eq!(second.get((9, 9)), None);
-        // Held without a logger; let go of.
+        // Recorded without a logger, then forgotten.
         let mut second = second;
         second.put((1, 4), NO_PIPE).unwrap();
         second.forget((1, 3)).unwrap();
         let third = PipeRecords::open(&records).unwrap();
         assert_eq!(third.services().collect::<Vec<_>>(), [(1, 2), (1, 4)]);
         assert_eq!((third.get((1, 3)), third.get((1, 4))), (None, None));
-        // Torn in its last record: the ones before it count.
+        // The last record is torn: the records before it are valid.
         let path = place.path().join(".svscan/pipes");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!(PipeRecords::open(&records).unwrap().get((1, 2)), Some(6));
-        // Gone, with the directory that they stood in: written anew, with all that was known.
+        // The directory with the file is gone: it is written anew, with everything known so far.
         let mut fourth = PipeRecords::open(&records).unwrap();
         std::fs::remove_dir_all(place.path().join(".svscan")).unwrap();
         assert!(!records.are_of(scan.as_fd()));
@@ -208,7 +208,7 @@ mod tests {
         fourth.put((1, 5), 8).unwrap();
         let fifth = PipeRecords::open(&records).unwrap();
         assert_eq!((fifth.get((1, 2)), fifth.get((1, 5))), (Some(6), Some(8)));
-        // Of another boot: not believed.
+        // A file of another boot is not believed.
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[10] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
@@ -222,7 +222,7 @@ mod tests {
         let records = ScanRecords::open_or_make(scan.as_fd()).unwrap();
         let mut first = PipeRecords::open(&records).unwrap();
         first.put((1, 2), 5).unwrap();
-        // As a full disk leaves it: some bytes of a record, and no more.
+        // A full disk leaves some bytes of a record, and no more.
         let path = place.path().join(".svscan/pipes");
         let torn = [std::fs::read(&path).unwrap(), vec![7; RECORD - 5]].concat();
         std::fs::write(&path, torn).unwrap();

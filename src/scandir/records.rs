@@ -1,5 +1,5 @@
-//! `.svscan` in a scan directory: opened, and made if need be. Where it cannot be made, root has
-//! another place for what would stand in it ([`run_records`]).
+//! Opens `.svscan` in a scan directory, and makes it if need be. Where it cannot be made, root
+//! keeps the same files in another place ([`run_records`]).
 //!
 //! [`run_records`]: super::run_records
 
@@ -12,10 +12,11 @@ use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const NAME: &[u8] = b".svscan";
-/// A child that a killed svscan had just forked holds the lock until its exec: worth a wait.
+/// How long to wait for a lock: a child that a killed svscan had just forked holds it until it
+/// executes its program.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The open `.svscan` directory of a scan directory, or the one that stands for it.
+/// The open `.svscan` directory of a scan directory, or the directory in its place.
 #[derive(Debug)]
 pub struct ScanRecords {
     descriptor: OwnedFd,
@@ -33,7 +34,7 @@ impl ScanRecords {
     ///
     /// # Errors
     /// Those of mkdir(2) and open(2); EPERM for a `.svscan` that is another user's or open to
-    /// others. For root, what keeps `.svscan` from being made keeps nothing from being recorded.
+    /// others. Root uses the other place instead where `.svscan` cannot be made.
     pub fn open_or_make(scan_directory: BorrowedFd<'_>) -> Result<Self, Errno> {
         Self::find(scan_directory, true)
     }
@@ -46,7 +47,8 @@ impl ScanRecords {
         Self::find(scan_directory, false)
     }
 
-    /// Where somebody works already is the place for all; then `.svscan`.
+    /// If an svscan or svscanboot works with the records in the other place, uses those; otherwise
+    /// prefers `.svscan`.
     fn find(scan_directory: BorrowedFd<'_>, makes: bool) -> Result<Self, Errno> {
         let elsewhere = |descriptor: OwnedFd| Self { descriptor, is_elsewhere: true };
         match open_place(scan_directory, false) {
@@ -85,7 +87,7 @@ impl ScanRecords {
         Ok(Self { descriptor, is_elsewhere: false })
     }
 
-    /// Whether these are still the records of this scan directory: somebody may have removed them,
+    /// Whether these are still the records of this scan directory: an admin may have removed them,
     /// or the directory, and made it again.
     #[must_use]
     pub fn are_of(&self, scan_directory: BorrowedFd<'_>) -> bool {
@@ -97,14 +99,14 @@ impl ScanRecords {
         found.is_ok_and(|found| file::same(self.as_fd(), &found).is_ok())
     }
 
-    /// Whether something can be recorded.
+    /// Whether we can write here.
     #[must_use]
     pub fn are_writable(&self) -> bool {
         file::may_write(self.as_fd())
     }
 
-    /// Takes the lock on the file `name`, which is made if it is not there. On a file system that has
-    /// become read-only since, it is opened to read: that will do for a lock.
+    /// Takes the lock on the file `name`, which is made if it is not there. On a file system that
+    /// has since become read-only, it is opened to read: that is enough for a lock.
     ///
     /// # Errors
     /// EAGAIN when another process holds it; those of openat(2).

@@ -1,9 +1,9 @@
 //! `/run/svscan/DEVICE-INODE`: where root keeps the records of a scan directory in which no
-//! `.svscan` can be made, on a read-only file system for one.
+//! `.svscan` can be made, for example on a read-only file system.
 //!
-//! Device and inode are given again to another directory, in another boot at the latest. So the
-//! place says in which boot it was made, and for which path; where one of the two is another one,
-//! and nobody works there, what is recorded is removed.
+//! The same device and inode numbers may later belong to another directory, certainly in another
+//! boot. So the place records its boot and the path of the scan directory. If either is different
+//! now, and no svscan or svscanboot works there, the old records are removed.
 
 use super::entries::{BOOT_LOCK, LOCK, MESSAGES, NEW_OWNER, OWNER, PIPES, STOPPED};
 use crate::service::lock;
@@ -14,17 +14,18 @@ use crate::sys::proc::{self, Boot, Likeness};
 use crate::sys::{Errno, directory};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Where it stands: EL6 knows the second one alone.
+/// Parent directories to try. EL6 has only the second one.
 const PARENTS: [&[u8]; 2] = [b"/run", b"/var/run"];
 const NAME: &[u8] = b"svscan";
-/// The longest path of a scan directory that is recorded.
+/// The longest recorded path of a scan directory.
 const LONGEST: usize = 4096;
 
 /// Opens the place for this scan directory, and makes it if `makes`.
 ///
 /// # Errors
-/// EPERM for whom is not root, and for a directory on the way that is not root's alone; ENOENT for a
-/// place that is not there, or is another scan directory's; those of mkdirat(2) and openat(2).
+/// EPERM if we are not root, or if a user other than root can write a directory on the way; ENOENT
+/// if the place is not there, or belongs to another scan directory; those of mkdirat(2) and
+/// openat(2).
 pub fn open_place(scan_directory: BorrowedFd<'_>, makes: bool) -> Result<OwnedFd, Errno> {
     if file::our_user() != 0 {
         return Err(Errno::EPERM);
@@ -68,14 +69,15 @@ fn is_roots_alone(directory: BorrowedFd<'_>) -> bool {
     file::facts_of(directory).is_ok_and(is_it)
 }
 
-/// Whether an svscan or an svscanboot works with the records in this place: one of the locks is
-/// held. It is had for a moment if nobody does: who begins just then waits that long.
+/// Whether an svscan or an svscanboot works with the records in this place, that is, holds one of
+/// the locks. If none does, this call holds each lock for a moment, and an svscan that starts just
+/// then waits for it.
 #[must_use]
 pub fn is_in_use(place: BorrowedFd<'_>) -> bool {
     [LOCK, BOOT_LOCK].iter().any(|name| lock::is_name_held(place, name).unwrap_or(false))
 }
 
-/// Whether the records in this place are of this boot and of this path.
+/// Whether the records in this place belong to this boot and to this path.
 fn is_of(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> bool {
     let mut bytes = vec![0; Boot::SIZE + LONGEST];
     let Ok(file) = entry::open(place, OWNER, Access::Read, Shape::File) else { return false };
@@ -91,7 +93,7 @@ fn begin_anew(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> Result<(
         let _ = directory::remove(place, name);
     }
     let file = entry::make(place, NEW_OWNER, 0o600)?;
-    // Where the path is not to be had, nothing that is recorded is believed later.
+    // If we cannot find out the path, these records will not be believed later.
     let path = path_of(scan_directory).unwrap_or_default();
     let bytes = [&Boot::now().to_bytes()[..], &path].concat();
     if descriptor::write(file.as_fd(), &bytes)? != bytes.len() {
@@ -126,9 +128,9 @@ mod tests {
         let here = path("run/svscan").join(format!("{}-{}", facts.device, facts.inode));
         let mark = here.join("stopped");
         fs::write(&mark, "x").unwrap();
-        // The same directory: what is recorded stays.
+        // The same directory: its records stay.
         assert!(open(false).is_ok() && open(true).is_ok() && mark.exists());
-        // Another path of it, while its lock is held, and afterwards.
+        // The directory has another path now: first while its lock is held, then afterwards.
         fs::rename(path("scan"), path("moved")).unwrap();
         let held = File::create(here.join("lock")).unwrap();
         crate::sys::flock::take(held.as_fd()).unwrap();
@@ -145,7 +147,7 @@ mod tests {
         bytes[0] ^= 1;
         fs::write(&owner, bytes).unwrap();
         assert!(open(true).is_ok() && !mark.exists());
-        // Open to others: not ours alone.
+        // Other users can write it.
         fs::set_permissions(&here, fs::Permissions::from_mode(0o777)).unwrap();
         assert_eq!(open(true).map(drop), Err(Errno::EPERM));
     }

@@ -6,7 +6,7 @@ use crate::service::control::{self, ListenError, Listener, Sender};
 use crate::sys::Errno;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Says a word to the svscan behind `sender`, if there is room for it now.
+/// Sends a word to the svscan behind `sender`, if the FIFO has room for it now.
 ///
 /// # Errors
 /// EAGAIN when there is none; those of write(2).
@@ -14,7 +14,7 @@ pub fn say(sender: &Sender, word: Word) -> Result<(), Errno> {
     sender.offer(&[word.byte()])
 }
 
-/// Listens for words, on the end that an image before us handed over if there is one.
+/// Listens for words, on the read end that the image before us handed over, if there is one.
 ///
 /// # Errors
 /// Those of openat(2).
@@ -28,7 +28,7 @@ pub fn listen(records: &ScanRecords, old: Option<OwnedFd>) -> Result<Listener, E
     })
 }
 
-/// Opens the control FIFO of the svscan that runs here. Its poll shows an error as soon as that
+/// Opens the control FIFO of the svscan that runs here. A poll of it shows an error as soon as that
 /// svscan is gone.
 ///
 /// # Errors

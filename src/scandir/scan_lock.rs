@@ -1,11 +1,12 @@
-//! `.svscan/lock`: one svscan per scan directory. svscanboot takes it first and hands it to its svscan.
+//! `.svscan/lock`: one svscan per scan directory. svscanboot takes it first and passes it to its
+//! svscan.
 
 use super::entries::LOCK;
 use super::records::ScanRecords;
 use crate::sys::{Errno, descriptor, file, flock};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Where svscanboot hands the held lock to svscan.
+/// The descriptor at which svscanboot passes the held lock to svscan.
 pub const LOCK_NUMBER: i32 = 3;
 
 /// The scan directory's lock, held.
@@ -13,7 +14,7 @@ pub const LOCK_NUMBER: i32 = 3;
 pub struct ScanLock {
     /// The open file that holds it.
     pub file: OwnedFd,
-    /// Whether svscanboot took it for us, and keeps us.
+    /// Whether svscanboot took the lock for us; then it also starts us again if we die.
     pub was_handed_down: bool,
 }
 
@@ -27,8 +28,8 @@ impl ScanLock {
         Ok(Self { file, was_handed_down: false })
     }
 
-    /// Goes on with the lock that an image before us handed over or that svscanboot handed down, or
-    /// takes it. Only at the beginning: later the number is one of ours.
+    /// Goes on with the lock that the image before us handed over or that svscanboot passed to us,
+    /// or takes it. Call it only at the beginning: later, descriptor 3 is another file of ours.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -40,7 +41,7 @@ impl ScanLock {
         let handed_down = descriptor::inherited(LOCK_NUMBER, |other| old.is_none() && is_it(other));
         let was_handed_down = handed_down.is_some();
         match old.or(handed_down) {
-            // It is held already; taking it again makes sure of that.
+            // We hold it already; taking it again makes sure.
             Some(file) => flock::take(file.as_fd()).map(|()| Self { file, was_handed_down }),
             None => Self::acquire(records),
         }

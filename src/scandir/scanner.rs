@@ -1,5 +1,6 @@
-//! The svscan that works in a scan directory, found and told: through its control FIFO, or, where
-//! that is not there (the records were removed, or cannot be made), by its process and a signal.
+//! Finds the svscan that works in a scan directory and sends it words: through its control FIFO,
+//! or, where there is none (the records were removed, or cannot be made), as a signal to its
+//! process.
 
 use super::records::ScanRecords;
 use super::scan_control;
@@ -12,16 +13,16 @@ use crate::sys::signal::{SIGPWR, SignalNumber};
 use crate::sys::{Errno, directory, file, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// What tells an svscan of ours, under whatever it was started, to stop in order. A second one from
-/// the same sender hurries.
+/// The signal that asks an svscan of ours for the orderly stop, whatever started it. A second one
+/// from the same sender asks it to hurry.
 pub const STOP_SIGNAL: SignalNumber = SIGPWR;
 
-/// An svscan at work that is not our child.
+/// A running svscan that is not our child.
 #[derive(Debug)]
 pub enum Scanner {
-    /// The one that reads the control FIFO.
+    /// It reads the control FIFO.
     Listening(Sender),
-    /// One that was found by the directory that it works in.
+    /// It was found by its working directory.
     Found(Worker),
 }
 
@@ -34,8 +35,8 @@ pub struct Worker {
 }
 
 impl Scanner {
-    /// The svscan of ours that works in a scan directory, if there is one: that of its records, or
-    /// else one of its [`workers`].
+    /// The svscan of ours that works in a scan directory, if there is one: the reader of the
+    /// control FIFO, or else one of its [`workers`].
     #[must_use]
     pub fn find(records: Option<&ScanRecords>, workers: impl FnOnce() -> Vec<Pid>) -> Option<Self> {
         let listening = records.and_then(|records| scan_control::connect(records).ok());
@@ -45,7 +46,7 @@ impl Scanner {
         })
     }
 
-    /// Says a word to it; whether it can hear it.
+    /// Sends it a word. Returns whether that was possible.
     #[must_use]
     pub fn say(&self, word: Word) -> bool {
         match self {
@@ -63,7 +64,7 @@ impl Scanner {
         }
     }
 
-    /// What shows its end; nothing where only looking from time to time does.
+    /// What to poll for its end. `None` if we can only look from time to time.
     #[must_use]
     pub fn watched(&self) -> Option<poll::PollFd<'_>> {
         match self {
@@ -74,7 +75,7 @@ impl Scanner {
 }
 
 impl Worker {
-    /// This process, if it listens for the signal: any other would die of it.
+    /// This process, if it blocks [`STOP_SIGNAL`] to read it: any other process would die of it.
     #[must_use]
     pub fn of(pid: Pid) -> Option<Self> {
         let pidfd = process::open_pidfd(pid).ok();
@@ -97,8 +98,8 @@ impl Worker {
     }
 }
 
-/// Every svscan that works in this scan directory, ours or not, root's or our own: also one in a
-/// directory of the same path that was deleted.
+/// Every svscan that works in this scan directory, or in a deleted directory of the same path: ours
+/// or another program's, run by root or by our user.
 #[must_use]
 pub fn workers(scan_directory: BorrowedFd<'_>) -> Vec<Pid> {
     let Ok(here) = file::facts(scan_directory, b".") else { return Vec::new() };
@@ -114,7 +115,7 @@ pub fn workers(scan_directory: BorrowedFd<'_>) -> Vec<Pid> {
     pids
 }
 
-/// As [`workers`], for a scan directory that is not there (any more).
+/// As [`workers`], for a scan directory that does not exist (any more).
 #[must_use]
 pub fn workers_in_deleted(name: &[u8]) -> Vec<Pid> {
     let mut name = name;
