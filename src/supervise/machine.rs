@@ -79,10 +79,10 @@ pub enum Event {
     Forked,
     /// The fork failed: the other answer to [`Effect::Start`].
     ForkFailed,
-    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. There is no
-    /// answer while we do not know whether the process is our service.
+    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. A process in
+    /// doubt gets no signal, and there is no answer.
     DownSent,
-    /// We did not know whether the process is our service; now we know that it is.
+    /// Now we know that a doubtful process is our service.
     Recognised,
     /// The process has ended.
     Ended,
@@ -114,7 +114,7 @@ pub enum Effect {
     /// Reap the ended process and record its end. From here on its pid may belong to another
     /// process.
     Reap,
-    /// Send KILL to the processes that the last one left in its group, if the service has a group.
+    /// Send KILL to what the last process left in its group, if the service has a group.
     EndGroup,
     /// Open the presence, so that clients see that a supervise runs here.
     Announce,
@@ -377,8 +377,7 @@ fn ended(state: &mut State, effects: &mut Effects) {
     }
     state.kill_asked = false;
     effects.push(Effect::Reap);
-    // If the service is started again at once, the status of the start is enough. Writing one for
-    // the end would only delay the start.
+    // If a start follows at once, its status is enough: one for the end would delay the start.
     if !state.starts_now() {
         effects.push(Effect::Publish);
     }
