@@ -3,10 +3,10 @@
 //! services whose name is gone from the scan directory. An addition of ours.
 //!
 //! A header names the boot; each record is a service's device and inode and its pipe's inode
-//! ([`NO_PIPE`] without a logger, [`FORGOTTEN`] once svscan no longer cares for it). svscan appends
-//! a record at each change; a later record of a service replaces an earlier one. If a full disk
-//! takes only part of a record, the next record overwrites that part, so that no later record is
-//! misread. Each svscan writes the file anew, and shorter, when it starts.
+//! ([`NO_PIPE`] without a logger, `FORGOTTEN` once svscan no longer cares for it). svscan appends a
+//! record at each change; a later record of a service replaces an earlier one. If a full disk takes
+//! only part of a record, the next record overwrites that part, so that no later record is misread.
+//! Each svscan writes the file anew, and shorter, when it starts.
 
 use super::entries::{NEW_PIPES, PIPES};
 use super::records::ScanRecords;

@@ -29,14 +29,13 @@ pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> 
     alive(found.record.supervise).filter(|_| found.doubt.is_none() || is_one())
 }
 
-/// Whether this supervise has a journal open, which may have lost its name: 0.76's keeps none.
+/// Whether this supervise has a journal open, even one whose name was removed. 0.76's has none.
 #[must_use]
 pub fn keeps_journal(supervise: Pid) -> bool {
     proc::descriptor_opened_as(supervise, JOURNAL).is_some()
 }
 
-/// The service's recorded process as seen from outside, from the service directory: believed
-/// under the same marks, and only while it lives.
+/// The process of the service in `directory` by its journal, if it lives.
 #[must_use]
 pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
     alive(look(directory)?.record.service?)

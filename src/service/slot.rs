@@ -1,10 +1,10 @@
 //! The bytes of a record in the journal. Pure.
 //!
 //! A slot begins with 160 bytes, the core, whose layout never changes: it is that of 0.1.0, and
-//! holds what identifies a process and a directory. So every version can read the core that any
-//! other version wrote, and adopt the process in it. Later fields follow the core, with a length
-//! and a checksum of their own: a later version appends fields, and an earlier one reads the fields
-//! it knows. If only the checksum of this second part is wrong, the part is ignored.
+//! holds what identifies a process and a directory. So every version can read the core of every
+//! other, and adopt the process in it. Later fields follow, with a length and a checksum of their
+//! own: a later version appends fields, an earlier one reads those it knows. If only this checksum
+//! is wrong, these fields are ignored.
 
 use super::fields::{Reader, Writer, checksum, checksum_from};
 use super::record::{History, LastEnd, LeftGroup, Origin, Owed, ProcessIdentity, Record};
@@ -13,14 +13,13 @@ use crate::tai64n::Label;
 use core::time::Duration;
 
 const MAGIC: [u8; 6] = *b"dt-rs\n";
-/// The version of the core.
+/// Version of the core.
 const VERSION: u16 = 1;
 /// Bytes from one slot to the next: a slot never crosses a disk sector.
 pub const PITCH: usize = 512;
 /// Size of the core in bytes. Its checksum comes last.
 const CORE: usize = 160;
-/// Size in bytes of the part after the core, as we write it: its length comes first, its checksum
-/// last.
+/// Size in bytes of the part after the core: its length comes first, its checksum last.
 const ADDED: usize = 116;
 /// Size in bytes of a slot, as we write it.
 pub const SLOT: usize = CORE + ADDED;
@@ -95,8 +94,7 @@ impl Slot {
         fields.number(history.want_since);
         fields.number(history.ended);
         history.last_starts.iter().for_each(|start| fields.number(*start));
-        // This checksum begins with the core's: an earlier version overwrites the core alone, and
-        // then the added part no longer matches.
+        // Includes the core's checksum: an earlier version overwrites the core alone.
         fields.sum(CORE - SUM);
         bytes
     }
@@ -108,7 +106,7 @@ impl Slot {
     }
 
     /// Of a slot whose core has the right checksum: the fields after the version, the checksum, and
-    /// the bytes after it. All versions have the same fields here.
+    /// the bytes after it.
     fn checked(bytes: &[u8]) -> Option<(Reader<'_>, &[u8], &[u8])> {
         let (core, rest) = bytes.split_at_checked(CORE)?;
         let (body, sum) = core.split_at_checked(CORE - SUM)?;
