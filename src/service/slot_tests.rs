@@ -83,7 +83,7 @@ fn every_flipped_bit_is_found() {
         if bit < CORE * 8 {
             assert_eq!(read, None, "bit {bit}");
         } else {
-            // What never changes is believed all the same.
+            // The core is believed all the same.
             assert_eq!(read, Slot::from_bytes(&bytes[..CORE]), "bit {bit}");
             assert!(read.is_some());
         }
@@ -92,7 +92,7 @@ fn every_flipped_bit_is_found() {
     assert_eq!(Slot::from_bytes(&[0; PITCH]), None);
 }
 
-/// A slot with other bytes at a place, and the checksum of the core that goes with them.
+/// A slot with other bytes at one offset, and a core checksum to match.
 fn with(at: usize, field: &[u8]) -> [u8; SLOT] {
     let mut bytes = slot().to_bytes();
     bytes[at..at + field.len()].copy_from_slice(field);
@@ -122,14 +122,14 @@ fn what_never_changes_stands_where_0_1_0_put_it() {
     }
     old.extend(checksum(&old).to_le_bytes());
     assert_eq!(slot().to_bytes()[..CORE], old[..]);
-    // It knew nothing of what was added.
+    // 0.1.0 did not write the added part.
     let read = Slot::from_bytes(&old).unwrap();
     let history = slot().record.history;
     assert_eq!(read.record.history.last_starts, [0; STARTS]);
     assert_eq!(read.record.history.label, history.label);
     assert_eq!(read.record.alive, 4242);
     assert_eq!(read.origin.boot[24..], [0; 8]);
-    // It writes over the first part alone: the second is of another record then.
+    // 0.1.0 overwrites the core alone: the added part then belongs to another record.
     let mut mixed = [0; SLOT];
     mixed.copy_from_slice(&slot().to_bytes());
     let older = Slot { sequence: 4, ..slot() }.to_bytes();
@@ -143,7 +143,7 @@ fn a_later_version_is_read_as_far_as_it_is_known() {
     let later = Slot::from_bytes(&with(6, &9_u16.to_le_bytes())).unwrap();
     assert_eq!(later.record.service, slot().record.service);
     assert_eq!(later.record.want, slot().record.want);
-    // Longer by what we do not know; and, as one between the versions wrote it, shorter.
+    // Longer, by fields that we do not know; and shorter, as an intermediate version wrote it.
     for (length, is_known) in [(ADDED + 40, true), (2 + 2 + 8 + 8 + SUM, false)] {
         let mut bytes = [0; PITCH];
         bytes[..SLOT].copy_from_slice(&slot().to_bytes());
