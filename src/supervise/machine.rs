@@ -79,8 +79,7 @@ pub enum Event {
     Forked,
     /// The fork failed: the other answer to [`Effect::Start`].
     ForkFailed,
-    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`]. A process in
-    /// doubt gets no signal, and there is no answer.
+    /// The process was sent the signal of `d`: the answer to [`Effect::SendDown`], if one was sent.
     DownSent,
     /// Now we know that a doubtful process is our service.
     Recognised,
@@ -99,8 +98,8 @@ pub enum Effect {
     Start,
     /// Let the forked child exec the service.
     Release,
-    /// Record the state: journal, then status. From here on a successor, and the service itself,
-    /// can read the process's pid there.
+    /// Record the state: journal, then status. A successor and the service itself find the pid
+    /// there.
     Publish,
     /// Send a signal to the process.
     Send(Signal),
@@ -111,8 +110,7 @@ pub enum Effect {
     SetLimit,
     /// Drop that time limit.
     DropLimit,
-    /// Reap the ended process and record its end. From here on its pid may belong to another
-    /// process.
+    /// Reap the ended process and note its end. From here on its pid is free.
     Reap,
     /// Send KILL to what the last process left in its group, if the service has a group.
     EndGroup,
