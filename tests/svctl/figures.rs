@@ -139,7 +139,7 @@ fn breaches(text: &str) -> Vec<String> {
                 ends
             });
             let (label, value) = rest.split_at(end.unwrap_or(0));
-            if !value.strip_prefix("\"} ").is_some_and(|value| value.parse::<f64>().is_ok()) {
+            if value.strip_prefix("\"} ").is_none_or(|value| value.parse::<f64>().is_err()) {
                 breach("no number");
             }
             if !samples.insert((metric.clone(), label.to_owned())) {
