@@ -1,9 +1,9 @@
-//! A block on its way to the outputs, and how far into it all of them have it.
+//! Hands a block of input on to the outputs, and knows how much of it all of them have.
 //!
-//! A block is handed on in units. A unit ends where the block does, or before a log is rotated; then
-//! all logs have it, and it is taken out of the pipe: whatever ends multilog after that, the next
-//! one goes on behind it. Where a log does not take its part, what of the unit is in all logs is
-//! found by going through it again, and the rest can stay in the pipe.
+//! A block is handed on in units. A unit ends at the end of the block, or before a log is rotated.
+//! At that point all logs have the unit, and multilog takes it out of the pipe: if multilog is
+//! killed later, the next one goes on after it. If a log cannot be written, multilog goes through
+//! the unit again to find how much of it all logs have; the rest can stay in the pipe.
 
 use super::input::Pipe;
 use super::lines::{Lines, Origin, Stop, Take, WINDOW};
@@ -15,9 +15,9 @@ use crate::sys::{Errno, descriptor};
 use std::io::IoSlice;
 use std::os::fd::AsFd;
 
-/// The most of a line that `e` shows.
+/// The most bytes of a line that `e` shows.
 const ALERT: usize = 200;
-/// The bytes of a status file: the window and a newline.
+/// The size of a status file: the window and a newline.
 const STATUS: usize = WINDOW + 1;
 
 /// A block on its way to the outputs.
@@ -25,24 +25,26 @@ pub struct Delivery<'a, 'b> {
     outputs: &'a mut Outputs<'b>,
     block: &'a [u8],
     stamp: &'a [u8],
-    /// Where the block still is, if it is a pipe.
+    /// The pipe that still has the block, if the input is a pipe.
     pipe: Option<&'a Pipe>,
-    /// How many bytes of a line that ends in the block are in memory alone.
+    /// How many bytes of the line in which the block begins are in memory alone.
     held: usize,
-    /// Where the unit begins; how far all has been handed on; how far the piece at hand reaches.
+    /// Offsets in the block: where the unit begins, how far it is handed on, where the present
+    /// piece ends.
     start: usize,
     done: usize,
     limit: usize,
-    /// How far it was taken out of the pipe.
+    /// How much of the block was taken out of the pipe.
     taken: usize,
     is_mid_line: bool,
-    /// Nothing more is taken; nor is what was gathered written, for it is left in the pipe.
+    /// No more of the block is accepted. With `is_left`, gathered bytes are not written: the pipe
+    /// has them.
     is_stopped: bool,
     is_left: bool,
 }
 
 impl<'a, 'b> Delivery<'a, 'b> {
-    /// Of what was read: `block`, after the lines that `lines` has read, each line with `stamp`.
+    /// Begins to hand on `block`, which follows what `lines` has read. Each line gets `stamp`.
     pub fn new(
         outputs: &'a mut Outputs<'b>,
         lines: &Lines,
@@ -72,14 +74,13 @@ impl<'a, 'b> Delivery<'a, 'b> {
         new
     }
 
-    /// What is to be fed.
+    /// The block, to be passed to [`Lines::feed`].
     #[must_use]
     pub const fn block(&self) -> &'a [u8] {
         self.block
     }
 
-    /// All of the block was handed on by `lines`, or no more of it is taken: ends the last unit.
-    /// Whether there may be more.
+    /// Ends the last unit, after `lines` is done with the block. Returns whether to read on.
     pub fn end(mut self, fed: Result<(), Stop>) -> bool {
         if fed.is_ok() {
             self.done = self.block.len();
@@ -94,7 +95,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         self.outputs.logs.iter_mut().for_each(Log::begin_unit);
     }
 
-    /// Ends the unit: all logs have it, and it is taken out of the pipe.
+    /// Ends the unit: writes what is gathered, then takes the unit out of the pipe.
     fn settle(&mut self) -> Result<(), Stop> {
         for number in 0..self.outputs.logs.len() {
             self.write_gathered(number)?;
@@ -115,7 +116,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         self.outputs.logs.get_mut(number)
     }
 
-    /// Gathers bytes for a log that takes them, or writes them.
+    /// Gathers bytes for a log, or writes them, if the log gets this line.
     fn give(&mut self, number: usize, bytes: &[u8]) -> Result<(), Stop> {
         let Some(log) = self.log(number).filter(|log| log.takes()) else { return Ok(()) };
         log.directory.note(bytes);
@@ -145,7 +146,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         written
     }
 
-    /// Writes bytes to a log, however long it takes.
+    /// Writes bytes to a log, and waits as long as it takes.
     fn write(&mut self, number: usize, bytes: &[u8]) -> Result<(), Stop> {
         let mut place = 0;
         let mut was_stale = false;
@@ -188,7 +189,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         Ok(())
     }
 
-    /// Waits for trouble with a log to pass. What all logs have is out of the pipe before that.
+    /// Waits for trouble with a log to pass. First takes out of the pipe what all logs have.
     fn pause(&mut self, number: usize, trouble: Trouble) -> Result<(), Stop> {
         let reached = self.measure();
         self.take_out(reached);
@@ -201,7 +202,8 @@ impl<'a, 'b> Delivery<'a, 'b> {
         if patience.pause(|| trouble.pausing(log.directory.name())) {
             return Ok(());
         }
-        // No longer: a part of a line is taken back, to be written whole or not at all.
+        // The wait is over without success. Cuts off a part of a line: a line is written whole or
+        // not at all.
         log.take_back();
         let in_pipe = self.pipe.is_some();
         let lost = self.held + if in_pipe { 0 } else { self.block.len() - log.reached() };
@@ -210,8 +212,8 @@ impl<'a, 'b> Delivery<'a, 'b> {
         if in_pipe { Err(Stop) } else { Ok(()) }
     }
 
-    /// A file may not grow any more: takes the part of a line at its end back, if there is a whole
-    /// one before it. How many bytes that is.
+    /// At the limit on file sizes: cuts a part of a line off the end, if a whole line comes before
+    /// it. Returns its length.
     fn end_at_line(&mut self, number: usize, written: &[u8]) -> usize {
         let part = written.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len);
         let Some(log) = self.log(number).filter(|log| part < written.len().min(log.in_current))
@@ -225,27 +227,27 @@ impl<'a, 'b> Delivery<'a, 'b> {
         part
     }
 
-    /// Goes through the unit again: how far into the block all logs have it.
+    /// Goes through the unit again. Returns how much of the block all logs have.
     fn measure(&mut self) -> usize {
         self.outputs.measure(self.block, self.stamp, self.start..self.limit)
     }
 
-    /// Rotates a log; after TERM, whether it could be.
+    /// Rotates a log. Returns whether that was done; it may fail after TERM.
     fn rotate_log(&mut self, number: usize) -> bool {
         let Outputs { logs, patience, .. } = &mut *self.outputs;
         let Some(log) = logs.get_mut(number) else { return false };
         patience.has_bytes = false;
         let is_rotated = log.directory.rotate(patience).is_ok();
         if !is_rotated {
-            // What is in memory is better off in a log that is too long.
+            // Bytes in memory are safer in a log that is too long.
             log.directory.never_rotate();
         }
         log.in_current = 0;
         is_rotated
     }
 
-    /// Ends the unit and rotates the chosen logs for which that is `due`. Where `is_inside` a line
-    /// that was held, no unit can end.
+    /// Ends the unit and rotates the chosen logs that are `due`. Inside a held line (`is_inside`)
+    /// no unit can end.
     fn rotate(&mut self, due: fn(&LogDirectory<'_>) -> bool, is_inside: bool) -> Result<(), Stop> {
         self.settle()?;
         for number in 0..self.outputs.logs.len() {
@@ -266,7 +268,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         Ok(())
     }
 
-    /// Appends bytes, some of which fill a buffer or complete a log.
+    /// Appends bytes, where they may fill a buffer or complete a log.
     #[inline(never)]
     fn append_to_the_end(
         &mut self,
@@ -305,7 +307,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
         Ok(())
     }
 
-    /// Whether the line at hand may be left in the pipe, where it begins.
+    /// Whether the present line may stay in the pipe. It can if its beginning is in the pipe too.
     fn may_stop(&self) -> bool {
         self.pipe.is_some() && (self.held == 0 || self.done > 0)
     }
@@ -353,7 +355,7 @@ impl Sink for Delivery<'_, '_> {
         self.outputs.patience.has_bytes = !may_stop;
         if self.outputs.patience.wait_for_stderr() {
             let line = [IoSlice::new(head), IoSlice::new(ending)];
-            // Nobody is left to tell when stderr itself fails.
+            // A failure of stderr itself cannot be reported.
             let _ = descriptor::write_parts(descriptor::standard(2), &line);
         } else {
             self.is_stopped = may_stop;
@@ -380,7 +382,7 @@ impl Sink for Delivery<'_, '_> {
             patience.has_bytes = !may_stop;
             let text: [&[u8]; 4] = [b"unable to ", what, name, b", pausing"];
             if !patience.pause(|| MULTILOG.warning_because(&text, error)) {
-                // The line is for the next multilog; one that cannot be left goes without.
+                // TERM: leave the line to the next multilog, or log it without the status file.
                 self.is_stopped = may_stop;
                 return;
             }

@@ -1,5 +1,5 @@
-//! The loop of multilog: reads blocks, has them cut into lines, walks the script, and hands all that
-//! was read on before the next read.
+//! The loop of multilog: reads a block, cuts it into lines, walks the script for each line, and
+//! hands on everything before the next read.
 
 use super::delivery::Delivery;
 use super::input::Input;
@@ -18,12 +18,12 @@ use crate::zone::date::Dates;
 use crate::zone::{Local, Zone};
 use memchr::memchr;
 
-/// The most bytes that stand before a line.
+/// Room for the stamp before a line.
 const STAMP: usize = 64;
-/// What the start leaves for what comes later: a listing, a processor.
+/// Memory kept free at the start for later needs: listing a directory, starting a processor.
 const RESERVE: usize = 1 << 15;
 
-/// Logs what comes in until its end, or until TERM.
+/// Logs the input until its end, or until TERM.
 #[must_use]
 pub fn run(script: Script) -> Exit {
     match Multilog::open(&script) {
@@ -42,13 +42,13 @@ struct Multilog<'a> {
 
 type LocalClock = Box<dyn FnMut(i64) -> Local>;
 
-/// What came of a look at the input.
+/// The result of one look at the input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Went {
     On,
-    /// It has ended.
+    /// The input has ended.
     ToTheEnd,
-    /// Nothing more of it is taken.
+    /// No more input is to be read.
     NoFurther,
 }
 
@@ -60,7 +60,8 @@ impl<'a> Multilog<'a> {
     fn open(script: &'a Script) -> Result<Self, Exit> {
         descriptor::fill_standard();
         file::set_mask(0o022);
-        // A reader of alerts who goes away must not end the log, nor must a limit on file sizes.
+        // Neither the end of a process that reads our stderr nor a limit on file sizes may kill
+        // multilog.
         signal::ignore_broken_pipes();
         signal::ignore_size_limit(true);
         let mut patience = Patience::listen()
@@ -125,13 +126,13 @@ impl<'a> Multilog<'a> {
         self.outputs.close()
     }
 
-    /// Looks once, hands all of it on, and has it taken out of the pipe as soon as it is safe. A
-    /// failed read is as the end.
+    /// Reads once and hands everything on; it is taken out of the pipe as soon as it is in the
+    /// logs. A failed read counts as the end.
     fn take(&mut self, most: Most) -> Went {
         let is_pipe = self.input.is_pipe();
         let bytes = if most == Most::Line && !is_pipe { 1 } else { usize::MAX };
         let mut length = match self.input.look(bytes, &self.outputs.patience) {
-            // Somebody else was quicker, or the input does not wait: poll does.
+            // Another reader was faster, or the input is non-blocking: poll again.
             Err(Errno::EAGAIN) => return Went::On,
             Ok(0) | Err(_) => return Went::ToTheEnd,
             Ok(length) => length,
@@ -156,13 +157,13 @@ impl<'a> Multilog<'a> {
         let label = Label::of_unix(clock::wall());
         let has_date = self.dates.as_mut().is_some_and(|dates| dates.write(label, &mut self.stamp));
         if !has_date {
-            // A moment without a date still has a label.
+            // If the time has no local date, use the label.
             self.stamp.extend_from_slice(&label.text());
         }
         self.stamp.push(b' ');
     }
 
-    /// After TERM: to the end of the line; what is behind it is for whoever reads next.
+    /// After TERM: reads to the end of the line. What follows is left to the next reader.
     fn finish_line(&mut self) -> Went {
         while self.lines.is_mid_line() && self.outputs.patience.wait_for_rest() {
             let went = self.take(Most::Line);
@@ -174,10 +175,10 @@ impl<'a> Multilog<'a> {
     }
 }
 
-/// How much is taken at once.
+/// How much to read at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Most {
     All,
-    /// The rest of a line.
+    /// The rest of the present line.
     Line,
 }

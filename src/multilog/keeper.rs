@@ -1,9 +1,9 @@
-//! What happens to logs that are not written any more, and what stands in their way: names by the
-//! moment, the order of removal, and entries that are no logs of ours (contract.md, sections 10.5
-//! to 10.7).
+//! What happens to logs after they are written: they get a name from the time, and the oldest are
+//! removed. Entries with the names of our files that are not ours are moved out of the way
+//! (contract.md, sections 10.5 to 10.7).
 //!
-//! The directory may belong to a user who means us harm. Nothing is followed, and what stands under
-//! one of our names and is no regular file is taken out of the way under a name of the moment.
+//! The directory may belong to a hostile user. No link is followed, and an entry under one of our
+//! names that is no regular file is renamed to a name made from the time.
 
 use super::names::{
     Give, Logs, SAFE, UNSAFE, VICTIMS, found, has_twin, link, look_and_rename, name_of,
@@ -16,32 +16,33 @@ use crate::sys::file::{Facts, Kind};
 use crate::sys::{Errno, clock, directory};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// The owner's x on `current`, `previous` and `processed`: whole, and safely on the disk.
+/// The owner's x bit on `current`, `previous` and `processed` means: complete, and synced to the
+/// disk.
 pub const WHOLE: u32 = 0o100;
-/// The mode of a log that is whole, and of one that is written.
+/// The mode of a complete log, and of one that is being written.
 pub const CLOSED: u32 = 0o744;
 /// See [`CLOSED`].
 pub const OPEN: u32 = 0o644;
-/// How often somebody else may be quicker with a name of ours before that is trouble.
+/// How often another process may take a name of ours first before that counts as trouble.
 const TRIES: u8 = 8;
-/// The words for a `state` that cannot be made.
+/// The message for a `state` that cannot be made.
 const WRITE_STATE: Attempt = Attempt::on("write to ", "state");
-/// How many moments are tried for a name that is free.
+/// How many times, a microsecond apart, are tried for a free name.
 const MOMENTS: u64 = 1000;
 
-/// Works in one log directory.
+/// Does this work in one log directory.
 #[derive(Debug)]
 pub struct Keeper<'a> {
     /// The directory.
     pub place: BorrowedFd<'a>,
-    /// Its name, and how many logs it may have.
+    /// Its name, and how many logs to keep.
     pub settings: &'a Settings,
-    /// Waits for trouble to pass.
+    /// Used to wait for trouble to pass.
     pub patience: &'a mut Patience,
 }
 
 impl Keeper<'_> {
-    /// Tries until it succeeds.
+    /// Tries `work` until it succeeds.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -53,7 +54,7 @@ impl Keeper<'_> {
         self.patience.insist(&self.settings.name, attempt, call)
     }
 
-    /// What stands under this name, if anything.
+    /// The facts of the entry with this name, if there is one.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -62,7 +63,7 @@ impl Keeper<'_> {
         self.insist(Attempt::on("stat ", name), || found(place, name.as_bytes()))
     }
 
-    /// After an end that was not in order: nothing is lost, and nothing is processed twice.
+    /// Puts the directory in order after a multilog was killed. Nothing is lost or processed twice.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -85,7 +86,7 @@ impl Keeper<'_> {
         self.make(WRITE_STATE, "state", Access::Update).map(drop)
     }
 
-    /// Makes a file that is not there; what stands in its place is taken out of the way.
+    /// Makes a new file. An entry that has its name is moved out of the way.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -111,7 +112,8 @@ impl Keeper<'_> {
         self.insist(attempt, || entry::create(place, name.as_bytes(), access, OPEN))
     }
 
-    /// Removes a file. While multilog runs, a directory is taken out of the way instead.
+    /// Removes a file. While multilog runs, a directory of that name is moved out of the way
+    /// instead.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -127,7 +129,7 @@ impl Keeper<'_> {
         if is_removed { Ok(()) } else { self.set_aside(name) }
     }
 
-    /// Names `name` by this moment, unless an interrupted run has done so, and prunes.
+    /// Gives `name` a name made from the time, unless an interrupted run has done so, and prunes.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -148,14 +150,14 @@ impl Keeper<'_> {
         } else if facts.links == 1 {
             self.name_by_moment(name, ending, link)?
         } else {
-            // Its other name is somebody else's, and no reason to take this one away.
+            // Its other name was made by another program, and is no reason to remove this one.
             self.name_by_moment(name, ending, look_and_rename)?
         };
         self.remove(name)?;
         self.prune(kept)
     }
 
-    /// Takes what is no log out of the way, under a name that is never counted or removed.
+    /// Moves an entry that is no log out of the way, to a name that is never counted or removed.
     ///
     /// # Errors
     /// As [`Patience::insist`].
@@ -174,7 +176,7 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// The name it has now; nothing where it was gone.
+    /// Gives `name` a name made from the time. Returns that name, or `None` if `name` was gone.
     fn name_by_moment(
         &mut self,
         name: &'static str,
@@ -204,8 +206,8 @@ impl Keeper<'_> {
         }
     }
 
-    /// Removes the oldest logs until fewer than the number are left: names later than now first, for
-    /// the clock that gave them was wrong, and never what was just kept.
+    /// Removes the oldest logs until fewer than the wanted number are left. Names later than now go
+    /// first, since a wrong clock gave them. The log that was just kept is never removed.
     fn prune(&mut self, kept: Option<[u8; KEPT]>) -> Result<(), Trouble> {
         loop {
             let (place, number) = (self.place, self.settings.number);
@@ -218,7 +220,7 @@ impl Keeper<'_> {
             for name in logs.first().take(surplus) {
                 self.insist(Attempt::new("remove ", Name::Kept(name)), || {
                     match gone_is_done(directory::remove(place, &name)) {
-                        // It was a log when we looked.
+                        // It is a directory now, and was a log when we listed it: leave it.
                         Err(Errno::EISDIR) => Ok(()),
                         result => result,
                     }
@@ -231,11 +233,11 @@ impl Keeper<'_> {
     }
 }
 
-/// What came of a name of the moment.
+/// The result of trying one name.
 enum Named {
     Now,
     Gone,
-    /// The name was given before.
+    /// Another file has this name.
     Taken,
 }
 

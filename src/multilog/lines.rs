@@ -1,51 +1,54 @@
-//! Where lines begin and end in what was read, however it was cut (contract.md, section 10.2).
+//! Finds where lines begin and end in the input, however it is cut into blocks (contract.md,
+//! section 10.2).
 //!
-//! The first [`WINDOW`] bytes of a line, its stamp included, decide what becomes of it: a line is
-//! held until it ends or is longer, and the rest of a longer one goes straight on.
+//! The first [`WINDOW`] bytes of a line, with its stamp, decide where it goes. So a line is held in
+//! memory until it ends or has more bytes than that; the rest of a longer line is handed on as it
+//! comes.
 
 use crate::newlines::Newlines;
 use memchr::{memchr, memrchr};
 
-/// How many bytes of a line are looked at.
+/// How many bytes of a line the script sees.
 pub const WINDOW: usize = 1000;
-/// How many bytes of stamped lines are appended at once; a longer line goes alone.
+/// How many bytes of stamped lines are appended at once. A longer line is appended alone.
 pub const PORTION: usize = 1 << 16;
-/// The most that is held of a line: the window, with its newline.
+/// The most bytes of a line that are held: the window, with its newline.
 pub const HELD: usize = WINDOW + 1;
 
-/// What becomes of lines.
+/// Receives the lines.
 pub trait Take {
-    /// A line begins with these bytes, at most [`WINDOW`]: all of it, or it is longer.
+    /// A line begins. `head` is the whole line, or the first [`WINDOW`] bytes of a longer one.
     ///
     /// # Errors
     /// [`Stop`]: the line was not begun.
     fn begin(&mut self, head: &[u8]) -> Result<(), Stop>;
-    /// Bytes of the line that was begun last, its newline the last of them. Where no line needs a
-    /// look, any number of whole lines. With them, the first `end` bytes of what is fed are done.
+    /// Bytes of the line that began last; if its newline is among them, it is the last byte. If no
+    /// line needs a look, `bytes` is any number of whole lines. After this call the first `end`
+    /// bytes of the block are done.
     ///
     /// # Errors
     /// [`Stop`]: some of the bytes were not taken.
     fn append(&mut self, bytes: &[u8], origin: Origin, end: usize) -> Result<(), Stop>;
 }
 
-/// No more is taken.
+/// The receiver accepts no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop;
 
 /// Where appended bytes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Straight from what is fed.
+    /// A part of the block.
     Fed,
-    /// From what is fed, with this many bytes before each line.
+    /// A part of the block, with a stamp of this many bytes before each line.
     Stamped(usize),
-    /// From memory, the beginning of a line that was held.
+    /// A held beginning of a line, from memory.
     Held,
 }
 
 impl Origin {
-    /// How many bytes of what is fed the rest of `bytes` stands for, when the first `done` of them
-    /// are appended; nothing where that cannot be said.
+    /// When the first `done` of `bytes` are appended: how many bytes of the block the rest of them
+    /// are. `None` for held bytes, which are not in the block.
     #[must_use]
     pub fn left(self, bytes: &[u8], done: usize) -> Option<usize> {
         let (before, rest) = bytes.split_at_checked(done)?;
@@ -64,63 +67,63 @@ impl Origin {
     }
 }
 
-/// The line that was not read to its end yet.
+/// Cuts blocks into lines, and keeps the line that has not ended yet.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// Its beginning, while it is held.
+    /// The beginning of that line, while it is held.
     window: Vec<u8>,
     /// How much of that is its stamp.
     stamp: usize,
-    /// Whether it was begun, and goes straight on.
+    /// Whether that line has begun, and is handed on as it comes.
     is_streaming: bool,
-    /// Whether no line needs a look.
+    /// Whether the script need not see any line: all go to all logs.
     takes_all: bool,
-    /// Room for lines with their stamps.
+    /// Buffer for lines with their stamps.
     stamped: Vec<u8>,
 }
 
 impl Lines {
-    /// For lines that need a look, or none of which does.
+    /// `takes_all`: whether the script need not see any line.
     #[must_use]
     pub fn new(takes_all: bool) -> Self {
         Self { takes_all, ..Self::default() }
     }
 
-    /// Works in this memory, and needs no more: for [`HELD`] bytes, and for lines with their stamps.
+    /// Uses these buffers alone: one for [`HELD`] bytes, one for stamped lines.
     #[must_use]
     pub fn within(self, window: Vec<u8>, stamped: Vec<u8>) -> Self {
         Self { window, stamped, ..self }
     }
 
-    /// Whether the last byte that was read was not the end of a line.
+    /// Whether the input read so far ends inside a line.
     #[must_use]
     pub fn is_mid_line(&self) -> bool {
         self.is_streaming || !self.window.is_empty()
     }
 
-    /// How many bytes of what was read are in memory alone.
+    /// How many bytes of the input are in memory alone.
     #[must_use]
     pub fn held(&self) -> usize {
         self.window.len().saturating_sub(self.stamp)
     }
 
-    /// Stands where `other` does, each line with a look.
+    /// Takes the position of `other` in the input. The script sees each line.
     pub fn stand_where(&mut self, other: &Self) {
         self.window.clone_from(&other.window);
         self.stamp = other.stamp;
         self.is_streaming = other.is_streaming;
     }
 
-    /// Stands between two lines, or in one that goes straight on.
+    /// Sets the position: between two lines, or inside one that is handed on as it comes.
     pub fn stand(&mut self, is_mid_line: bool) {
         self.window.clear();
         self.is_streaming = is_mid_line;
     }
 
-    /// Takes what was read; a line that begins in it gets `stamp` before it.
+    /// Cuts a block into lines. A line that begins in it gets `stamp` before it.
     ///
     /// # Errors
-    /// [`Stop`], where `sink` takes no more.
+    /// [`Stop`], if `sink` accepts no more.
     pub fn feed(&mut self, fed: &[u8], stamp: &[u8], sink: &mut impl Take) -> Result<(), Stop> {
         let mut bytes = fed;
         while !bytes.is_empty() {
@@ -160,7 +163,7 @@ impl Lines {
         Ok(())
     }
 
-    /// At the end of the input: a last line that was not ended gets its newline.
+    /// At the end of the input: adds the newline to a last line without one.
     ///
     /// # Errors
     /// As [`Self::feed`].
@@ -175,8 +178,8 @@ impl Lines {
         Ok(())
     }
 
-    /// Appends whole lines, each with `stamp` before it, in portions. They begin `begin` bytes into
-    /// what is fed.
+    /// Appends whole lines, each after `stamp`, in portions. They begin at offset `begin` of the
+    /// block.
     fn stamp(
         &mut self,
         lines: &[u8],
@@ -198,7 +201,7 @@ impl Lines {
             let (first, rest) = line.split_at_checked(room).unwrap_or((line, b""));
             self.stamped.extend_from_slice(first);
             if !rest.is_empty() {
-                // Too long for a portion: its beginning is one, and the rest needs no copy.
+                // Too long for a portion: stamp and beginning fill one, and the rest is not copied.
                 self.hand_on(origin, begin + start - rest.len(), sink)?;
                 sink.append(rest, Origin::Fed, begin + start)?;
             }
@@ -215,8 +218,7 @@ impl Lines {
         taken
     }
 
-    /// Holds a piece of one line, or, if that makes it too long to hold, begins it. The piece ends
-    /// `done` bytes into what is fed.
+    /// Holds a piece of a line that ends at offset `done`, or begins a line too long to hold.
     fn hold(
         &mut self,
         piece: &[u8],
@@ -231,7 +233,7 @@ impl Lines {
             self.window.extend_from_slice(stamp);
             self.stamp = stamp.len();
         }
-        // The newline itself needs no room.
+        // The newline is not part of the window.
         let is_end = piece.last() == Some(&b'\n');
         let room = (WINDOW + usize::from(is_end)).saturating_sub(self.window.len());
         if piece.len() <= room {
@@ -247,7 +249,7 @@ impl Lines {
         Ok(())
     }
 
-    /// Begins the held line, `length` bytes of which count as its head.
+    /// Begins the held line. Its head is `length` bytes.
     fn let_go(&mut self, sink: &mut impl Take, length: usize, done: usize) -> Result<(), Stop> {
         sink.begin(self.window.get(..length).unwrap_or(&self.window))?;
         let taken = sink.append(&self.window, Origin::Held, done);
@@ -260,7 +262,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// Every line's head and the whole of it.
+    /// The head and the whole of every line.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Seen {
         heads: Vec<Vec<u8>>,
@@ -287,7 +289,7 @@ mod tests {
         seen
     }
 
-    /// The rule, without regard for pieces.
+    /// The same rule for whole input, written in the simplest way.
     fn naive(bytes: &[u8], stamp: &[u8]) -> Seen {
         let ended = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let mut expected = Seen::default();
@@ -349,7 +351,7 @@ mod tests {
         }
     }
 
-    /// How the bytes came, piece by piece.
+    /// The bytes as they were appended, piece by piece.
     #[derive(Debug, Default)]
     struct Pieces(Vec<Vec<u8>>);
 

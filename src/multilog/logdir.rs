@@ -1,9 +1,8 @@
-//! One log directory, and `current` in it: how it is entered, written, rotated and left
-//! (contract.md, sections 10.5 and 10.6). Trouble is a warning, a pause and another try, until
-//! TERM.
+//! One log directory and its `current`: opened, written, rotated and closed (contract.md, sections
+//! 10.5 and 10.6). In trouble multilog warns, pauses and tries again, until TERM.
 //!
-//! The directory and `current` are held open, and looked for under their names now and then: who
-//! removes or replaces one means that another is to be written.
+//! multilog holds the directory and `current` open, and checks now and then that they still have
+//! their names. If an admin has removed or replaced one, multilog goes on in the new one.
 
 use super::keeper::{CLOSED, Keeper, OPEN, WHOLE};
 use super::names::{SAFE, UNSAFE, found, lock_in, stands};
@@ -21,14 +20,14 @@ use core::time::Duration;
 use memchr::memchr;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// A log is complete at the first newline so near to its size, in bytes.
+/// A log is complete at the first newline within this many bytes of its size.
 const MARGIN: u64 = 2000;
-/// What is gathered before it is written; what is larger is not gathered.
+/// The size of the buffer. Larger pieces are written without it.
 const BUFFER: usize = 1 << 16;
 const LARGE: usize = 1 << 14;
-/// A limit on file sizes below this does not make the logs smaller.
+/// A limit on file sizes below this is ignored when the size of a log is chosen.
 const SMALLEST: u64 = 4096;
-/// How old a look at the names may be when a line is written.
+/// How old the last check of the names may be when a line is written.
 pub const GLANCE: Duration = Duration::from_secs(1);
 
 /// An open log directory.
@@ -40,18 +39,18 @@ pub struct LogDirectory<'a> {
     current: OwnedFd,
     /// How many bytes `current` has.
     bytes: u64,
-    /// How many it may have.
+    /// How many bytes it may have.
     size: u64,
-    /// What is gathered, to be written.
+    /// Gathered bytes, still to be written.
     pub buffer: Vec<u8>,
-    /// Whether the last byte, gathered or written, ended a line.
+    /// Whether the last byte, gathered or written, was a newline.
     is_between_lines: bool,
-    /// When the names were looked at, and whether bytes have come since.
+    /// When the names were last checked, and whether bytes have come since.
     looked: Duration,
     is_touched: bool,
-    /// Whether it was said that the directory's name is of no use.
+    /// Whether we have warned that the directory of this name cannot be opened.
     has_complained: bool,
-    /// Whether `current` may be marked as whole at the end.
+    /// Whether `current` may be marked as complete at the end.
     is_in_order: bool,
 }
 
@@ -60,7 +59,7 @@ impl<'a> LogDirectory<'a> {
     /// was not left in order, begins a new one and keeps what is there.
     ///
     /// # Errors
-    /// What could not be done.
+    /// The step that failed.
     pub fn open(settings: &'a Settings, patience: &mut Patience) -> Result<Self, Trouble> {
         let trouble = |attempt| move |error| Trouble { attempt, error };
         let name = &settings.name;
@@ -102,7 +101,7 @@ impl<'a> LogDirectory<'a> {
         })
     }
 
-    /// Takes the memory for what will be gathered; whether there is any.
+    /// Allocates the buffer. Returns whether there was memory for one.
     #[must_use]
     pub fn reserve(&mut self) -> bool {
         room::at_most(BUFFER).map(|buffer| self.buffer = buffer).is_some()
@@ -114,13 +113,13 @@ impl<'a> LogDirectory<'a> {
         &self.settings.name
     }
 
-    /// How many bytes `current` has, with those that are gathered.
+    /// How many bytes `current` has, including the gathered ones.
     fn length(&self) -> u64 {
         self.bytes.saturating_add(self.buffer.len() as u64)
     }
 
-    /// How many of these bytes go to `current` before it is complete: to the first newline within
-    /// 2000 bytes of the size, or to the size itself. 0 where it is full.
+    /// How many of these bytes go to `current` before it is complete, that is, up to the first
+    /// newline within 2000 bytes of the size, or up to the size itself. 0 if it is full.
     #[must_use]
     pub fn room(&self, bytes: &[u8]) -> usize {
         let room = self.size.saturating_sub(self.length());
@@ -152,7 +151,7 @@ impl<'a> LogDirectory<'a> {
         self.bytes > 0
     }
 
-    /// Whether these bytes bring the log nowhere near its size, nor the buffer to its end.
+    /// Whether these bytes fit into the buffer and leave the log far below its size.
     #[inline]
     #[must_use]
     pub fn has_plenty(&self, bytes: &[u8]) -> bool {
@@ -166,19 +165,19 @@ impl<'a> LogDirectory<'a> {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether these bytes are better written than gathered.
+    /// Whether these bytes are so many that they are written without the buffer.
     #[must_use]
     pub fn is_large(&self, bytes: &[u8]) -> bool {
         bytes.len() >= LARGE.min(self.buffer.capacity())
     }
 
-    /// Whether these bytes have room in the buffer.
+    /// Whether the buffer has room for these bytes.
     #[must_use]
     pub fn has_room(&self, bytes: &[u8]) -> bool {
         self.buffer.len() + bytes.len() <= self.buffer.capacity()
     }
 
-    /// Notes what is gathered, or about to be written.
+    /// Notes bytes that are being gathered or written.
     pub fn note(&mut self, bytes: &[u8]) {
         self.is_between_lines = bytes.last() == Some(&b'\n');
         self.is_touched = true;
@@ -187,7 +186,7 @@ impl<'a> LogDirectory<'a> {
     /// write(2) to `current`, once.
     ///
     /// # Errors
-    /// Those of write(2); ENOSPC where nothing was written.
+    /// Those of write(2); ENOSPC if nothing was written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let taken = descriptor::write(self.current.as_fd(), bytes)?;
         if taken == 0 {
@@ -197,8 +196,8 @@ impl<'a> LogDirectory<'a> {
         Ok(taken)
     }
 
-    /// Takes the last `count` bytes out of `current`: a part of a line that will be written whole.
-    /// Where it is not as we left it, nothing is touched.
+    /// Cuts the last `count` bytes off `current`: a part of a line that will be written whole. If
+    /// the file does not have the size that we left it with, nothing is changed.
     pub fn take_back(&mut self, count: usize) -> bool {
         let length = self.bytes.saturating_sub(count as u64);
         let current = self.current.as_fd();
@@ -212,15 +211,15 @@ impl<'a> LogDirectory<'a> {
         is_back
     }
 
-    /// Rotates: `current` is synced and becomes `previous`, a new one is begun, and the old one is
-    /// kept or processed. The mode comes before the name: a log that was synced is never taken for
-    /// an unfinished one.
+    /// Rotates: syncs `current`, renames it to `previous`, begins a new `current`, and keeps or
+    /// processes the old one. The mode is set before the rename, so that a synced log is never
+    /// taken for an unfinished one.
     ///
     /// # Errors
-    /// Where TERM has come and it did not succeed.
+    /// If TERM came before it succeeded.
     pub fn rotate(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
         if self.look(patience)? || !self.has_bytes() {
-            // What was complete is out of the way.
+            // A new `current` is in use, or there is nothing to rotate.
             return Ok(());
         }
         match self.rotate_here(patience) {
@@ -237,7 +236,7 @@ impl<'a> LogDirectory<'a> {
         keeper.insist(Attempt::to_sync("current"), || file::sync(current))?;
         let attempt = Attempt::on("set mode of ", "previous");
         keeper.insist(attempt, || file::set_mode(current, CLOSED))?;
-        // One that somebody has left here is not to be lost under ours.
+        // Keep a `previous` that is already there: our rename would destroy it.
         keeper.keep("previous", UNSAFE)?;
         keeper.insist(RENAME, || directory::rename(place, b"current", b"previous"))?;
         let made =
@@ -247,7 +246,7 @@ impl<'a> LogDirectory<'a> {
         let new = match made {
             Ok(new) => new,
             Err(trouble) => {
-                // As if it had not begun, so that the next multilog finds all in order.
+                // Undo the rename, so that the next multilog finds everything in order.
                 if found(place, b"current") == Ok(None) {
                     let _ = directory::rename(place, b"previous", b"current");
                 }
@@ -261,31 +260,31 @@ impl<'a> LogDirectory<'a> {
             None => keeper.keep("previous", SAFE),
             Some(command) => processor::process(&mut keeper, command, old.as_fd()),
         };
-        // A `previous` that is left over is for the next start to keep.
+        // If this failed, the next start finds `previous` and keeps it.
         self.is_in_order &= kept.is_ok();
         kept
     }
 
-    /// Writes on to `current`, whatever its size: it could not be rotated.
+    /// Goes on in `current` beyond its size, because it could not be rotated.
     pub fn never_rotate(&mut self) {
         self.size = u64::MAX;
     }
 
-    /// When the names are to be looked at, whatever comes: there are bytes that may have gone where
-    /// nobody finds them.
+    /// When to check the names even without new bytes: bytes written since the last check may have
+    /// gone to a file without a name.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
         self.is_touched.then(|| self.looked.saturating_add(GLANCE))
     }
 
-    /// Whether the last look is too old for bytes to be written.
+    /// Whether the last check is too old to write bytes now.
     #[must_use]
     pub fn is_due(&self, now: Duration) -> bool {
         self.looked.saturating_add(GLANCE) <= now
     }
 
-    /// Looks whether the directory, its lock and `current` still stand under their names, and makes
-    /// anew, or enters, what does not. Whether another `current` is written from now on.
+    /// Checks that the directory, its lock and `current` still have their names, and opens or makes
+    /// those that do not. Returns whether there is a new `current` now.
     ///
     /// # Errors
     /// Where TERM has come and it did not succeed.
@@ -299,7 +298,7 @@ impl<'a> LogDirectory<'a> {
                 return self.enter(b"gone, and is made anew", patience);
             }
             Err(Errno::ESTALE) => return self.enter(STALE, patience),
-            // It cannot be said.
+            // We could not find out: go on.
             Err(_) => return Ok(false),
         }
         self.has_complained = false;
@@ -316,7 +315,7 @@ impl<'a> LogDirectory<'a> {
         }
     }
 
-    /// Begins a new `current`: the name has gone from the one that is written.
+    /// Begins a new `current`: the one that we write has lost its name.
     fn begin_anew(&mut self, why: &[u8], patience: &mut Patience) -> Result<bool, Trouble> {
         MULTILOG.warning(&[self.name(), b"/current is ", why]);
         let mut keeper = Keeper { place: self.place.as_fd(), settings: self.settings, patience };
@@ -329,8 +328,8 @@ impl<'a> LogDirectory<'a> {
         Ok(true)
     }
 
-    /// Enters the directory that has the name now, as at the start. Where that cannot be done, goes
-    /// on in the one it has, as long as `current` stands there.
+    /// Opens the directory that has the name now, as at the start. If that fails, goes on in the
+    /// open one, as long as `current` is still there under its name.
     fn enter(&mut self, why: &[u8], patience: &mut Patience) -> Result<bool, Trouble> {
         loop {
             let trouble = match patience.at_once(|patience| Self::open(self.settings, patience)) {
@@ -355,7 +354,7 @@ impl<'a> LogDirectory<'a> {
         }
     }
 
-    /// Enters the directory anew: what is open is stale.
+    /// Opens the directory again: the open descriptors are stale (ESTALE).
     ///
     /// # Errors
     /// As [`Self::look`].
@@ -363,7 +362,7 @@ impl<'a> LogDirectory<'a> {
         self.enter(STALE, patience).map(drop)
     }
 
-    /// Leaves `current` behind in order, as far as that can be done.
+    /// Closes the old `current` in order, if possible.
     fn leave_current(&self) {
         let current = self.current.as_fd();
         if self.is_in_order && file::sync(current).is_ok() {
@@ -371,7 +370,7 @@ impl<'a> LogDirectory<'a> {
         }
     }
 
-    /// Leaves the directory in order: everything on the disk, and `current` marked so.
+    /// Leaves the directory in order: syncs `current` and marks it as complete.
     ///
     /// # Errors
     /// Where TERM has come and it did not succeed.
@@ -390,7 +389,7 @@ const APPEND: Attempt = Attempt::on("append to ", "current");
 const SET_MODE: Attempt = Attempt::on("set mode of ", "current");
 const RENAME: Attempt = Attempt::new("rename current to previous in directory ", Name::Directory);
 
-/// Whether a `current` was left in order. Another name of it is somebody else's.
+/// Whether a `current` was left in order. multilog never gives it a second name.
 fn is_whole(facts: Facts) -> bool {
     facts.kind == Kind::Regular && facts.links == 1 && facts.mode & WHOLE != 0
 }

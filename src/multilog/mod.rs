@@ -1,12 +1,12 @@
 //! multilog: reads lines, and writes those that a script selects to log directories that rotate
 //! themselves.
 //!
-//! [`script`], [`pattern`] and [`lines`] are pure: what the words of the command line mean, which
-//! line they select, and where lines begin and end in what was read. [`input`] is stdin, [`patience`]
-//! every wait and what signals ask for, [`outputs`] all that lines go to, [`delivery`] a block on
-//! its way there. [`logdir`], [`keeper`], [`names`] and [`processor`] are one log directory, and alone know a
-//! file name in it; [`trouble`] has the words for what goes wrong there. [`driver`] reads, and hands
-//! on. Manual page: multilog(8).
+//! [`script`], [`pattern`] and [`lines`] are pure: the arguments of the command line, the lines
+//! they select, and where lines begin and end in the input. [`input`] reads stdin, [`patience`] has
+//! all waits and the signals, [`outputs`] everything that lines go to, [`delivery`] hands a block
+//! on to it. [`logdir`], [`keeper`], [`names`] and [`processor`] work in one log directory, and
+//! only they know its file names; [`trouble`] has the messages for what goes wrong there.
+//! [`driver`] has the loop. Manual page: multilog(8).
 
 pub mod delivery;
 pub mod driver;

@@ -1,5 +1,5 @@
-//! Names in a log directory: what stands under one, how that of a finished log is made and given,
-//! and which of them go first (contract.md, sections 10.5 and 10.6).
+//! Names in a log directory: what has a name, how the name of a finished log is made, and which
+//! logs are removed first (contract.md, sections 10.5 and 10.6).
 
 use super::trouble::KEPT;
 use crate::sys::entry::{self, Access, Shape};
@@ -9,17 +9,17 @@ use crate::tai64n::{Label, TEXT};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A log of which nothing is missing, and one that may be cut.
+/// The endings of a log that is complete, and of one that may be cut short.
 pub const SAFE: &str = ".s";
 /// See [`SAFE`].
 pub const UNSAFE: &str = ".u";
-/// How many logs are found at once to be removed.
+/// How many logs to remove are found in one listing.
 pub const VICTIMS: usize = 32;
 
-/// Gives the first name the second one, in a directory.
+/// Gives the file with the first name the second name, in a directory.
 pub type Give = fn(BorrowedFd<'_>, &[u8], &[u8]) -> Result<(), Errno>;
 
-/// A log that may be removed: those first that sort first.
+/// A log that may be removed. Those that sort first are removed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Victim {
     /// Whether its name is not later than now.
@@ -27,7 +27,7 @@ struct Victim {
     name: [u8; KEPT],
 }
 
-/// The logs of a directory: how many there are, and which go first.
+/// The logs of a directory: how many there are, and which are removed first.
 #[derive(Debug, Default)]
 pub struct Logs {
     /// How many.
@@ -36,8 +36,8 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Those in `place`: regular files that have our names. Names later than `now` go first, and
-    /// `spared` never.
+    /// The logs in `place`: regular files that have our names. Names later than `now` are removed
+    /// first, and `spared` never.
     ///
     /// # Errors
     /// Those of open(2) and getdents(2).
@@ -60,7 +60,7 @@ impl Logs {
         Ok(logs)
     }
 
-    /// The first to go, at most [`VICTIMS`].
+    /// The logs to remove first, at most [`VICTIMS`].
     pub fn first(&self) -> impl Iterator<Item = [u8; KEPT]> {
         self.victims.iter().flatten().map(|victim| victim.name)
     }
@@ -79,7 +79,7 @@ impl Logs {
     }
 }
 
-/// What stands under a name, itself.
+/// The facts of the entry with this name. A link is not followed.
 ///
 /// # Errors
 /// Those of fstatat(2), ENOENT excepted.
@@ -91,14 +91,14 @@ pub fn found(place: BorrowedFd<'_>, name: &[u8]) -> Result<Option<Facts>, Errno>
     }
 }
 
-/// Whether this is the file that stands under `name`.
+/// Whether `name` is a name of this file.
 #[must_use]
 pub fn stands(place: BorrowedFd<'_>, name: &[u8], file: BorrowedFd<'_>) -> bool {
     file::facts_no_link(place, name).is_ok_and(|facts| file::same(file, &facts).is_ok())
 }
 
-/// A name of this moment, or of the next microseconds: of two logs in one the second gets a later
-/// name, also from a clock that stands still.
+/// A name made from this time, or from `later` microseconds after it: so two logs of the same
+/// microsecond, or of a clock that stands still, get different names.
 #[must_use]
 pub fn name_of(moment: Duration, later: u64, ending: &str) -> [u8; KEPT] {
     let label = Label::of_unix(moment.saturating_add(Duration::from_micros(later))).text();
@@ -109,7 +109,7 @@ pub fn name_of(moment: Duration, later: u64, ending: &str) -> [u8; KEPT] {
     name
 }
 
-/// link(2); where the file system has no hard links, or no more of them, as [`look_and_rename`].
+/// link(2). If the file system has no hard links, or no more for this file, as [`look_and_rename`].
 ///
 /// # Errors
 /// Those of link(2) and rename(2).
@@ -122,11 +122,11 @@ pub fn link(place: BorrowedFd<'_>, name: &[u8], kept: &[u8]) -> Result<(), Errno
     }
 }
 
-/// rename(2) to a name that is free: the directory's lock is ours, and no other multilog takes it
+/// rename(2) to a free name. We hold the directory's lock, so no other multilog takes the name
 /// between the look and the rename.
 ///
 /// # Errors
-/// EEXIST where it is not; those of rename(2).
+/// EEXIST if the name is taken; those of rename(2).
 pub fn look_and_rename(place: BorrowedFd<'_>, name: &[u8], kept: &[u8]) -> Result<(), Errno> {
     if found(place, kept)?.is_some() {
         return Err(Errno::EEXIST);
@@ -134,8 +134,7 @@ pub fn look_and_rename(place: BorrowedFd<'_>, name: &[u8], kept: &[u8]) -> Resul
     directory::rename(place, name, kept)
 }
 
-/// Whether a file stands in its directory under the name of a finished log as well: an interrupted
-/// run has kept it.
+/// Whether a file has the name of a finished log too: then an interrupted run has kept it.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2).
@@ -156,7 +155,8 @@ fn is_regular(place: BorrowedFd<'_>, name: &[u8], kind: Option<Kind>) -> bool {
     kind == Some(Kind::Regular)
 }
 
-/// A name that we gave: `@`, 24 digits, `.s` or `.u`. Others are not ours to count or remove.
+/// Recognises a name that multilog gives: `@`, 24 digits, `.s` or `.u`. Other files are not counted
+/// or removed.
 fn log_name(name: &[u8]) -> Option<[u8; KEPT]> {
     let log: [u8; KEPT] = name.try_into().ok()?;
     let (stamp, ending) = log.split_first_chunk::<TEXT>()?;
@@ -164,10 +164,10 @@ fn log_name(name: &[u8]) -> Option<[u8; KEPT]> {
     (is_ours && Label::of_text(stamp).is_some()).then_some(log)
 }
 
-/// Locks the directory. A lock file with another name may be anybody's: it is made anew.
+/// Locks the directory. A lock file with a second name may belong to any user, and is replaced.
 ///
 /// # Errors
-/// EAGAIN where another multilog holds it; those of openat(2).
+/// EAGAIN if another multilog holds it; those of openat(2).
 pub fn lock_in(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let is_file = |facts: &Facts| match Shape::File.fits(facts) {
         Err(Errno::EMLINK) => Ok(()),
@@ -185,7 +185,7 @@ pub fn lock_in(place: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     Err(Errno::EAGAIN)
 }
 
-/// How often the lock may change under our hands.
+/// How often the lock file may be replaced while we take it.
 const TRIES: u8 = 8;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Where lines go: stderr, status files, log directories; and what each log has of the unit that is
-//! being handed on (see `delivery`).
+//! Where lines go: stderr, status files, log directories. For each log, how much it has of the unit
+//! that is being handed on (see `delivery`).
 
 use super::lines::{Lines, Origin, Stop, Take};
 use super::logdir::LogDirectory;
@@ -16,19 +16,19 @@ use std::os::fd::OwnedFd;
 pub struct Outputs<'a> {
     /// The script.
     pub script: &'a Script,
-    /// How everything is waited for.
+    /// Has all waits.
     pub patience: Patience,
     /// The status files, in their order.
     pub statuses: Vec<OwnedFd>,
     /// The log directories, in their order.
     pub logs: Vec<Log<'a>>,
-    /// The line that the unit begins in.
+    /// The position in the input where the unit begins, perhaps inside a line.
     pub before: Lines,
-    /// The same, for going through the unit again.
+    /// A copy of that position, used when we go through the unit again.
     pub again: Lines,
 }
 
-/// A log directory, and what it has of the unit.
+/// A log directory, and how much of the unit it has.
 #[derive(Debug)]
 pub struct Log<'a> {
     /// The directory.
@@ -39,29 +39,30 @@ pub struct Log<'a> {
     was_chosen: bool,
     /// How many bytes of the unit it has.
     pub written: usize,
-    /// How many of these are in this `current`.
+    /// How many of these are in the present `current`.
     pub in_current: usize,
-    /// How many bytes of the input it does not have, and why: it was given up, and gets no more.
+    /// Set once the log is given up, which gets no more: how many bytes of the input it lacks, and
+    /// why.
     loss: Option<(usize, Trouble)>,
-    /// What it has, as far as [`Outputs::measure`] has come.
+    /// What [`Outputs::measure`] has found so far.
     trial: Trial,
 }
 
-/// What a log has of a unit that is gone through again.
+/// How much of a unit a log has, found by going through the unit again.
 #[derive(Debug, Default)]
 struct Trial {
     /// Whether it gets the line.
     is_chosen: bool,
-    /// How many bytes it is to have so far.
+    /// How many bytes it should have up to here.
     wanted: usize,
-    /// How many of them it has, in whole lines.
+    /// How many of them it has, counting whole lines only.
     whole: usize,
-    /// How far into the block these reach.
+    /// The offset in the block up to which it has all lines.
     reached: usize,
 }
 
 impl<'a> Log<'a> {
-    /// Gets every line, until the script says otherwise.
+    /// A log that gets every line, until the script says otherwise.
     #[must_use]
     pub fn new(directory: LogDirectory<'a>) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl<'a> Log<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    /// Nothing was written yet.
+    /// All outputs, before anything is written.
     #[must_use]
     pub fn new(
         script: &'a Script,
@@ -98,8 +99,8 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Waits for input; whether there is any. Directories that lines went to are looked for
-    /// meanwhile.
+    /// Waits for input. Returns whether there is any. Meanwhile it checks the names of log
+    /// directories that were written.
     pub fn wait_for_input(&mut self) -> bool {
         let due = self.logs.iter().filter_map(|log| log.directory.next_look()).min();
         let has_input = self.patience.wait_for_input(due);
@@ -110,8 +111,8 @@ impl<'a> Outputs<'a> {
         has_input
     }
 
-    /// Looks for the directories where the last look is old. Whether all stand where they should: after
-    /// TERM, what does not is left as it is.
+    /// Checks the names of directories whose last check is old. Returns whether all can be written;
+    /// after TERM a lost one is not made again.
     pub fn look(&mut self) -> bool {
         let now = clock::monotonic();
         let mut all_stand = true;
@@ -123,14 +124,14 @@ impl<'a> Outputs<'a> {
         all_stand
     }
 
-    /// Whether bytes of the input are in no log.
+    /// Whether a given-up log lacks bytes of the input.
     #[must_use]
     pub fn has_lost(&self) -> bool {
         self.logs.iter().any(|log| log.loss.is_some_and(|(bytes, _)| bytes > 0))
     }
 
-    /// Goes through a unit again, which is this `part` of a block: how far into the block all logs
-    /// have it.
+    /// Goes again through a unit, which is this `part` of a block. Returns the offset up to which
+    /// all logs have the block.
     pub fn measure(&mut self, block: &[u8], stamp: &[u8], part: Range<usize>) -> usize {
         let Self { script, logs, before, again, .. } = self;
         let start = part.start;
@@ -161,7 +162,7 @@ impl<'a> Outputs<'a> {
         reached
     }
 
-    /// Leaves everything in order.
+    /// Closes all logs in order.
     pub fn close(mut self) -> Exit {
         let mut exit = Exit::SUCCESS;
         for log in self.logs {
@@ -178,20 +179,20 @@ impl<'a> Outputs<'a> {
 }
 
 impl Log<'_> {
-    /// Whether it gets what is appended.
+    /// Whether it gets the present line.
     #[inline]
     #[must_use]
     pub const fn takes(&self) -> bool {
         self.is_chosen && self.loss.is_none()
     }
 
-    /// A unit begins: it has nothing of it.
+    /// A unit begins, of which the log has nothing yet.
     pub const fn begin_unit(&mut self) {
         self.was_chosen = self.is_chosen;
         (self.written, self.in_current) = (0, 0);
     }
 
-    /// It gets nothing more, and does not have so many bytes of the input.
+    /// Gives the log up: it gets nothing more, and lacks so many bytes of the input.
     pub const fn give_up(&mut self, bytes: usize, why: Trouble) {
         self.loss = Some((bytes, why));
     }
@@ -202,13 +203,13 @@ impl Log<'_> {
         self.loss.is_some()
     }
 
-    /// How far into the block it has what was measured, in whole lines.
+    /// The offset in the block up to which it has all lines, as last measured.
     #[must_use]
     pub const fn reached(&self) -> usize {
         self.trial.reached
     }
 
-    /// Takes a part of a line that was measured out of `current` again.
+    /// Cuts a part of a line, found by the last measurement, off `current`.
     pub fn take_back(&mut self) {
         let part = self.written - self.trial.whole;
         if part > 0 && part <= self.in_current && self.directory.take_back(part) {
@@ -218,7 +219,7 @@ impl Log<'_> {
     }
 }
 
-/// Goes through lines without writing them.
+/// Counts lines instead of writing them.
 struct Count<'a, 'b> {
     script: &'a Script,
     logs: &'a mut [Log<'b>],

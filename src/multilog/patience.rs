@@ -1,10 +1,10 @@
-//! Every wait of multilog: for input, for a processor, for room behind stderr, and for trouble to
-//! pass. All of them listen to TERM and ALRM, which are blocked and read from a descriptor; no
-//! other file of this room waits for anything (`tests/house` holds it to that).
+//! Every wait of multilog: for input, for a processor, for stderr to take a message, and for
+//! trouble to pass. Each of them notices TERM and ALRM, which are blocked and read from a
+//! descriptor. No other file of multilog waits; `tests/house` checks that.
 //!
-//! TERM does not end a wait for ever: what can stay in the input stays there at once, what would be
-//! lost is tried for [`GRACE`] longer, and a processor has [`PROCESSOR`] to come to its end. A
-//! second TERM, as an orderly stop may send it, leaves [`HURRY`] for all of that.
+//! After TERM: input that can stay in the pipe stays there. multilog tries for 10 seconds more to
+//! write bytes that would be lost, and gives a processor 30 seconds to end. After a second TERM,
+//! which an orderly stop may send, it has 5 seconds for all of that.
 
 use super::trouble::{Attempt, Trouble};
 use crate::sys::process::{self, End, Pid};
@@ -13,45 +13,45 @@ use crate::sys::{Errno, clock, descriptor, poll};
 use core::time::Duration;
 use std::os::fd::AsFd;
 
-/// Between two tries while there is trouble.
+/// Time between two tries while there is trouble.
 const PAUSE: Duration = Duration::from_secs(5);
-/// Between two tries after TERM.
+/// Time between two tries after TERM.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long, after TERM, what was looked at is still handed on as if nothing had come.
+/// How long after TERM a block is still handed on as before.
 const SOON: Duration = Duration::from_secs(1);
-/// How long, after TERM, what would be lost is tried.
+/// How long after TERM to try to write bytes that would be lost.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long, after TERM and after its last byte, the rest of a line is waited for.
+/// How long to wait for the rest of a line, counted from TERM and again from its last byte.
 const LINE: Duration = Duration::from_secs(10);
 /// How long a processor may go on after TERM.
 const PROCESSOR: Duration = Duration::from_secs(30);
-/// The same, and all the rest, after a second TERM.
+/// How long all of this may take after a second TERM.
 const HURRY: Duration = Duration::from_secs(5);
-/// How long a processor has between its TERM and its KILL, and we have to see its end after that.
+/// The time between TERM and KILL for a processor, and then the time to wait for its end.
 const MERCY: Duration = Duration::from_secs(2);
-/// How long the beginning of a line waits in the pipe for more: a writer that was waiting for room
-/// has filled the pipe by then.
+/// How long the beginning of a line stays in the pipe to wait for more: in this time a writer that
+/// waits for room fills the pipe.
 const MOMENT: Duration = Duration::from_micros(50);
 
-/// What was heard so far, and what may be waited for.
+/// The signals so far, and what may still be waited for.
 #[derive(Debug)]
 pub struct Patience {
     signals: Signals,
-    /// Since when TERM has been heard.
+    /// When the first TERM came.
     told: Option<Duration>,
-    /// Since when it has been heard again.
+    /// When the second TERM came.
     hurried: Option<Duration>,
     is_told_to_rotate: bool,
-    /// Whether trouble is waited out, or is the caller's at once.
+    /// Whether to wait for trouble to pass. If not, the caller gets it at once.
     is_patient: bool,
-    /// Whether multilog holds bytes that are nowhere else.
+    /// Whether multilog has bytes in memory that are nowhere else.
     pub has_bytes: bool,
-    /// Until when they are tried.
+    /// Until when to try to write them.
     grace: Option<Duration>,
 }
 
 impl Patience {
-    /// Listens from here on. Trouble is the caller's at once: this is the start.
+    /// Listens to signals from here on. At the start the caller gets all trouble at once.
     ///
     /// # Errors
     /// Those of signalfd4(2).
@@ -68,18 +68,18 @@ impl Patience {
         })
     }
 
-    /// The start is over: from now on trouble is waited out.
+    /// The start is over: from now on multilog waits for trouble to pass.
     pub fn begin(&mut self) {
         self.is_patient = true;
     }
 
-    /// Whether trouble is waited out: not at the start.
+    /// Whether multilog waits for trouble to pass: after the start.
     #[must_use]
     pub const fn is_patient(&self) -> bool {
         self.is_patient
     }
 
-    /// Has `work` done without a pause: its trouble is the caller's at once.
+    /// Does `work` without pauses: the caller gets its trouble at once.
     pub fn at_once<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let was_patient = core::mem::take(&mut self.is_patient);
         let done = work(self);
@@ -87,24 +87,25 @@ impl Patience {
         done
     }
 
-    /// Whether TERM was heard.
+    /// Whether TERM has come.
     #[must_use]
     pub const fn is_told_to_end(&self) -> bool {
         self.told.is_some()
     }
 
-    /// Whether TERM has come a while ago: what was begun then would have been done by now.
+    /// Whether TERM came more than a second ago.
     pub fn is_late(&mut self) -> bool {
         self.hear();
         self.told.is_some_and(|told| clock::monotonic() >= told.saturating_add(SOON))
     }
 
-    /// Whether ALRM has come since this was asked last.
+    /// Whether ALRM has come since the last call.
     pub fn take_rotate(&mut self) -> bool {
         core::mem::take(&mut self.is_told_to_rotate)
     }
 
-    /// Waits until stdin can be read, a signal has come, or it is `until`; whether stdin can be.
+    /// Waits until stdin can be read, a signal comes, or the time is `until`. Returns whether stdin
+    /// can be read.
     pub fn wait_for_input(&mut self, until: Option<Duration>) -> bool {
         if self.is_told_to_end() {
             return false;
@@ -112,7 +113,7 @@ impl Patience {
         self.look_for_input(until) && self.told.is_none() && !self.is_told_to_rotate
     }
 
-    /// Waits, after TERM, for more of a line that was begun; whether there is any.
+    /// After TERM, waits for more of the present line. Returns whether there is more.
     pub fn wait_for_rest(&mut self) -> bool {
         let until = clock::monotonic().saturating_add(LINE);
         loop {
@@ -129,7 +130,7 @@ impl Patience {
         let mut watched =
             [poll::readable(descriptor::standard(0)), poll::readable(self.signals.as_fd())];
         if poll::wait(&mut watched, until).is_err() {
-            // For want of memory: a look at the input does not wait.
+            // poll failed for want of memory: rest a moment, then read without waiting.
             self.rest(MOMENT);
             return true;
         }
@@ -146,11 +147,11 @@ impl Patience {
         clock::rest(MOMENT);
     }
 
-    /// Tries until it succeeds, with a warning and a pause each time it does not.
+    /// Tries until it succeeds. Warns and pauses after each failure.
     ///
     /// # Errors
-    /// The trouble, where it is not to be waited out, or not any longer: TERM has come. An ESTALE
-    /// that is there again after a pause will not pass.
+    /// The trouble, at the start, or when the time after TERM is over. Also an ESTALE that is still
+    /// there after a pause, since that will not pass.
     pub fn insist<T>(
         &mut self,
         directory: &[u8],
@@ -172,8 +173,8 @@ impl Patience {
         }
     }
 
-    /// Says what the trouble is and pauses; false where it is not to be waited out (any longer).
-    /// TERM ends the pause, and one more try is the caller's.
+    /// Warns of trouble and pauses. Returns false if the caller must not try again. TERM ends the
+    /// pause, and the caller may try once more.
     pub fn pause(&mut self, say: impl FnOnce()) -> bool {
         if !self.is_patient {
             return false;
@@ -202,7 +203,7 @@ impl Patience {
         true
     }
 
-    /// Waits until stderr takes a short message; false where TERM came first.
+    /// Waits until stderr takes a short message. Returns false if TERM came first.
     pub fn wait_for_stderr(&mut self) -> bool {
         loop {
             let until = match self.told {
@@ -226,14 +227,14 @@ impl Patience {
         }
     }
 
-    /// Whether there is time for a processor: after TERM, as long as it may be left.
+    /// Whether there is still time for a processor. After TERM that time is limited.
     pub fn has_time_for_processor(&mut self) -> bool {
         self.hear();
         self.processor_until().is_none_or(|until| clock::monotonic() < until)
     }
 
     /// Waits for the end of a processor, which leads a process group of its own. When its time is
-    /// over the group gets TERM, and two seconds later KILL.
+    /// over, the group is sent TERM, and two seconds later KILL.
     ///
     /// # Errors
     /// Those of waitpid(2).
@@ -247,7 +248,8 @@ impl Patience {
             );
             let is_over = until.is_some_and(|until| clock::monotonic() >= until);
             if killed_at.is_some() && process::has_ended(processor) {
-                // What it had started goes with it. Its number is its own while it is unreaped.
+                // Kill what it has started too. While it is not reaped, no other group has its
+                // number.
                 let _ = process::kill_group(processor, SIGKILL);
             }
             if let Some(end) = process::try_wait(processor)? {
@@ -255,7 +257,7 @@ impl Patience {
             }
             if is_over {
                 let Some(signal) = signals.next() else {
-                    // Not even KILL: the kernel has it in a call that does not end.
+                    // Even KILL did not end it: it is in a system call that does not return.
                     return Ok(End::Killed(u8::try_from(SIGKILL).unwrap_or(u8::MAX)));
                 };
                 let _ = process::kill_group(processor, signal);
@@ -271,12 +273,12 @@ impl Patience {
         self.told.map(|told| self.hurry(told.saturating_add(PROCESSOR)))
     }
 
-    /// That moment, or an earlier one after a second TERM.
+    /// `until`, or an earlier time after a second TERM.
     fn hurry(&self, until: Duration) -> Duration {
         self.hurried.map_or(until, |since| until.min(since.saturating_add(HURRY)))
     }
 
-    /// Waits so long, whatever is heard.
+    /// Waits so long, even if signals come.
     fn rest(&mut self, length: Duration) {
         let until = clock::monotonic().saturating_add(length);
         while clock::monotonic() < until {
@@ -284,14 +286,14 @@ impl Patience {
         }
     }
 
-    /// Waits until something is heard, or it is `until`.
+    /// Waits until a signal comes, or the time is `until`.
     fn listen_for(&mut self, until: Option<Duration>) {
         let mut watched = [poll::readable(self.signals.as_fd())];
         let _ = poll::wait(&mut watched, until);
         self.hear();
     }
 
-    /// Reads what has come.
+    /// Reads the signals that have come.
     fn hear(&mut self) {
         while let Some(signal) = self.signals.next() {
             match signal {

@@ -1,7 +1,7 @@
 //! Whether a pattern matches a line (contract.md, section 10.3): the whole line, byte by byte. A
-//! star skips to the first place of the byte behind it, and never tries a later one; at the end it
-//! takes the rest. There is no escape: the star behind a star stands for itself while it is looked
-//! for.
+//! star skips to the first occurrence of the pattern byte after it, and never tries a later one. A
+//! star at the end matches the rest. There is no escape character. Of two stars in a row, the first
+//! one looks for a literal `*`.
 
 /// Whether `pattern` matches all of `line`.
 #[must_use]
@@ -27,7 +27,7 @@ pub fn matches(mut pattern: &[u8], mut line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// The rule, told the other way round: where each byte of the pattern has to stand.
+    /// The same rule, written differently: where each byte of the pattern has to be.
     fn naive(pattern: &[u8], line: &[u8]) -> bool {
         let mut at = 0;
         for (index, &byte) in pattern.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! A processor: `/bin/sh -c COMMAND` in the log directory, from `previous` to `processed` and from
 //! `state` to `newstate` (contract.md, section 10.7). It leads a process group of its own, so that
-//! what it has started can be ended with it.
+//! its children can be killed with it.
 
 use super::keeper::{CLOSED, Keeper};
 use super::names::{SAFE, UNSAFE, found, stands};
@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const SHELL: &CStr = c"/bin/sh";
 
-/// What a processor is given, in the order of 0, 1, 4 and 5.
+/// The files of a processor, for its descriptors 0, 1, 4 and 5.
 struct Files {
     previous: OwnedFd,
     processed: OwnedFd,
@@ -23,11 +23,11 @@ struct Files {
     newstate: OwnedFd,
 }
 
-/// Runs the processor on `previous`, which is the file `log`, until it succeeds. TERM ends the
-/// tries: the log is kept as it is.
+/// Runs the processor on `previous`, which is the open file `log`, until it succeeds. After TERM
+/// multilog gives up, and keeps the log unprocessed.
 ///
 /// # Errors
-/// Where TERM has come and not even that could be done.
+/// If TERM has come and the log could not be kept either.
 pub fn process(
     keeper: &mut Keeper<'_>,
     command: &CStr,
@@ -38,7 +38,7 @@ pub fn process(
             break;
         }
         let Some(files) = open(keeper, log)? else {
-            // Somebody has taken it away: there is nothing to process.
+            // Another program has replaced or removed `previous`: there is nothing to process.
             return keeper.keep("previous", UNSAFE);
         };
         let name = keeper.settings.name.as_slice();
@@ -81,7 +81,8 @@ fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &Files) -> Exit {
     if let Err(error) = directory::change_to(place) {
         return MULTILOG.fatal_because(&[b"unable to switch to the directory of a log"], error);
     }
-    // Copies beyond all the numbers first: one of ours may stand where another has to go.
+    // First copy the descriptors to high numbers: one of them may have a number that another one
+    // needs.
     let placed =
         [(&files.previous, 0), (&files.processed, 1), (&files.state, 4), (&files.newstate, 5)]
             .map(|(file, number)| (descriptor::copy_from(file.as_fd(), 10), number));
@@ -98,8 +99,8 @@ fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &Files) -> Exit {
     MULTILOG.fatal_because(&[b"unable to run ", SHELL.to_bytes()], error)
 }
 
-/// Opens the files of a processor; nothing where `previous` is the log no more. What it writes is
-/// made anew for each try: nobody else has it open.
+/// Opens the files of a processor. `None` if `previous` is no longer the log. The files that it
+/// writes are made anew for each try, so that no other process has them open.
 fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<Files>, Trouble> {
     let place = keeper.place;
     let previous = keeper.insist(Attempt::on("read ", "previous"), || {
@@ -120,7 +121,7 @@ fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<Files>, T
     Ok(Some(Files { previous, processed, state, newstate }))
 }
 
-/// What the processor knew: a regular file, or nothing.
+/// Opens `state`, what the last processor saved, or makes it empty. It must be a regular file.
 fn state(keeper: &mut Keeper<'_>) -> Result<OwnedFd, Trouble> {
     let place = keeper.place;
     let state = keeper.insist(Attempt::on("read ", "state"), || {
@@ -139,7 +140,7 @@ fn state(keeper: &mut Keeper<'_>) -> Result<OwnedFd, Trouble> {
     keeper.make(Attempt::on("write to ", "state"), "state", Access::Update)
 }
 
-/// The processor has done its work: its output takes the place of what it read.
+/// The processor has succeeded: `processed` and `newstate` replace `previous` and `state`.
 fn take_over(keeper: &mut Keeper<'_>, files: &Files) -> Result<(), Trouble> {
     let place = keeper.place;
     let (processed, newstate) = (files.processed.as_fd(), files.newstate.as_fd());
@@ -150,7 +151,7 @@ fn take_over(keeper: &mut Keeper<'_>, files: &Files) -> Result<(), Trouble> {
     keeper.remove("previous")?;
     let attempt = Attempt::new("rename newstate to state in directory ", Name::Directory);
     keeper.insist(attempt, || match found(place, b"newstate")? {
-        // The processor, or somebody, has taken it away: what it knew stays.
+        // The processor or another program has removed `newstate`: the old `state` stays.
         None => Ok(()),
         Some(_) => directory::rename(place, b"newstate", b"state"),
     })?;

@@ -1,9 +1,9 @@
-//! Memory for what multilog gathers. All of it is taken before the first read, and there may be
-//! little (softlimit(8)): a smaller buffer means more system calls, and no more than that.
+//! Memory for multilog's buffers. All of it is allocated before the first read. There may be little
+//! (softlimit(8)); smaller buffers only mean more system calls.
 
 use crate::sys::heap;
 
-/// The least that a buffer is worth.
+/// The smallest useful buffer.
 const LEAST: usize = 4096;
 
 /// An empty buffer that holds `most` bytes, or half of that, and so on.

@@ -1,21 +1,21 @@
-//! The script: what the words of the command line ask for (contract.md, sections 10.3 and 10.4). An
-//! action is known by its first byte; what is not known is passed over without a word.
+//! The script: what the words of the command line ask for (contract.md, sections 10.3 and 10.4).
+//! The first byte of a word says which action it is. Unknown words are ignored silently.
 
 use super::pattern::matches;
 use std::ffi::CString;
 
-/// What stands before each line.
+/// What multilog puts before each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
     /// Nothing.
     None,
     /// A TAI64N label and a space.
     Tai64n,
-    /// The local time, as tai64nlocal has it, and a space.
+    /// The local time, as tai64nlocal prints it, and a space.
     Local,
 }
 
-/// One step of the script, for each line in its turn.
+/// One step of the script. All steps are done for each line, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Deselect(Vec<u8>),
@@ -27,12 +27,12 @@ enum Step {
     Directory(usize),
 }
 
-/// A log directory as the script asks for it.
+/// The settings of a log directory in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Its name as it was typed.
     pub name: Vec<u8>,
-    /// How large `current` may become, in bytes.
+    /// The greatest size of `current`, in bytes.
     pub size: u64,
     /// How many old logs are kept, at least two.
     pub number: usize,
@@ -52,7 +52,7 @@ pub struct Script {
     steps: Vec<Step>,
 }
 
-/// What a script does with a line.
+/// Receives what a script decides for a line.
 pub trait Sink {
     /// Writes the line to stderr.
     fn alert(&mut self, head: &[u8]);
@@ -103,13 +103,14 @@ impl Script {
         script
     }
 
-    /// Whether every line goes to every directory and nowhere else: then no line needs a look.
+    /// Whether every line goes to every directory and nowhere else. Then the script need not see
+    /// any line.
     #[must_use]
     pub fn takes_all(&self) -> bool {
         self.steps.iter().all(|step| matches!(step, Step::Directory(_)))
     }
 
-    /// Walks the script with the beginning of a line, its window.
+    /// Does the steps of the script for a line. `head` is the line's first bytes, the window.
     pub fn walk(&self, head: &[u8], sink: &mut impl Sink) {
         let mut is_selected = true;
         for step in &self.steps {

@@ -1,12 +1,12 @@
-//! What went wrong, in the words of the contract (contract.md, sections 10.1 and 10.8): an attempt
-//! on a file of a log directory, and why it failed.
+//! The messages for what goes wrong (contract.md, sections 10.1 and 10.8): an attempt on a file of
+//! a log directory, and why it failed.
 
 use crate::error::{Exit, Program};
 use crate::sys::Errno;
 use crate::tai64n::TEXT;
 
-/// How multilog is called in its messages. A message that nobody takes is dropped: a full pipe
-/// behind stderr holds up nobody.
+/// The name at the start of messages. A message that stderr does not take at once is dropped, so
+/// that a full pipe at stderr does not stop multilog.
 pub const MULTILOG: Program = Program::daemon("multilog");
 
 /// The length of the name of a finished log: a label and its ending.
@@ -24,7 +24,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The name in its directory.
+    /// The name of the file in its directory.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -50,19 +50,19 @@ impl Attempt {
         Self { before, name, after: "" }
     }
 
-    /// On a file of the directory.
+    /// An attempt on a file of the directory.
     #[must_use]
     pub const fn on(before: &'static str, file: &'static str) -> Self {
         Self::new(before, Name::File(file))
     }
 
-    /// On the directory itself.
+    /// An attempt on the directory itself.
     #[must_use]
     pub const fn on_directory(before: &'static str) -> Self {
         Self::new(before, Name::Directory)
     }
 
-    /// To have a file of the directory on the disk.
+    /// An attempt to sync a file of the directory.
     #[must_use]
     pub const fn to_sync(file: &'static str) -> Self {
         Self { before: "write ", name: Name::File(file), after: " to disk" }
@@ -79,23 +79,23 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// The end of multilog, before it has read anything.
+    /// Prints the trouble and gives the exit code, at the start, before multilog has read anything.
     #[must_use]
     pub fn fatal(&self, directory: &[u8]) -> Exit {
         MULTILOG.fatal_because(&self.words(directory, &[]), self.error)
     }
 
-    /// Said before each pause.
+    /// Warns before a pause.
     pub fn pausing(&self, directory: &[u8]) {
         MULTILOG.warning_because(&self.words(directory, &[b", pausing"]), self.error);
     }
 
-    /// Said where multilog goes on, or leaves, without it.
+    /// Warns that the attempt failed; multilog goes on, or exits, all the same.
     pub fn warn(&self, directory: &[u8]) {
         MULTILOG.warning_because(&self.words(directory, &[]), self.error);
     }
 
-    /// The end of multilog with bytes of its input that no log has.
+    /// Reports bytes of the input that are in no log, and gives the exit code.
     #[must_use]
     pub fn giving_up(&self, directory: &[u8], bytes: usize) -> Exit {
         let (mut text, mut left) = ([b'0'; 20], bytes);
