@@ -1,9 +1,9 @@
 //! Whose logs are asked for, and where they are.
 
 use crate::look::logger::{self, LogDirectory, Refusal};
-use crate::look::{Looker, Scope, Service};
+use crate::look::{Looker, Scope, Trouble};
 use crate::options::{self, Logs, Options};
-use crate::select::{Target, select};
+use crate::select::{Target, drop_second_names, select};
 use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::Errno;
@@ -42,8 +42,9 @@ pub fn find(options: &Options, asked: &Logs) -> Result<All, Exit> {
         all.found.push(Found { name, directory });
         return Ok(all);
     }
-    let selection = select(&asked.words(), options::bytes(options.directory.as_ref()))?;
+    let mut selection = select(&asked.words(), options::bytes(options.directory.as_ref()))?;
     all.exit = selection.exit;
+    drop_second_names(&mut selection.targets);
     let looker = Looker::new();
     for target in &selection.targets {
         add(&mut all, target, &looker);
@@ -56,8 +57,10 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     let is_logger = target.name.ends_with(b"/log");
     let logger = if is_logger { Some(&service) } else { service.logger.as_deref() };
     let Some(logger) = logger else {
-        if service.is_refused() || service.trouble.is_some() && service.supervised.is_none() {
-            say_trouble(&service);
+        // What may be entered and has no logger, has none; whatever else may not be read of it.
+        let trouble = service.trouble.as_ref().filter(|trouble| trouble.action == OPEN);
+        if let Some(trouble) = trouble {
+            say_trouble(target, trouble);
             all.exit = all.exit.max(Exit::SYSTEM);
         } else {
             all.without.push(target.clone());
@@ -90,21 +93,14 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     all.found.push(Found { name: target.name.clone(), directory });
 }
 
-fn say_trouble(service: &Service) {
-    let name = text::name(&service.target.name);
-    let (action, reason) = match &service.trouble {
-        Some(trouble) if trouble.is_refusal => ("look at", "not permitted; try sudo"),
-        Some(trouble) => ("look at", trouble.reason),
-        None => ("look at", "it cannot be told"),
-    };
-    SVCTL.warning(&[
-        b"unable to ",
-        action.as_bytes(),
-        b" ",
-        name.as_bytes(),
-        b": ",
-        reason.as_bytes(),
-    ]);
+/// What could not be done with a service directory that cannot be looked at.
+const OPEN: &str = "open the directory";
+
+fn say_trouble(target: &Target, trouble: &Trouble) {
+    let name = text::name(&target.name);
+    let reason = if trouble.is_refusal { "not permitted; try sudo" } else { trouble.reason };
+    let text: &[u8] = b"unable to look at ";
+    SVCTL.warning(&[text, name.as_bytes(), b": ", reason.as_bytes()]);
 }
 
 /// Opens a log directory; the exit code, when it was said why not.

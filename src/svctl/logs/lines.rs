@@ -1,7 +1,7 @@
 //! Cuts the blocks of logs into lines, without a copy of any. Pure.
 //!
-//! multilog cuts a line that is longer than a log in two: what a log ends with, and no newline, goes
-//! on in the next log, unless a new line begins there.
+//! multilog cuts a line that is longer than a log in two: what a log ends with, and no newline,
+//! goes on in the next log, unless a new line begins there.
 
 use super::stamp;
 use memchr::{memchr, memrchr};
@@ -61,8 +61,8 @@ impl Lines {
         false
     }
 
-    /// Passes over the whole lines before the one in which `find` finds something: the place of it in
-    /// the bytes that it is given.
+    /// Passes over the whole lines before the one in which `find` finds something: the place of it
+    /// in the bytes that it is given.
     pub fn skip_to(&mut self, find: impl Fn(&[u8]) -> Option<usize>) {
         if self.seam.is_some() {
             return;
@@ -123,8 +123,8 @@ impl Lines {
         is_left
     }
 
-    /// Forgets the last `count` bytes that were read, as far as they were not cut; whether they were
-    /// not.
+    /// Forgets the last `count` bytes that were read, as far as they were not cut; whether they
+    /// were not.
     pub fn forget(&mut self, count: usize) -> bool {
         let is_left = count <= self.left();
         self.filled = if is_left { self.filled - count } else { self.next };

@@ -4,6 +4,8 @@
 use super::print::Printer;
 use super::reader::{Reader, Step};
 use crate::output::Ended;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// A reader, and the name that its lines have before them.
 #[derive(Debug)]
@@ -39,22 +41,22 @@ impl Source {
 /// # Errors
 /// Why it cannot be written.
 pub fn print_all(sources: &mut [Source], printer: &mut Printer) -> Result<(), Ended> {
-    let mut has_line = Vec::new();
-    for source in sources.iter_mut() {
-        has_line.push(source.step(printer)?);
+    let mut heads = BinaryHeap::new();
+    for (number, source) in sources.iter_mut().enumerate() {
+        if source.step(printer)? {
+            heads.push(Reverse((source.reader.moment(), number)));
+        }
     }
     let mut is_first = true;
-    loop {
-        let heads = sources.iter().zip(&has_line).enumerate().filter(|(_, (_, has))| **has);
-        let next = heads.min_by_key(|(_, (source, _))| source.reader.moment());
-        let Some((number, _)) = next else { return Ok(()) };
-        let (Some(source), Some(has)) = (sources.get_mut(number), has_line.get_mut(number)) else {
-            return Ok(());
-        };
+    while let Some(Reverse((_, number))) = heads.pop() {
+        let Some(source) = sources.get_mut(number) else { break };
         source.print(printer);
         if printer.is_full() || std::mem::take(&mut is_first) {
             printer.flush()?;
         }
-        *has = source.step(printer)?;
+        if source.step(printer)? {
+            heads.push(Reverse((source.reader.moment(), number)));
+        }
     }
+    Ok(())
 }

@@ -105,8 +105,8 @@ fn readers() -> Vec<Pid> {
     named.map(|process| process.pid).collect()
 }
 
-/// The messages in the last word of a readproctitle's command line: what is not the dots that it began
-/// with, cut at the newlines.
+/// The messages in the last word of a readproctitle's command line: what is not the dots that it
+/// began with, cut at the newlines.
 fn messages(command_line: &[u8]) -> Vec<Vec<u8>> {
     let line = command_line.strip_suffix(b"\0").unwrap_or(command_line);
     let title = line.rsplit(|&byte| byte == 0).next().unwrap_or_default();

@@ -36,6 +36,7 @@ use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::multilog::script::Stamp;
 use daemontools_rs::sys::clock;
+use daemontools_rs::sys::limit::OpenFiles;
 use daemontools_rs::tai64n::Label;
 use daemontools_rs::zone::Zone;
 use find::Found;
@@ -92,6 +93,10 @@ fn perform(options: &Options, asked: &Logs) -> Result<Exit, Exit> {
         exit = exit.max(messages::explain(&all.without, scan.as_ref(), &again, exit));
     }
     let has_names = all.found.len() > 1;
+    if has_names {
+        // Each has two files open at least.
+        let _ = OpenFiles::raise();
+    }
     let mut sources = Vec::new();
     let mut trails = Vec::new();
     for found in all.found {

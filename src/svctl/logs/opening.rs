@@ -28,8 +28,8 @@ impl Reader {
         }
     }
 
-    /// Has a plain log be read from the first line on that is asked for, by its labels; whether that
-    /// place is exact.
+    /// Has a plain log be read from the first line on that is asked for, by its labels; whether
+    /// that place is exact.
     pub fn narrow(&mut self, name: &[u8], body: &mut Body) -> bool {
         let Body::Plain { file, at, end } = body else { return false };
         let (since, until) = (self.filter.since, self.filter.until);

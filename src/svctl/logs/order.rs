@@ -1,5 +1,5 @@
-//! Which of the logs that get their names while we follow were read already. Pure: what stands under a
-//! name, and whether a file has one left, is the caller's to see.
+//! Which of the logs that get their names while we follow were read already. Pure: what stands
+//! under a name, and whether a file has one left, is the caller's to see.
 //!
 //! multilog renames a full `current` to `previous` and gives that a name of the moment. With a
 //! processor the name goes to another file, and `previous` is removed. Both may be pruned before we
@@ -57,7 +57,8 @@ impl<Id: Copy + PartialEq> Order<Id> {
         self.unnamed.iter().any(|opened| opened.id == id)
     }
 
-    /// A log has got a name, under which `found` stands. `is_lost`: whether a file has no name left.
+    /// A log has got a name, under which `found` stands. `is_lost`: whether a file has no name
+    /// left.
     pub fn name(&mut self, found: Option<Id>, is_lost: impl Fn(Id) -> bool) -> Verdict {
         let same = self.unnamed.iter().position(|opened| Some(opened.id) == found);
         // Gone, or processed: the name was that of the first that waits for one.

@@ -1,5 +1,5 @@
-//! What there is when we come: the logs of a directory at one moment, those of the moments that were
-//! asked for, and of these the last lines.
+//! What there is when we come: the logs of a directory at one moment, those of the moments that
+//! were asked for, and of these the last lines.
 
 use super::files::{self, Body, Identity, Log};
 use super::reader::{Part, Reader, Step};

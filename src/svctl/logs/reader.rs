@@ -30,8 +30,8 @@ impl Filter {
         self.since.is_some() || self.until.is_some()
     }
 
-    /// Whether a line of this moment and this text is asked for. A line without a moment stands in a
-    /// log that was chosen.
+    /// Whether a line of this moment and this text is asked for. A line without a moment stands in
+    /// a log that was chosen.
     fn takes(&self, moment: Option<Label>, text: &[u8]) -> bool {
         let is_within = moment.is_none_or(|moment| {
             self.since.is_none_or(|since| moment >= since)

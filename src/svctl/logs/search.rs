@@ -1,5 +1,5 @@
-//! Places in a plain log, found without reading it: where the lines of a moment begin, by halves, and
-//! where the last lines begin, from the end. Pure: what reads the log is the caller's.
+//! Places in a plain log, found without reading it: where the lines of a moment begin, by halves,
+//! and where the last lines begin, from the end. Pure: what reads the log is the caller's.
 
 use super::lines::LONGEST;
 use daemontools_rs::tai64n::Label;
@@ -7,7 +7,8 @@ use memchr::{memchr, memrchr};
 
 /// What is read at once.
 const BLOCK: usize = 1 << 16;
-/// What is read to find a label: more than most lines have. Where no line begins in it, none is looked for.
+/// What is read to find a label: more than most lines have. Where no line begins in it, none is
+/// looked for.
 const PROBE: usize = 1 << 12;
 
 /// Reads a log at a place: how many bytes there were, 0 at its end.
@@ -65,8 +66,8 @@ impl<E> Halves<'_, '_, E> {
         Ok(Some(found))
     }
 
-    /// Two places where lines begin, near to each other: all lines before the first are earlier than
-    /// `bound`, all from the second on are not.
+    /// Two places where lines begin, near to each other: all lines before the first are earlier
+    /// than `bound`, all from the second on are not.
     fn around(&mut self, span: Span, bound: Label) -> Result<Option<(u64, u64)>, E> {
         let (mut low, mut low_label) = match self.probe(span.from, span, true)? {
             Probe::Line(_, label) if label >= bound => return Ok(Some((span.from, span.from))),

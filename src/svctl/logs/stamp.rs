@@ -69,8 +69,8 @@ fn label(line: &[u8]) -> Option<Label> {
     if rest.first().is_some_and(|&byte| is_digit(byte)) { None } else { Label::of_text(text) }
 }
 
-/// The microseconds of the date before a line, if there is one of ours: nine digits that end in 500,
-/// and a space.
+/// The microseconds of the date before a line, if there is one of ours: nine digits that end in
+/// 500, and a space.
 fn micros(line: &[u8]) -> Option<u32> {
     const SHAPE: &[u8; DATE + 1] = b"0000-00-00 00:00:00.000000500 ";
     let text = line.first_chunk::<{ DATE + 1 }>()?;

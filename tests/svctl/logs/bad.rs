@@ -100,6 +100,20 @@ fn a_directory_that_may_not_be_read_is_named() {
     let path = path.display();
     let expected = format!("svctl: warning: unable to open {path}: not permitted; try sudo");
     assert_eq!(said, Said::complaint(111, &expected));
+    // One without a logger, and one that may not be entered.
+    stage.add("b", STAYS);
+    stage.add("c", STAYS);
+    let mode = fs::Permissions::from_mode;
+    for (name, bits) in [("b", 0o755), ("b/supervise", 0o700), ("c", 0o700)] {
+        stage.scratch.directory_at(&format!("d/{name}"));
+        fs::set_permissions(stage.of_service(name), mode(bits)).unwrap();
+    }
+    let said = as_nobody(&stage, &["logs", "b", "c"]).unwrap();
+    assert_eq!((said.code, said.out.as_str()), (Some(111), ""), "{said:?}");
+    assert!(said.err.contains("b has no logger: "), "{said:?}");
+    assert!(said.err.contains("unable to look at c: not permitted; try sudo\n"), "{said:?}");
+    let page = as_nobody(&stage, &["logs", "--in", "/root"]).unwrap();
+    assert_eq!(page.code, Some(111), "{page:?}");
 }
 
 #[test]

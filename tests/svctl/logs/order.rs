@@ -95,7 +95,9 @@ fn several_services_are_merged_by_time_with_their_names() {
         "b: 2026-01-01 00:00:05.000000500 line 5",
         "a: 2026-01-01 00:00:09.000000500 line 9",
     ];
-    for names in [&["a", "b"][..], &["*"], &["a/log", "./s/b"][..1]] {
+    // Another name of a service shows it once.
+    std::os::unix::fs::symlink("a", scratch.path().join("s/a-too")).unwrap();
+    for names in [&["a", "b"][..], &["a", "b", "a-too"], &["a/log", "./s/b"][..1]] {
         let said = run(names);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
         if names != ["a/log"] {

@@ -7,8 +7,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-/// A follower of directory `m` in a user namespace of its own, which has its own limits; nothing where
-/// there is none to be had.
+/// A follower of directory `m` in a user namespace of its own, which has its own limits; nothing
+/// where there is none to be had.
 fn follow(scratch: &Scratch) -> Option<Child> {
     let command = svctl(scratch.path());
     let mut limited = Command::new("unshare");
