@@ -1,5 +1,5 @@
-//! The clocks: the wall clock for labels, the monotonic clock for every pause, and the one that
-//! start times of processes are in.
+//! The clocks: the wall clock for labels, the monotonic clock for every pause, and the clock of the
+//! start times of processes.
 
 use core::time::Duration;
 use nix::sys::time::TimeSpec;
@@ -11,14 +11,15 @@ pub fn wall() -> Duration {
     read(ClockId::CLOCK_REALTIME)
 }
 
-/// clock_gettime(CLOCK_MONOTONIC): time since some moment of this boot, never stepped.
+/// clock_gettime(CLOCK_MONOTONIC): time since a fixed moment of this boot. Setting the time does
+/// not change it.
 #[must_use]
 pub fn monotonic() -> Duration {
     read(ClockId::CLOCK_MONOTONIC)
 }
 
-/// clock_gettime(CLOCK_BOOTTIME): time since boot, with what the machine slept. Linux 2.6.39;
-/// nothing before that.
+/// clock_gettime(CLOCK_BOOTTIME): time since boot, suspended time included. Linux 2.6.39; `None`
+/// before that.
 #[must_use]
 pub fn since_boot() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_BOOTTIME).ok().map(duration)
@@ -33,7 +34,7 @@ fn duration(time: TimeSpec) -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec()).unwrap_or(0))
 }
 
-/// Sleeps so long: for moments that poll(2) cannot count, shorter than its millisecond.
+/// Sleeps so long: for times shorter than a millisecond, the unit of poll(2).
 pub fn rest(length: Duration) {
     std::thread::sleep(length);
 }

@@ -5,11 +5,11 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The command line, `argv[0]` first. Not `Copy`: [`super::title::Title`] may write to the last
-/// word, so whoever gives the arguments away has no view of them left.
+/// The command line, `argv[0]` first. Not `Copy`: [`super::title::Title`] takes it by value and
+/// writes to the last word, so no other view of the words may be left.
 #[derive(Debug)]
 pub struct Arguments {
-    /// A null pointer ends them, as the kernel has it.
+    /// The words, with the kernel's null pointer at the end.
     words: &'static [*mut c_char],
 }
 
@@ -72,7 +72,7 @@ impl Arguments {
     }
 }
 
-/// The path that this program was exec'd by, as the kernel was told (AT_EXECFN).
+/// The path by which this program was executed, as the kernel recorded it (AT_EXECFN).
 #[must_use]
 pub fn program_path() -> Option<&'static CStr> {
     // SAFETY: getauxval reads the auxiliary vector; for AT_EXECFN it answers 0 or a string that
@@ -83,10 +83,10 @@ pub fn program_path() -> Option<&'static CStr> {
     (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) })
 }
 
-/// Takes a variable out of our environment: its value, if it was set.
+/// Removes a variable from our environment. Returns its value, if it was set.
 #[must_use]
 pub fn take_variable(name: &CStr) -> Option<&'static [u8]> {
-    // SAFETY: there is one thread, and the value's memory is the kernel's own, for good.
+    // SAFETY: there is one thread, and the value's memory lives as long as the process.
     let value = unsafe { libc::getenv(name.as_ptr()) };
     if value.is_null() {
         return None;

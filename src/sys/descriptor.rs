@@ -1,4 +1,4 @@
-//! Descriptors: open, read, write, pipe, duplicate. All that is opened here is close-on-exec.
+//! Descriptors: open, read, write, pipe, duplicate. Everything opened here is close-on-exec.
 
 use super::Errno;
 use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, OFlag, SpliceFFlags, fcntl, openat, splice, tee};
@@ -10,10 +10,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
 
 /// What an [`open`] is for. All but [`DirectoryNoLink`](Purpose::DirectoryNoLink) follow links:
-/// they are for what a user named, for /dev and /proc, and never for an entry that somebody else
-/// may have planted; those go through [`entry`](super::entry). Every kind also carries O_NONBLOCK,
-/// O_NOCTTY and O_CLOEXEC: no FIFO can hold us up, and no terminal behind a link becomes the one
-/// that a session of ours obeys.
+/// they are for paths that a user typed, for /dev and /proc. An entry that another user may have
+/// planted is opened through [`entry`](super::entry) instead. O_NONBLOCK, O_NOCTTY and O_CLOEXEC
+/// are always set too: no FIFO can block us, and no terminal behind a link becomes our controlling
+/// terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// O_RDONLY
@@ -43,7 +43,7 @@ pub fn open(directory: BorrowedFd<'_>, path: &[u8], purpose: Purpose) -> Result<
     open_with(directory, path, flags, mode)
 }
 
-/// openat(2) with `flags`, and those that every open of ours has; for [`entry`](super::entry).
+/// openat(2) with `flags` and those that every open of ours has. For [`entry`](super::entry).
 pub(super) fn open_with(
     directory: BorrowedFd<'_>,
     path: &[u8],
@@ -70,7 +70,7 @@ pub fn read_at(descriptor: BorrowedFd<'_>, buffer: &mut [u8], offset: i64) -> Re
     retry(|| nix::sys::uio::pread(descriptor, buffer, offset))
 }
 
-/// write(2): the number of bytes taken.
+/// write(2): the number of bytes written.
 ///
 /// # Errors
 /// Those of write(2), EINTR excepted.
@@ -102,16 +102,16 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC)
 }
 
-/// tee(2): how many bytes of what waits in pipe `from` are in pipe `to` as well now, at most
-/// `length`; 0 at the end. Never waits.
+/// tee(2): copies at most `length` bytes of pipe `from` to pipe `to` and leaves them in `from`.
+/// Returns how many; 0 at the end. Never waits.
 ///
 /// # Errors
-/// Those of tee(2), EINTR excepted: EINVAL where `from` is no pipe, EAGAIN where it is empty.
+/// Those of tee(2), EINTR excepted: EINVAL if `from` is no pipe, EAGAIN if it is empty.
 pub fn mirror(from: BorrowedFd<'_>, to: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
     retry(|| tee(from, to, length, SpliceFFlags::SPLICE_F_NONBLOCK))
 }
 
-/// splice(2): takes at most `length` bytes out of pipe `from` without looking at them; how many.
+/// splice(2): moves at most `length` bytes of pipe `from` to /dev/null. Returns how many.
 ///
 /// # Errors
 /// Those of splice(2), EINTR excepted.
@@ -149,7 +149,7 @@ pub fn place_at(descriptor: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     // SAFETY: the caller names a descriptor number that no owned descriptor of this process
     // holds any more: this is for 0, 1, 2 and the lock's 3 in a child about to exec.
     let placed = unsafe { nix::unistd::dup2_raw(descriptor, number) }?;
-    // Left open on purpose: the exec'd program owns it.
+    // Left open on purpose, for the executed program.
     let _ = placed.into_raw_fd();
     Ok(())
 }
@@ -164,7 +164,7 @@ pub fn copy_from(descriptor: BorrowedFd<'_>, least: i32) -> Result<OwnedFd, Errn
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// A further copy of `descriptor`, not close-on-exec and never closed: fghack's extra holders.
+/// A further copy of `descriptor`, not close-on-exec and never closed. For fghack.
 ///
 /// # Errors
 /// Those of dup(2).
@@ -174,7 +174,7 @@ pub fn leave_open_copy(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
     Ok(())
 }
 
-/// A standard descriptor: 0, 1 or 2. They are borrowed for the life of the process.
+/// A standard descriptor: 0, 1 or 2, borrowed for the life of the process.
 #[must_use]
 pub fn standard(number: u8) -> BorrowedFd<'static> {
     // SAFETY: nothing in this program closes 0, 1 or 2; `fill_standard` makes sure that they
@@ -182,8 +182,8 @@ pub fn standard(number: u8) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(i32::from(number.min(2))) }
 }
 
-/// Takes over descriptor `number`, handed down by the program before us, if `is_it` says that it
-/// is what we look for; it is close-on-exec from then on.
+/// Takes over descriptor `number`, passed to us by the program that executed us, if `is_it`
+/// recognises it. Makes it close-on-exec.
 #[must_use]
 pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Option<OwnedFd> {
     // SAFETY: on a closed number every call answers EBADF and touches nothing.
@@ -198,7 +198,7 @@ pub fn inherited(number: i32, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> Opt
     Some(owned)
 }
 
-/// Whether a terminal is behind a descriptor: somebody may read what we say.
+/// Whether a descriptor is a terminal, where a person may read our messages.
 #[must_use]
 pub fn is_terminal(descriptor: BorrowedFd<'_>) -> bool {
     std::io::IsTerminal::is_terminal(&descriptor)
@@ -213,11 +213,12 @@ pub fn keep_on_exec(descriptor: BorrowedFd<'_>, keep: bool) -> Result<(), Errno>
     fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
 }
 
-/// Fills each of 0, 1, 2 that is closed, the first thing of all: nothing that we open lands there, so
-/// no input is taken from a file of ours and no message goes into one.
+/// Opens something on each of 0, 1, 2 that is closed. Called before anything else is opened:
+/// otherwise a file of ours could get such a number, and we would read input from it or write
+/// messages into it.
 ///
-/// All else stays as if they were closed: 0 can only be written and 1 and 2 only be read, so what is
-/// done with them fails, and they are close-on-exec.
+/// They still behave as closed ones: 0 can only be written and 1 and 2 only be read, so that reads
+/// and messages fail, and all are close-on-exec.
 pub fn fill_standard() {
     for number in 0..=2 {
         if fcntl(standard(number), FcntlArg::F_GETFD) != Err(Errno::EBADF) {
@@ -225,8 +226,8 @@ pub fn fill_standard() {
         }
         let access = if number == 0 { OFlag::O_WRONLY } else { OFlag::O_RDONLY };
         let flags = access | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        // The lowest number that is free is this one. Where there is no /dev, a directory can be
-        // neither read nor written either.
+        // This number is the lowest free one. Without /dev a directory serves: it can be neither
+        // read nor written.
         let filled = nix::fcntl::open("/dev/null", flags, Mode::empty()).or_else(|_| {
             let flags = OFlag::O_RDONLY | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
             nix::fcntl::open("/", flags, Mode::empty())

@@ -1,4 +1,4 @@
-//! Directories: where we stand, what stands in one, and new and vanishing names.
+//! Directories: the current one, the entries of one, and making and removing names.
 
 use super::file::Kind;
 use super::{Errno, descriptor};
@@ -41,7 +41,7 @@ pub fn path_of_current() -> Result<Vec<u8>, Errno> {
 /// The names in the current directory, in the kernel's order, `.` and `..` left out.
 ///
 /// # Errors
-/// Those of open(2) and getdents(2); a listing that could not be read to its end is no listing.
+/// Those of open(2) and getdents(2); a listing that could not be read to its end is an error.
 pub fn names() -> Result<Vec<Vec<u8>>, Errno> {
     names_in(descriptor::HERE)
 }
@@ -56,8 +56,8 @@ pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(names)
 }
 
-/// Shows `look` each name in `directory`, in the kernel's order, `.` and `..` left out, and what it
-/// is, as far as the kernel says so by the way. It asks for no memory, which may be short.
+/// Calls `look` with each name in `directory`, in the kernel's order, `.` and `..` left out, and
+/// with the kind of entry, if the listing says it. Allocates no memory.
 ///
 /// # Errors
 /// As [`names`].
@@ -88,18 +88,17 @@ pub fn each_in(
     }
 }
 
-/// What getdents64(2) fills at once.
+/// The buffer size for getdents64(2).
 const BLOCK: usize = 4096;
 
-/// Entries as the kernel has them, each at a multiple of eight bytes.
+/// Entries as the kernel writes them, each at a multiple of eight bytes.
 #[repr(align(8))]
 struct Entries([u8; BLOCK]);
 
 type Entry<'a> = (&'a [u8], Option<Kind>);
 
-/// The first of some entries, and the others. An entry has an inode number and a place in the
-/// directory, of eight bytes each, its own length in two, its kind in one, and its name, which ends
-/// in a NUL.
+/// The first of some entries, and the rest. An entry is an inode number and an offset of eight
+/// bytes each, its own length in two bytes, its kind in one, and its name, which ends in a NUL.
 fn split_entry(entries: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let (_, from_length) = entries.split_at_checked(16)?;
     let (length, from_kind) = from_length.split_first_chunk()?;

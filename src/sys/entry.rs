@@ -1,11 +1,11 @@
-//! Entries that somebody else may have planted: those of `supervise/`, of `.svscan/` and of a log
-//! directory.
+//! Opens entries that another user may have planted: those of `supervise/`, of `.svscan/` and of a
+//! log directory.
 //!
-//! The owner of such a directory can put a link, a second name of another file, a FIFO, a device or
-//! a directory in the place of each entry, and swap them at any moment. So an entry is looked at
-//! before it is opened (the mere open of some devices does something), opened with O_NOFOLLOW and
-//! O_NOCTTY, and looked at again before the descriptor is used. Nothing is truncated, and no mode is
-//! set, before that second look.
+//! The owner of such a directory can replace each entry by a link, a second name of another file, a
+//! FIFO, a device or a directory, at any moment. So an entry is looked at before it is opened (the
+//! mere open of some devices does something), opened with O_NOFOLLOW and O_NOCTTY, and looked at
+//! again before the descriptor is used. Nothing is truncated, and no mode is set, before that
+//! second look.
 
 use super::descriptor::open_with;
 use super::file::{self, Facts, Kind};
@@ -35,7 +35,7 @@ pub enum Shape {
     Fifo,
 }
 
-/// How often an entry that changes between the looks is tried again.
+/// How often to try again if an entry changes between the two looks.
 const TRIES: u8 = 50;
 
 /// Opens entry `name` of `directory` if it has this shape.
@@ -52,12 +52,12 @@ pub fn open(
     open_if(directory, name, access, |facts| shape.fits(facts)).map(|(opened, _)| opened)
 }
 
-/// Opens entry `name` of `directory` if `judge` lets it pass, before and after the open; and what
-/// it is.
+/// Opens entry `name` of `directory` if `judge` accepts it both before and after the open. Returns
+/// it with its facts.
 ///
 /// # Errors
-/// ELOOP for a link; what `judge` says; EAGAIN for an entry that does not stop changing; those of
-/// openat(2).
+/// ELOOP for a link; the error of `judge`; EAGAIN for an entry that does not stop changing; those
+/// of openat(2).
 pub fn open_if(
     directory: BorrowedFd<'_>,
     name: &[u8],
@@ -67,8 +67,7 @@ pub fn open_if(
     for _ in 0..TRIES {
         let opened = match file::facts_no_link(directory, name) {
             Ok(facts) if facts.kind == Kind::Link => return Err(Errno::ELOOP),
-            // Found under its name, and replaced before it was looked at, as `status` is at each
-            // change.
+            // It was replaced during the look, as `status` is at each change.
             Ok(facts) if facts.links == 0 => continue,
             Ok(facts) => {
                 judge(&facts)?;
@@ -82,13 +81,13 @@ pub fn open_if(
         match opened {
             Ok(opened) => {
                 let facts = file::facts_of(opened.as_fd())?;
-                // With no name left it was replaced since the look.
+                // Without a name it was replaced since the look: try again.
                 if facts.links > 0 {
                     judge(&facts)?;
                     return Ok((opened, facts));
                 }
             }
-            // It was made, or taken away, since the look.
+            // It was made or removed since the look: try again.
             Err(Errno::EEXIST | Errno::ENOENT) if access == Access::Append => {}
             Err(error) => return Err(error),
         }
@@ -96,10 +95,10 @@ pub fn open_if(
     Err(Errno::EAGAIN)
 }
 
-/// Makes entry `name` of `directory` as a new file with `mode` less the umask, where nothing stands.
+/// Makes entry `name` of `directory` as a new file with `mode` less the umask.
 ///
 /// # Errors
-/// EEXIST where something does; those of openat(2).
+/// EEXIST if there is an entry of that name; those of openat(2).
 pub fn create(
     directory: BorrowedFd<'_>,
     name: &[u8],
@@ -110,12 +109,12 @@ pub fn create(
 }
 
 /// Makes entry `name` of `directory` as a new file with `mode` less the umask, to read and write.
-/// What stands in its place loses that name: a file that we make is never one that somebody else
-/// has open, or has a second name for.
+/// An entry of that name is removed first: so no other process has our new file open, and it has no
+/// second name.
 ///
 /// # Errors
-/// EISDIR for a directory in its place; EEXIST for an entry that does not stop coming back; those of
-/// openat(2) and unlinkat(2).
+/// EISDIR if a directory has the name; EEXIST if an entry keeps coming back; those of openat(2) and
+/// unlinkat(2).
 pub fn make(directory: BorrowedFd<'_>, name: &[u8], mode: u32) -> Result<OwnedFd, Errno> {
     for _ in 0..TRIES {
         match open_with(directory, name, OFlag::O_RDWR | NEW, mode) {

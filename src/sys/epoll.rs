@@ -1,12 +1,12 @@
-//! epoll(7): thousands of FIFOs watched for the loss of their last reader, by one descriptor and at
-//! the cost of those that lose theirs.
+//! epoll(7): watches thousands of FIFOs for the loss of their last reader, with one descriptor.
+//! Only those that lose it cost time.
 
 use super::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Watches write ends of FIFOs and says which of them have lost their last reader. It is readable
-/// while there is something to say.
+/// Watches write ends of FIFOs and returns those that have lost their last reader. It is readable
+/// while there are such.
 #[derive(Debug)]
 pub struct BreakWatcher {
     instance: Epoll,
@@ -21,22 +21,24 @@ impl BreakWatcher {
         Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map(|instance| Self { instance })
     }
 
-    /// Watches the write end `fifo`, to be known by `number`.
+    /// Watches the write end `fifo` under the number `number`.
     ///
     /// # Errors
     /// Those of epoll_ctl(2): ENOSPC when the user's watches are used up.
     pub fn watch(&self, fifo: BorrowedFd<'_>, number: u64) -> Result<(), Errno> {
-        // An error condition is always told of. Once: nobody may be there to take it in.
+        // epoll always reports an error condition. Edge-triggered, so that it does so once only,
+        // even if nothing is done about it.
         self.instance.add(fifo, EpollEvent::new(EpollFlags::EPOLLET, number))
     }
 
-    /// Ends a watch. Comes before the close: a forked child may hold a copy for a while.
+    /// Ends a watch. Call it before the close: a forked child may still have a copy open, and then
+    /// a close alone would not end the watch.
     pub fn unwatch(&self, fifo: BorrowedFd<'_>) {
         let _ = self.instance.delete(fifo);
     }
 
-    /// The numbers of those that broke since it was last asked, some of them a time; none when there
-    /// are none. Never waits.
+    /// The numbers of FIFOs that lost their last reader since the last call. Returns a limited
+    /// number at a time, and an empty list at the end. Never waits.
     #[must_use]
     pub fn broken(&self) -> Vec<u64> {
         let mut events = [EpollEvent::empty(); 64];

@@ -1,4 +1,4 @@
-//! Facts about a file: what stat(2) answers, in words.
+//! Facts about a file, from stat(2).
 
 use super::Errno;
 use core::time::Duration;
@@ -22,7 +22,7 @@ pub enum Kind {
     Other,
 }
 
-/// The identity and the guard marks of a file.
+/// What identifies a file, and what says who may write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// What it is.
@@ -57,7 +57,8 @@ pub fn facts_no_link(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Er
     fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW).map(|stat| Facts::from(&stat))
 }
 
-/// When the last component itself, a link not followed, was made or last changed, by the wall clock.
+/// When the last component itself (a link is not followed) was made or last changed, by the wall
+/// clock.
 ///
 /// # Errors
 /// Those of fstatat(2).
@@ -94,7 +95,7 @@ pub fn link_target(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<u8>, Er
     nix::fcntl::readlinkat(directory, path).map(OsStringExt::into_vec)
 }
 
-/// geteuid(2): whose files are ours.
+/// geteuid(2): the user whose files are ours.
 #[must_use]
 pub fn our_user() -> u32 {
     nix::unistd::geteuid().as_raw()
@@ -113,7 +114,7 @@ impl From<&FileStat> for Facts {
             kind,
             device: stat.st_dev,
             inode: stat.st_ino,
-            // Of another width on other architectures.
+            // The field has another width on other architectures.
             #[allow(clippy::useless_conversion)]
             links: stat.st_nlink.into(),
             owner: stat.st_uid,
@@ -148,10 +149,10 @@ pub fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<(), Errno> {
     nix::sys::stat::fchmod(file, Mode::from_bits_truncate(mode))
 }
 
-/// fchmod(2) of a pipe, so that a service of any user may open `/dev/stdout` or `/dev/stderr` to write,
-/// where that is this pipe; nobody but its owner may open it to read.
+/// fchmod(2) of a pipe, so that a service of any user can open `/dev/stdout` or `/dev/stderr` to
+/// write, if that is this pipe. Only its owner can open it to read.
 pub fn let_all_write(pipe: BorrowedFd<'_>) {
-    // One that was made by another user stays as it is.
+    // This fails for a pipe of another user, which stays as it is.
     let _ = set_mode(pipe, 0o622);
 }
 
@@ -163,8 +164,8 @@ pub fn sync(file: BorrowedFd<'_>) -> Result<(), Errno> {
     nix::unistd::fsync(file)
 }
 
-/// faccessat(2): whether entries of `directory` may be made and removed, as far as its modes and its
-/// file system say.
+/// faccessat(2): whether entries of `directory` may be made and removed, by its mode and its file
+/// system.
 #[must_use]
 pub fn may_write(directory: BorrowedFd<'_>) -> bool {
     nix::unistd::faccessat(directory, ".", AccessFlags::W_OK, AtFlags::empty()).is_ok()

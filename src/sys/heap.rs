@@ -1,9 +1,9 @@
-//! The heap, and what becomes of a request that it cannot meet: the end of the command, with a line
-//! of its own; in the main loop of a daemon another try, after a pause; and for a caller who asked
-//! for it, the answer "no". Rust's own answer, an abort, is given to nobody.
+//! The heap, and what happens if there is no memory. A command ends with a message; a daemon in its
+//! main loop pauses and tries again; and a caller of [`ask`] gets an error. Rust's own way, an
+//! abort, is never taken.
 //!
-//! The memory is the C library's. What this adds costs a resident process nothing: a few words that
-//! are written at the start, and a look at each answer.
+//! The memory comes from the C library's allocator. What this adds costs next to nothing: a few
+//! words of memory, and one test of each result.
 
 use super::clock;
 use core::alloc::{GlobalAlloc, Layout};
@@ -13,26 +13,26 @@ use std::alloc::System;
 use std::collections::TryReserveError;
 use std::sync::OnceLock;
 
-/// Between two tries: twice as long each time, up to the longest.
+/// The first pause between two tries. Each further one is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a program does when there is no memory. Neither may ask for any.
+/// What a program does when there is no memory. Neither function may allocate.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// Says that this is the end, and ends the process.
+    /// Prints a message and ends the process.
     pub end: fn() -> !,
-    /// Says that it waits for memory.
+    /// Prints that the process waits for memory.
     pub wait: fn(),
 }
 
 struct Heap {
     hooks: OnceLock<Hooks>,
-    /// Whether requests are repeated until they can be met.
+    /// Whether to repeat requests until they succeed.
     outlasts: AtomicBool,
-    /// Whether it was said that this process waits.
+    /// Whether the message that this process waits was printed.
     is_said: AtomicBool,
-    /// How many callers take "no" for an answer.
+    /// How many calls of [`ask`] are running.
     takers_of_no: AtomicU32,
 }
 
@@ -44,25 +44,26 @@ static HEAP: Heap = Heap {
     takers_of_no: AtomicU32::new(0),
 };
 
-/// Sets what is done when there is no memory, once, before the first request.
+/// Sets what to do when there is no memory. Called once, before the first request.
 pub fn set_hooks(hooks: Hooks) {
     let _ = HEAP.hooks.set(hooks);
 }
 
-/// From here on a request that cannot be met is repeated until it can: for a process that others
-/// depend on, whose main loop begins. It stands still meanwhile, deaf to all but the signals that it
-/// does not block; what is worth hearing in a shortage asks for memory by [`with_room`].
+/// From here on a request without memory is repeated until it succeeds. For a daemon that others
+/// depend on, at the start of its main loop. While it waits it does nothing else, and notices only
+/// signals that it does not block. Code that must go on in a shortage allocates by [`with_room`].
 pub fn outlast_shortage() {
     HEAP.outlasts.store(true, Relaxed);
 }
 
-/// The child of a fork does not wait, whatever its parent does: its parent may wait for it.
+/// From here on this process ends without memory. For the child of a fork, because the parent may
+/// be waiting for it.
 pub(super) fn end_in_shortage() {
     HEAP.outlasts.store(false, Relaxed);
 }
 
-/// Calls `ask`, whose requests are answered with "no" when they cannot be met: for the functions
-/// that begin with `try_`, and for nothing else.
+/// Calls `ask`, whose requests fail if there is no memory. Only for functions whose names begin
+/// with `try_`.
 ///
 /// # Errors
 /// Those of `ask`.
@@ -81,7 +82,8 @@ pub fn with_room<T>(count: usize) -> Option<Vec<T>> {
     Some(vector)
 }
 
-/// What a request came to: `given`, or what `again` gets in the end; null for who takes a "no".
+/// The result of a request: `given`, or what `again` gets in the end. Null inside a call of
+/// [`ask`].
 fn answer(given: *mut u8, mut again: impl FnMut() -> *mut u8) -> *mut u8 {
     if given.is_null() { in_shortage(&mut again) } else { given }
 }
@@ -111,7 +113,7 @@ fn in_shortage(again: &mut dyn FnMut() -> *mut u8) -> *mut u8 {
 // SAFETY: every answer is the system allocator's own for the same request, or null.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller keeps to the contract of this very function.
+        // SAFETY: the caller keeps to the contract of this function.
         let ask = || unsafe { System.alloc(layout) };
         answer(ask(), ask)
     }

@@ -1,7 +1,7 @@
-//! Who of our own holds the write end of a pipe, by /proc.
+//! Which processes of ours hold the write end of a pipe, found in /proc.
 //!
-//! A descriptor can be handed to anybody over a socket: that a process holds the pipe does not make
-//! it one of ours.
+//! A process can pass a descriptor to any other over a socket. So a process that holds the pipe
+//! need not be one of ours.
 
 use super::proc::{self, Process, numbers};
 use super::process::{self, Pid};
@@ -11,19 +11,19 @@ use descriptor::{HERE, Purpose};
 use nix::fcntl::OFlag;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// By what the processes are known that came of our child.
+/// How to recognise the processes that came from our child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinship {
-    /// They descend from us: orphans become our children.
+    /// By descent from us: their orphans become our children.
     Descent,
-    /// Orphans become process 1's. They started no earlier than this child of ours, and their real
-    /// and effective user are those that it has, or had when it ended.
+    /// By likeness, where orphans become children of process 1: they started no earlier than this
+    /// child of ours, and have the real and effective user that it has, or had when it ended.
     Likeness(Pid),
 }
 
-/// How many parents a process is followed through.
+/// How many generations of parents are followed.
 const GENERATIONS: usize = 1000;
-/// How often that begins anew when a parent ends meanwhile.
+/// How often to begin anew if a parent ends meanwhile.
 const TRIES: usize = 3;
 
 /// A process that holds the write end.
@@ -38,7 +38,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Sends it a signal, if its pid is still its own.
+    /// Sends it a signal, if no other process has its pid now.
     pub fn send(&self, signal: SignalNumber) {
         if Process::read(self.pid).is_ok_and(|found| found.start == self.start) {
             let _ = process::kill(self.pid, signal);
@@ -46,11 +46,11 @@ impl Holder {
     }
 }
 
-/// All processes of this kinship, but ourselves, that hold the write end of the pipe that `read`
-/// reads; and whether there were some that we may not look into.
+/// All processes of this kinship, except ourselves, that hold the write end of the pipe that `read`
+/// reads. Also whether there were processes that we may not look into.
 ///
 /// # Errors
-/// Those of fstat(2), and of open(2) where there is no /proc; ENOSYS where it is not ours.
+/// Those of fstat(2); those of open(2) without /proc; ENOSYS if /proc is of another pid namespace.
 pub fn holders(read: BorrowedFd<'_>, kinship: Kinship) -> Result<(Vec<Holder>, bool), Errno> {
     let pipe = file::facts_of(read)?;
     let mut found = Vec::new();
@@ -88,8 +88,8 @@ fn is_kin(pid: Pid, kinship: Kinship) -> bool {
     }
 }
 
-/// Whether a process descends from us; nothing if one of its forebears ended under our eyes: then
-/// the next one has another parent.
+/// Whether a process descends from us. `None` if one of its ancestors ended while we looked: then
+/// its child has another parent now.
 fn descends(pid: Pid) -> Option<bool> {
     let mut at = pid;
     for _ in 0..GENERATIONS {

@@ -1,4 +1,4 @@
-//! inotify: word of what changes in a directory, as small owned events.
+//! inotify: what changes in a directory, as small owned events.
 
 use super::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
@@ -18,9 +18,9 @@ pub struct Watch(WatchDescriptor);
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A directory was made in place in the watched directory, under this name.
+    /// A directory was made in the watched directory, under this name.
     DirectoryMade(Watch, Vec<u8>),
-    /// A name came into the watched directory: a link or file made, anything moved in.
+    /// Another new name in the watched directory: a link or file was made, or anything moved in.
     Came(Watch, Vec<u8>),
     /// Anything else in the watched directory: a name moved out or removed.
     Changed(Watch),
@@ -32,7 +32,7 @@ impl Watcher {
     /// inotify_init1(2)
     ///
     /// # Errors
-    /// Those of inotify_init1(2): EMFILE when the user's instances are used up.
+    /// Those of inotify_init1(2): EMFILE if the user has no more instances.
     pub fn new() -> Result<Self, Errno> {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         Inotify::init(flags).map(|instance| Self { instance })
@@ -41,7 +41,7 @@ impl Watcher {
     /// Watches the names of directory `path`: made, moved in or out, removed.
     ///
     /// # Errors
-    /// Those of inotify_add_watch(2): ENOSPC when the user's watches are used up.
+    /// Those of inotify_add_watch(2): ENOSPC if the user has no more watches.
     pub fn watch_names(&self, path: &[u8]) -> Result<Watch, Errno> {
         let events = AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_DELETE
@@ -50,7 +50,7 @@ impl Watcher {
         self.instance.add_watch(path, events).map(Watch)
     }
 
-    /// Watches directory `path` for files that are renamed into it, as each new status is.
+    /// Watches directory `path` for files that are renamed into it, as each new `status` is.
     ///
     /// # Errors
     /// As [`Self::watch_names`].
@@ -59,7 +59,7 @@ impl Watcher {
         self.instance.add_watch(path, events).map(Watch)
     }
 
-    /// Watches directory `path` for any sign that somebody is still filling it.
+    /// Watches directory `path` for any sign that a program is still writing into it.
     ///
     /// # Errors
     /// Those of inotify_add_watch(2).
@@ -75,12 +75,12 @@ impl Watcher {
         self.instance.add_watch(path, events).map(Watch)
     }
 
-    /// Ends a watch; one that the kernel has ended already is no error.
+    /// Ends a watch. If the kernel has ended it already, that is no error.
     pub fn unwatch(&self, watch: Watch) {
         let _ = self.instance.rm_watch(watch.0);
     }
 
-    /// The events that wait, as many as one read gives; none when none waits.
+    /// The next events, as many as one read returns; an empty list if there are none.
     pub fn events(&self) -> Vec<Event> {
         let Ok(events) = self.instance.read_events() else { return Vec::new() };
         events

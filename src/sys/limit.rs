@@ -1,4 +1,5 @@
-//! Resource limits: that on open descriptors, whole, with the reserve under it; the soft limit of any.
+//! Resource limits: the limit on open descriptors, with a reserve below it, and the soft limit of
+//! any resource.
 
 use super::Errno;
 use nix::sys::resource::{getrlimit, setrlimit};
@@ -9,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// A soft and a hard limit, in descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenFiles {
-    /// What is in force.
+    /// The limit in force.
     pub soft: u64,
     /// How far the soft limit may be raised.
     pub hard: u64,
@@ -38,8 +39,8 @@ impl OpenFiles {
 const MANY_FILES: u64 = 1 << 20;
 
 impl OpenFiles {
-    /// Raises our own limit as far as we may, the hard one too; the limit to give to children, if it
-    /// is another one now.
+    /// Raises our own limits, soft and hard, as far as we may. Returns the old limit, to be set for
+    /// children, if it has changed.
     #[must_use]
     pub fn raise() -> Option<Self> {
         let found = Self::read().ok()?;
@@ -50,23 +51,23 @@ impl OpenFiles {
         raised.ok().map(|()| found)
     }
 
-    /// Whether we may have so few that all should be kept for what is started.
+    /// Whether the limit is so low that all descriptors should be kept for starting services.
     #[must_use]
     pub fn are_few() -> bool {
         Self::read().is_ok_and(|limit| limit.soft < FEW)
     }
 }
 
-/// How many descriptors below the limit are left for what comes and goes: so many at most, and an
-/// eighth where there are fewer, but never less than the least.
+/// The reserve: how many descriptors below the limit are kept for short use. At most this many;
+/// with a low limit an eighth of it, but never less than the least.
 const RESERVE: u64 = 16;
 const LEAST_RESERVE: u64 = 3;
-/// With fewer than these, what can be done without is done without.
+/// With fewer descriptors than this, we do without those that are not essential.
 const FEW: u64 = 32;
 
-/// Whether `descriptor`, which shall stay open, leaves the reserve free: of all numbers below the
-/// limit the highest ones, for what is opened and soon closed again. A new descriptor has the lowest
-/// free number, so nothing has to be counted.
+/// Whether `descriptor`, which is to stay open, leaves the reserve free: the highest numbers below
+/// the limit, for descriptors that are soon closed again. A new descriptor gets the lowest free
+/// number, so no count is needed.
 #[must_use]
 pub fn leaves_reserve(descriptor: BorrowedFd<'_>) -> bool {
     let number = u64::try_from(descriptor.as_raw_fd()).unwrap_or(0);
@@ -86,7 +87,7 @@ pub fn soft(resource: Resource) -> Result<u64, Errno> {
 /// A new soft limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Soft {
-    /// This, or the hard limit where that is lower.
+    /// This value, or the hard limit if that is lower.
     AtMost(u64),
     /// The hard limit.
     Hard,
@@ -101,8 +102,8 @@ pub enum LimitError {
     Set(Errno),
 }
 
-/// Sets the soft limit of `resource`, in its unit (bytes, seconds, processes, descriptors); the hard
-/// limit stays.
+/// Sets the soft limit of `resource`, in its unit (bytes, seconds, processes, descriptors); the
+/// hard limit stays.
 ///
 /// # Errors
 /// Those of getrlimit(2) and setrlimit(2).

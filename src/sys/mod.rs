@@ -1,7 +1,7 @@
 //! The system: every system call of this program, as small owned types and functions.
 //!
 //! Owns all `unsafe` code and is the only user of nix, libc and signal-hook. It imports nothing
-//! else of ours, decides nothing and words no message: an error is the bare [`Errno`].
+//! else of ours, decides nothing and prints no message: an error is the bare [`Errno`].
 //!
 //! nix is used wherever its wrapper costs nothing at rest. libc is called directly where nix
 //! would be wrong for a supervisor (its wait calls refuse a child killed by a real-time signal)

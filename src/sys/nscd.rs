@@ -1,8 +1,9 @@
-//! What nscd, the name service cache daemon, says of accounts and groups: the way to LDAP, sssd and
-//! what else `nsswitch.conf` names, for a static program that can load no module of the C library.
+//! Asks nscd, the name service cache daemon, for accounts and groups. This is how a static program,
+//! which cannot load modules of the C library, reaches LDAP, sssd and the other sources in
+//! `nsswitch.conf`.
 //!
-//! Its protocol, version 2: numbers of 32 bits in the machine's order. Where no nscd runs the
-//! answers are "not known".
+//! It speaks nscd's protocol, version 2: numbers of 32 bits in the machine's order. Without an
+//! nscd, every answer is "not known".
 
 use core::time::Duration;
 use std::ffi::CStr;
@@ -11,7 +12,7 @@ use std::os::unix::net::UnixStream;
 
 const SOCKET: &str = "/var/run/nscd/socket";
 const VERSION: u32 = 2;
-/// What can be asked: the account of a name, and the groups of an account.
+/// The two requests: the account of a name, and the groups of an account.
 const ACCOUNT: u32 = 0;
 const GROUPS: u32 = 15;
 /// How long an answer may take: nscd may have to ask a server.
@@ -23,7 +24,7 @@ const MOST: u32 = 1 << 16;
 #[must_use]
 pub fn ids(name: &CStr) -> Option<(u32, u32)> {
     let mut nscd = ask(ACCOUNT, name)?;
-    // The lengths of name and password, the ids, the lengths of the rest.
+    // The answer: lengths of name and password, the ids, lengths of the other fields.
     let [version, is_found, _, _, user, group, ..] = numbers::<9>(&mut nscd)?;
     (version == VERSION && is_found == 1).then_some((user, group))
 }

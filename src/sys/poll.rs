@@ -24,7 +24,7 @@ pub fn broken(descriptor: BorrowedFd<'_>) -> PollFd<'_> {
     PollFd::new(descriptor, PollFlags::empty())
 }
 
-/// Whether the last wait found anything at all on `watched`.
+/// Whether the last wait found anything on `watched`.
 #[must_use]
 pub fn found(watched: &PollFd<'_>) -> bool {
     watched.any().unwrap_or(true)
@@ -37,7 +37,7 @@ pub fn found(watched: &PollFd<'_>) -> bool {
 /// Those of poll(2), EINTR excepted.
 pub fn wait(watched: &mut [PollFd<'_>], until: Option<Duration>) -> Result<(), Errno> {
     let timeout = until.map_or(PollTimeout::NONE, |until| {
-        // Rounded up: never wake a moment before the time.
+        // Rounded up, so that we never wake before the time.
         let left = until.saturating_sub(clock::monotonic());
         let milliseconds = left.as_micros().div_ceil(1000);
         PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)

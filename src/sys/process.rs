@@ -7,15 +7,15 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A process id. Never 0 here: that would mean our own group to kill(2).
+/// A process id. Never 0: to kill(2) that would mean our own group.
 pub type Pid = u32;
 
-/// Where a fork left us.
+/// Which side of a fork we are.
 #[derive(Debug)]
 pub enum Side {
-    /// In the new process, every signal blocked.
+    /// The new process, with every signal blocked.
     Child,
-    /// In the old one; the new process's id.
+    /// The old process. This is the id of the new one.
     Parent(Pid),
 }
 
@@ -28,7 +28,7 @@ pub enum End {
     Killed(u8),
 }
 
-/// fork(2) with every signal blocked across it; the parent's mask is put back.
+/// fork(2) with every signal blocked. In the parent, the old mask is restored.
 ///
 /// # Errors
 /// Those of fork(2): EAGAIN or ENOMEM when the machine has no room.
@@ -70,10 +70,9 @@ pub enum Environment<'a> {
 /// The words that a program is run with, its name first.
 #[derive(Clone, Copy, Debug)]
 pub enum Words<'a> {
-    /// These.
+    /// These words.
     These(&'a [&'a CStr]),
-    /// Those of our own command line from this one on, as they stand there: what became of our
-    /// memory does not matter then.
+    /// The words of our own command line, from this index on. This needs no memory.
     Own(&'a Arguments, usize),
 }
 
@@ -89,14 +88,14 @@ impl<'a, const COUNT: usize> From<&'a [&'a CStr; COUNT]> for Words<'a> {
     }
 }
 
-/// execve(2). It returns only to say why it did not happen.
+/// execve(2). Returns only if it failed, with the reason.
 #[must_use]
 pub fn exec<'a>(
     program: &CStr,
     words: impl Into<Words<'a>>,
     environment: &Environment<'_>,
 ) -> Errno {
-    // Between fork and exec the heap is better left alone; few programs have many words.
+    // Between fork and exec we avoid the heap. Few programs have many words.
     let mut few = [std::ptr::null(); FEW + 1];
     let many;
     let arguments = match words.into() {
@@ -132,7 +131,7 @@ pub fn exec<'a>(
     Errno::last()
 }
 
-/// Words of a command line that need no heap.
+/// How many words of a command line are handled without the heap.
 const FEW: usize = 6;
 
 fn pointers(strings: &[&CStr]) -> Result<Vec<*const libc::c_char>, Errno> {
@@ -141,8 +140,8 @@ fn pointers(strings: &[&CStr]) -> Result<Vec<*const libc::c_char>, Errno> {
     Ok(pointers)
 }
 
-/// Whether our child `pid` has ended, without reaping it: while it is a zombie its number, and
-/// so its process group's, cannot be given to anyone else.
+/// Whether our child `pid` has ended, without reaping it. While it is a zombie, no other process
+/// can get its number, and no other process group.
 #[must_use]
 pub fn has_ended(pid: Pid) -> bool {
     let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -154,16 +153,16 @@ pub fn has_ended(pid: Pid) -> bool {
     done == 0 && facts.si_signo != 0
 }
 
-/// waitpid(2) for `pid`, without waiting: how it ended, or nothing yet.
+/// waitpid(2) for `pid`, without waiting. Returns how it ended, or `None` if it has not.
 #[must_use]
 pub fn reap(pid: Pid) -> Option<End> {
     reap_raw(libc::pid_t::try_from(pid).ok()?, libc::WNOHANG).map(|(_, end)| end)
 }
 
-/// As [`reap`], and why there is nothing to be had.
+/// As [`reap`], with the reason if waitpid(2) fails.
 ///
 /// # Errors
-/// Those of waitpid(2): ECHILD when it is no child of ours, or was one that nobody is told of.
+/// Those of waitpid(2): ECHILD if it is no child of ours, or was reaped by the kernel.
 pub fn try_wait(pid: Pid) -> Result<Option<End>, Errno> {
     let pid = libc::pid_t::try_from(pid).map_err(|_| Errno::ECHILD)?;
     Ok(wait_raw(pid, libc::WNOHANG)?.map(|(_, end, _)| end))
@@ -177,7 +176,8 @@ pub fn reap_with_core(pid: Pid) -> Option<(End, bool)> {
     Some((end, libc::WCOREDUMP(status)))
 }
 
-/// Whether process `pid` is a child of ours that was not reaped: then its number is nobody else's.
+/// Whether process `pid` is a child of ours that is not reaped: then no other process has its
+/// number.
 #[must_use]
 pub fn is_child(pid: Pid) -> bool {
     let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -187,7 +187,8 @@ pub fn is_child(pid: Pid) -> bool {
     done == 0
 }
 
-/// Whether there is a process of this number, a zombie included, by kill(2): that needs no /proc.
+/// Whether there is a process of this number, a zombie included. Uses kill(2), which needs no
+/// /proc.
 #[must_use]
 pub fn exists(pid: Pid) -> bool {
     kill(pid, 0) != Err(Errno::ESRCH)
@@ -216,8 +217,8 @@ pub fn wait_for(pid: Pid) -> Result<End, Errno> {
     }
 }
 
-/// Reaps every child that has ended but `spared`: a process may be given children that it did not
-/// start, by an exec or as process 1.
+/// Reaps every child that has ended, except `spared`. A process may have children that it did not
+/// start: from before an exec, or as process 1.
 pub fn reap_others(spared: &[Pid]) {
     loop {
         let mut facts = MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -241,7 +242,7 @@ fn reap_raw(pid: libc::pid_t, flags: libc::c_int) -> Option<(Pid, End)> {
     wait_raw(pid, flags).ok().flatten().map(|(pid, end, _)| (pid, end))
 }
 
-/// The process, how it ended, and the status that says so.
+/// The process, how it ended, and the status from waitpid(2).
 type Waited = (Pid, End, libc::c_int);
 
 fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<Waited>, Errno> {
@@ -258,8 +259,8 @@ fn wait_raw(pid: libc::pid_t, flags: libc::c_int) -> Result<Option<Waited>, Errn
     Ok(Some((reaped, end, status)))
 }
 
-/// prctl(PR_SET_CHILD_SUBREAPER): the orphans among our descendants become our children, and process
-/// 1's no more. Linux 3.4.
+/// prctl(PR_SET_CHILD_SUBREAPER): orphans among our descendants become our children instead of
+/// process 1's. Linux 3.4.
 ///
 /// # Errors
 /// EINVAL before Linux 3.4.
@@ -272,7 +273,7 @@ pub fn take_orphans() -> Result<(), Errno> {
 /// kill(2) of one process.
 ///
 /// # Errors
-/// Those of kill(2); ESRCH for a pid that cannot be one.
+/// Those of kill(2); ESRCH for a number that cannot be a pid.
 pub fn kill(pid: Pid, number: signal::SignalNumber) -> Result<(), Errno> {
     let pid = libc::pid_t::try_from(pid).ok().filter(|&pid| pid > 0).ok_or(Errno::ESRCH)?;
     // SAFETY: kill takes no pointer.
@@ -290,8 +291,8 @@ pub fn kill_group(leader: Pid, number: signal::SignalNumber) -> Result<(), Errno
     Errno::result(unsafe { libc::kill(-leader, number) }).map(drop)
 }
 
-/// pidfd_open(2): a descriptor that becomes readable when `pid` ends, and that no later process
-/// of the same number can take over. Linux 5.3.
+/// pidfd_open(2): a descriptor that becomes readable when `pid` ends. It never stands for a later
+/// process of the same number. Linux 5.3.
 ///
 /// # Errors
 /// ENOSYS before Linux 5.3 (callers probe instead); ESRCH when there is no such process.
@@ -325,9 +326,9 @@ pub fn our_pid() -> Pid {
     nix::unistd::Pid::this().as_raw().unsigned_abs()
 }
 
-/// Whether an init started us: we are a child of process 1, and lead a session, as an init has it;
-/// or are process 1 ourselves. To be asked at the beginning: who loses its parent later is a child
-/// of process 1 too.
+/// Whether an init started us: we are a child of process 1 and lead a session, as the children of
+/// an init do, or we are process 1 ourselves. Call it at the start: a process that loses its parent
+/// later becomes a child of process 1 too.
 #[must_use]
 pub fn is_inits() -> bool {
     let us = nix::unistd::Pid::this();

@@ -1,7 +1,8 @@
 //! Signals: numbers, the mask, dispositions, and reading blocked signals from a descriptor.
 //!
-//! The daemons block what they listen for and read it from a signalfd; no handler is installed
-//! anywhere. A child gets default dispositions and an empty mask before it execs.
+//! The daemons block the signals that they listen for and read them from a signalfd; no handler is
+//! installed anywhere. A child gets default dispositions and an empty mask before it executes a
+//! program.
 
 use super::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal as Name, sigprocmask};
@@ -40,7 +41,7 @@ impl Signals {
     }
 
     /// Blocks `wanted`, unblocks all others, and opens a signalfd for them; dispositions stay as
-    /// they are, for a child that shall get them back.
+    /// they are, for a child that is to get them.
     ///
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
@@ -60,8 +61,8 @@ impl Signals {
         self.next_with_sender().map(|(signal, _)| signal)
     }
 
-    /// As [`Self::next`], with the pid of the process that sent it; 0 for one that we cannot see,
-    /// and for the kernel.
+    /// As [`Self::next`], with the pid of the sender; 0 for the kernel, and for a process that we
+    /// cannot see.
     #[must_use]
     pub fn next_with_sender(&self) -> Option<(SignalNumber, u32)> {
         let waiting = self.descriptor.read_signal().ok()??;
@@ -75,7 +76,7 @@ impl AsFd for Signals {
     }
 }
 
-/// Blocks every signal, for the moments around a fork; gives back the mask to restore.
+/// Blocks every signal, for the time around a fork. Returns the old mask, for [`restore`].
 #[must_use]
 pub fn block_all() -> SigSet {
     let mut before = SigSet::empty();
@@ -83,7 +84,7 @@ pub fn block_all() -> SigSet {
     before
 }
 
-/// Puts back the mask that [`block_all`] found.
+/// Restores the mask that [`block_all`] returned.
 pub fn restore(mask: &SigSet) {
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
 }
@@ -95,13 +96,13 @@ pub fn reset_dispositions() {
     }
 }
 
-/// Default disposition for every signal, then an empty mask: what a program we start gets.
+/// Default disposition for every signal, then an empty mask: for a program that we start.
 pub fn all_default() {
     reset_dispositions();
     restore(&SigSet::empty());
 }
 
-/// As [`all_default`], but for one signal that stays blocked: it waits until the program that we
+/// As [`all_default`], but one signal stays blocked: it stays pending until the program that we
 /// start listens for it.
 pub fn all_default_but(blocked: SignalNumber) {
     reset_dispositions();
@@ -116,18 +117,18 @@ pub fn as_given() {
     restore(&SigSet::empty());
 }
 
-/// Ignores SIGPIPE: a lost reader of our messages must not end a daemon, or svc.
+/// Ignores SIGPIPE: a daemon, or svc, must not die because the reader of its messages is gone.
 pub fn ignore_broken_pipes() {
     set_disposition(SIGPIPE, Disposition::Ignore);
 }
 
-/// SIGCHLD at its default: with an inherited "ignore" nobody is told of a child's end.
+/// Sets SIGCHLD to its default: with an inherited "ignore" we would not learn of a child's end.
 pub fn hear_of_children() {
     set_disposition(SIGCHLD, Disposition::Default);
 }
 
-/// Ignores SIGXFSZ, or not: where it is ignored, a file that reached the limit on file sizes is an
-/// EFBIG of write(2).
+/// Ignores SIGXFSZ, or sets it to its default. While it is ignored, write(2) fails with EFBIG at
+/// the limit on file sizes.
 pub fn ignore_size_limit(ignore: bool) {
     set_disposition(SIGXFSZ, if ignore { Disposition::Ignore } else { Disposition::Default });
 }
@@ -156,8 +157,8 @@ enum Disposition {
 }
 
 fn set_disposition(number: SignalNumber, handler: Disposition) {
-    // As the kernel has it: handler, flags, restorer, mask. The C library keeps two signals to
-    // itself and would leave an inherited "ignore" there.
+    // The kernel's own structure: handler, flags, restorer, mask. The C library reserves two
+    // signals for itself and would leave an inherited "ignore" on them.
     let handler: usize = match handler {
         Disposition::Default => libc::SIG_DFL,
         Disposition::Ignore => libc::SIG_IGN,

@@ -2,10 +2,10 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// What a terminal that does not say is taken for.
+/// The width of a terminal that does not report one.
 const USUAL: u16 = 80;
 
-/// ioctl(TIOCGWINSZ): how many columns the terminal has; nothing where `descriptor` is no terminal.
+/// ioctl(TIOCGWINSZ): how many columns the terminal has. `None` if `descriptor` is no terminal.
 #[must_use]
 pub fn columns(descriptor: BorrowedFd<'_>) -> Option<u16> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };

@@ -9,7 +9,7 @@ pub struct Title {
 }
 
 impl Title {
-    /// Takes the command line over for good: nobody else sees these bytes from now on.
+    /// Takes the command line by value, so that nothing else uses these bytes from now on.
     #[must_use]
     pub fn take(arguments: Arguments) -> Option<Self> {
         let word = arguments.into_last()?;

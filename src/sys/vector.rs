@@ -1,9 +1,10 @@
-//! Sixteen bytes an instruction: SSE2, which every x86-64 has.
+//! Compares sixteen bytes with one instruction: SSE2, which every x86-64 has.
 
-/// What is looked at in one go: a bit for each byte fits a u64.
+/// How many bytes are compared in one call: one bit for each fits a u64.
 pub const WORD: usize = 64;
 
-/// A bit for each byte of `word` that is `wanted`; that of the first byte is the lowest.
+/// Has a bit set for each byte of `word` that is `wanted`. The lowest bit is that of the first
+/// byte.
 #[cfg(target_arch = "x86_64")]
 #[allow(unused_unsafe, reason = "before Rust 1.87 the instructions are unsafe to call")]
 #[inline]
@@ -26,14 +27,14 @@ pub fn equal_bytes(word: &[u8; WORD], wanted: u8) -> u64 {
     found
 }
 
-/// Eight bytes as they lie in memory.
+/// Eight bytes, in the order of memory.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn number(bytes: &[u8]) -> i64 {
     <[u8; 8]>::try_from(bytes).map_or(0, i64::from_le_bytes)
 }
 
-/// Elsewhere, byte by byte.
+/// On other architectures, byte by byte.
 #[cfg(not(target_arch = "x86_64"))]
 #[must_use]
 pub fn equal_bytes(word: &[u8; WORD], wanted: u8) -> u64 {

@@ -1,34 +1,32 @@
-//! Which boot this is, which pids these are, and what time it is in the kernel's ticks.
+//! Which boot and which pid namespace this is, and the time in the kernel's ticks.
 
 use super::{Process, TICKS, number, read_file};
 use crate::sys::descriptor::HERE;
 use crate::sys::{clock, file};
 
-/// One run of the machine, or of the container that we are in: pids and start times mean nothing
-/// beyond it, so every record of a process carries it.
+/// One run of the machine, or of the container that we are in. Pids and start times have no meaning
+/// in another run, so every record of a process contains its boot.
 ///
-/// A container that is started again has the boot id of its machine, and often the same number of
-/// pid namespace: what differs is its process 1.
+/// A restarted container has the boot id of its machine, and often the same number of pid
+/// namespace. What differs is the start time of its process 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Boot {
-    /// The kernel's name for it (`/proc/sys/kernel/random/boot_id`); zeroes where that is not to be
-    /// had.
+    /// The kernel's name for it (`/proc/sys/kernel/random/boot_id`); zeroes if it cannot be read.
     pub id: [u8; 16],
-    /// The pid namespace that we count pids in (the inode of `/proc/self/ns/pid`); 0 where the
-    /// kernel does not show it.
+    /// Our pid namespace (the inode of `/proc/self/ns/pid`); 0 if the kernel does not show it.
     pub pids: u64,
-    /// When process 1 started, in clock ticks since boot; nothing where that may not be looked at.
+    /// When process 1 started, in clock ticks since boot; `None` if we may not look.
     pub init: Option<u64>,
 }
 
 /// How two boots compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// They are one.
+    /// They are the same.
     Same,
-    /// They are two.
+    /// They are different.
     Another,
-    /// At least one of them has no id: it cannot be told.
+    /// At least one of them has no id: not known.
     Unknown,
 }
 
@@ -39,13 +37,12 @@ impl Boot {
     /// The boot that we run in.
     #[must_use]
     pub fn now() -> Self {
-        // In the order of what most often differs; each is asked of /proc anew.
+        // What differs most often comes first. Each is read from /proc anew.
         let init = Process::read(1).ok().map(|process| process.start);
         Self { id: boot(), pids: pid_namespace(), init }
     }
 
-    /// Whether this one, which was recorded, is the one of `now`. What only one of them knows does
-    /// not count.
+    /// Compares this recorded boot with `now`. A field that only one of them has does not count.
     #[must_use]
     pub fn compare(self, now: Self) -> Likeness {
         if self.id == [0; 16] || now.id == [0; 16] {
@@ -83,8 +80,8 @@ impl Boot {
     }
 }
 
-/// This boot, as the kernel names it (`/proc/sys/kernel/random/boot_id`), 16 bytes; zeroes where
-/// it cannot be had.
+/// This boot, as the kernel names it (`/proc/sys/kernel/random/boot_id`), 16 bytes; zeroes if it
+/// cannot be read.
 #[must_use]
 pub fn boot() -> [u8; 16] {
     let mut text = [0; 64];
@@ -99,24 +96,23 @@ pub fn boot() -> [u8; 16] {
     id
 }
 
-/// When this boot began by the wall clock as it stands (`btime` in /proc/stat), in seconds since
-/// 1970; a later step of the clock moves it.
+/// When this boot began by the present wall clock (`btime` in /proc/stat), in seconds since 1970.
+/// Setting the clock changes it.
 #[must_use]
 pub fn boot_time() -> Option<u64> {
-    // After the per-processor lines: they may be many.
+    // The line comes after those of the processors, which may be many: read the whole file.
     let text = std::fs::read("/proc/stat").ok()?;
     let line = text.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"btime "))?;
     number(line)
 }
 
-/// The pid namespace we count pids in (the inode of `/proc/self/ns/pid`); 0 on kernels that do
-/// not show it.
+/// Our pid namespace (the inode of `/proc/self/ns/pid`); 0 on kernels that do not show it.
 #[must_use]
 pub fn pid_namespace() -> u64 {
     file::facts(HERE, b"/proc/self/ns/pid").map_or(0, |facts| facts.inode)
 }
 
-/// This moment in the clock ticks since boot that start times are in.
+/// The present time in clock ticks since boot, the unit of start times.
 #[must_use]
 pub fn now_in_ticks() -> Option<u64> {
     match clock::since_boot() {
@@ -131,7 +127,7 @@ fn uptime() -> Option<u64> {
     let length = read_file(b"/proc/uptime", &mut text).ok()?;
     let first = text.get(..length)?.split(|&byte| byte == b' ').next()?;
     let mut parts = first.split(|&byte| byte == b'.');
-    // Two digits behind the point: hundredths, which the ticks are.
+    // The file has two decimals: hundredths of a second, the same as ticks.
     Some(number(parts.next()?)? * TICKS + number(parts.next()?)?)
 }
 
@@ -160,7 +156,7 @@ mod tests {
             assert_eq!(other.compare(HERE), Likeness::Another);
             assert_eq!(HERE.compare(other), Likeness::Another);
         }
-        // What may not be looked at decides nothing.
+        // A field that could not be read decides nothing.
         for other in [Boot { pids: 0, ..HERE }, Boot { init: None, ..HERE }] {
             assert_eq!(other.compare(HERE), Likeness::Same);
             assert_eq!(HERE.compare(other), Likeness::Same);

@@ -1,4 +1,4 @@
-//! All processes in one pass over /proc: who started whom, and what each takes of the memory.
+//! All processes, in one pass over /proc: their parents, and the memory that each uses.
 
 use super::{TICKS, number, numbers, path_of, read_file};
 use crate::sys::Errno;
@@ -25,7 +25,8 @@ pub struct Counted {
     pub name: Vec<u8>,
 }
 
-/// All processes that /proc shows and that `is_wanted` names, sorted by pid. One that ends during the pass may be left out.
+/// All processes that /proc shows and that `is_wanted` names, sorted by pid. One that ends during
+/// the pass may be left out.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2) on /proc.
@@ -46,7 +47,7 @@ pub fn census(is_wanted: impl Fn(Pid) -> bool) -> Result<Vec<Counted>, Errno> {
     Ok(found)
 }
 
-/// Bytes of a page.
+/// The size of a page in bytes.
 fn page_size() -> u64 {
     let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
@@ -67,8 +68,8 @@ fn parse(pid: Pid, line: &[u8], page: u64) -> Option<Counted> {
     Some(Counted { pid, parent, group, state, start, resident, name })
 }
 
-/// The command line of a process, a NUL byte after each word, cut after four kilobytes; empty for
-/// a process that has none, or has ended.
+/// The command line of a process, a NUL byte after each word, cut after four kilobytes; empty for a
+/// process without one, or that has ended.
 #[must_use]
 pub fn command_line(pid: Pid) -> Vec<u8> {
     let mut path = [0; 32];
@@ -78,7 +79,7 @@ pub fn command_line(pid: Pid) -> Vec<u8> {
     text
 }
 
-/// How many seconds ago a process started that did so at `start`, in clock ticks since boot.
+/// How many seconds ago `start` was, in clock ticks since boot.
 #[must_use]
 pub fn seconds_since(start: u64) -> Option<u64> {
     Some(super::now_in_ticks()?.saturating_sub(start) / TICKS)

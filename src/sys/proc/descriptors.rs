@@ -19,7 +19,7 @@ pub fn has_open(pid: Pid, facts: &Facts) -> bool {
     })
 }
 
-/// The facts of what is behind a descriptor of another process.
+/// The facts of the file that another process has open as this descriptor.
 ///
 /// # Errors
 /// Those of stat(2).
@@ -27,15 +27,16 @@ pub fn descriptor_facts(pid: Pid, number: u32) -> Result<Facts, Errno> {
     at(pid, number, |path| file::facts(HERE, path))
 }
 
-/// Whether a descriptor of another process is open for reading: the mode of its link says so.
+/// Whether a descriptor of another process is open for reading: the mode of its link in /proc shows
+/// this.
 #[must_use]
 pub fn is_open_for_reading(pid: Pid, number: u32) -> bool {
     at(pid, number, |path| file::facts_no_link(HERE, path))
         .is_ok_and(|facts| facts.mode & 0o400 != 0)
 }
 
-/// The descriptor of another process on the file that it opened under this last name, whether or
-/// not the file still has it.
+/// The descriptor of a file that another process opened under this last name, even if the file has
+/// lost that name since.
 #[must_use]
 pub fn descriptor_opened_as(pid: Pid, name: &[u8]) -> Option<u32> {
     let mut path = [0; 32];
@@ -46,14 +47,14 @@ pub fn descriptor_opened_as(pid: Pid, name: &[u8]) -> Option<u32> {
     })
 }
 
-/// The last name on the path behind a link of /proc, which says so if the file has lost it.
+/// The last name in the target of a link of /proc, without the ` (deleted)` of a file that has lost
+/// its name.
 pub(super) fn last_name(target: &[u8]) -> &[u8] {
     let path = target.strip_suffix(b" (deleted)").unwrap_or(target);
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
-/// The path of what is behind a descriptor of ours, as it is now; with ` (deleted)` behind it if it
-/// has none any more.
+/// The present path of a descriptor of ours, with ` (deleted)` at the end if it has none any more.
 ///
 /// # Errors
 /// Those of readlink(2).
@@ -62,7 +63,7 @@ pub fn path_behind(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     at(process::our_pid(), number, |path| file::link_target(HERE, path))
 }
 
-/// The last name of what a descriptor of ours was opened as.
+/// The last name under which a descriptor of ours was opened.
 ///
 /// # Errors
 /// Those of readlink(2).
@@ -70,8 +71,8 @@ pub fn name_of(descriptor: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
     path_behind(descriptor).map(|path| last_name(&path).to_vec())
 }
 
-/// The path of the directory that a process works in; with ` (deleted)` behind it if it has none any
-/// more.
+/// The path of the directory that a process works in, with ` (deleted)` at the end if it has none
+/// any more.
 ///
 /// # Errors
 /// Those of readlink(2).
@@ -91,10 +92,10 @@ pub fn open_working_directory(pid: Pid, rest: &[u8]) -> Result<OwnedFd, Errno> {
     descriptor::open(HERE, path, Purpose::Directory)
 }
 
-/// Opens anew, to write, the FIFO behind a descriptor of another process.
+/// Opens anew, to write, the FIFO that another process has open as this descriptor.
 ///
 /// # Errors
-/// ENXIO when it is none, or when nobody reads it; those of open(2).
+/// ENXIO if it is no FIFO, or has no reader; those of open(2).
 pub fn open_fifo_anew(pid: Pid, number: u32) -> Result<OwnedFd, Errno> {
     let is_fifo = |facts: Facts| if facts.kind == Kind::Fifo { Ok(()) } else { Err(Errno::ENXIO) };
     descriptor_facts(pid, number).and_then(is_fifo)?;
@@ -102,7 +103,7 @@ pub fn open_fifo_anew(pid: Pid, number: u32) -> Result<OwnedFd, Errno> {
     file::facts_of(write.as_fd()).and_then(is_fifo).map(|()| write)
 }
 
-/// Opens anew what is behind a descriptor of another process, close-on-exec.
+/// Opens anew, close-on-exec, the file that another process has open as this descriptor.
 ///
 /// # Errors
 /// Those of open(2).
@@ -110,8 +111,8 @@ pub fn open_anew(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Err
     at(pid, number, |path| descriptor::open(HERE, path, purpose))
 }
 
-/// Opens a pipe end of its own on the pipe behind a descriptor of another process, blocking as
-/// pipes are, close-on-exec.
+/// Opens an end of the pipe that another process has open as this descriptor: blocking, as pipes
+/// are, and close-on-exec.
 ///
 /// # Errors
 /// Those of open(2).
@@ -121,9 +122,9 @@ pub fn reopen(pid: Pid, number: u32, purpose: Purpose) -> Result<OwnedFd, Errno>
     Ok(end)
 }
 
-/// Closes all that was handed down to us beyond the standard descriptors, such as the pipe that an
-/// init feeds its script through: nobody below us is to hold it. For the start of a program, before
-/// it opens anything.
+/// Closes all inherited descriptors except the standard ones, such as the pipe through which an
+/// init reads its script: no child of ours must hold it open. Call it at the start of a program,
+/// before it opens anything.
 pub fn close_inherited() {
     let numbers = numbers(b"/proc/self/fd").unwrap_or_else(|_| (0..256).collect());
     for number in numbers.into_iter().filter(|&number| number > 2) {
@@ -131,7 +132,7 @@ pub fn close_inherited() {
     }
 }
 
-/// Looks at a descriptor of a process by its path in /proc.
+/// Calls `look` with the path in /proc of a descriptor of a process.
 fn at<T>(pid: Pid, number: u32, look: impl FnOnce(&[u8]) -> Result<T, Errno>) -> Result<T, Errno> {
     let mut name = [0; 16];
     let room = name.len();

@@ -1,9 +1,9 @@
-//! /proc: who a process is, whose lock a file is, which boot this is.
+//! /proc: what a process is, what it has open, which boot this is.
 //!
-//! Where /proc is not mounted, or is that of another pid namespace, every question answers "not
-//! known" ([`is_ours`]), and callers do without. [`stat`]
-//! reads one process, [`search`] looks for processes, [`descriptors`] looks at what they have open,
-//! [`boot`](mod@boot) knows this boot and its clock. [`census`](mod@census) counts all processes.
+//! If /proc is not mounted, or is of another pid namespace, every answer is "not known"
+//! ([`is_ours`]), and callers do without. [`stat`] reads one process, [`search`] looks for
+//! processes, [`descriptors`] looks at what they have open, [`boot`](mod@boot) knows this boot and
+//! its clock. [`census`](mod@census) counts all processes.
 
 pub mod boot;
 pub mod census;
@@ -23,7 +23,8 @@ use super::process::{self, Pid};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The entries of a directory that are numbers: the pids of /proc, the descriptors of a process.
+/// The entries of a directory that are numbers, such as the pids of /proc or the descriptors of a
+/// process.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2).
@@ -36,8 +37,7 @@ pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
     Ok(names.collect())
 }
 
-/// Whether `is_it` says so of any number in a directory of numbers, as [`numbers`] lists them; no
-/// list is made of them.
+/// Whether `is_it` holds for any number in a directory, as [`numbers`] lists them. Makes no list.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2).
@@ -60,11 +60,11 @@ fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
     descriptor::read(file.as_fd(), buffer)
 }
 
-/// Whether /proc counts pids as we do: a sandbox may have none, or the one of the system around it,
-/// where each number is somebody else's.
+/// Whether /proc has the pids of our own namespace. A sandbox may have no /proc, or that of the
+/// system around it, where each number belongs to another process.
 #[must_use]
 pub fn is_ours() -> bool {
-    // Once found it stays: what is mounted over it later has none of our numbers, or says so.
+    // Once true it stays: a /proc mounted later does not have our pids, or says so.
     static IS_OURS: AtomicBool = AtomicBool::new(false);
     if IS_OURS.load(Ordering::Relaxed) {
         return true;
@@ -77,7 +77,7 @@ pub fn is_ours() -> bool {
     is_ours
 }
 
-/// Writes `/proc/PID` and `rest` into `buffer`: every look at a process goes through here.
+/// Writes `/proc/PID` and `rest` into `buffer`. Every path of a process in /proc is made here.
 ///
 /// # Errors
 /// ENOSYS when /proc is not ours; ENAMETOOLONG when the buffer is too small.

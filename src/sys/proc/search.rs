@@ -1,4 +1,4 @@
-//! Processes looked for by name, by the directory they work in, or by their group.
+//! Finds processes by name, by the directory they work in, or by their group.
 
 use super::descriptors::last_name;
 use super::{Process, any_number, is_named, number, numbers, path_of, read_file};
@@ -17,11 +17,11 @@ pub fn works_in(pid: Pid, directory: &Facts) -> bool {
         .is_ok_and(|cwd| (cwd.device, cwd.inode) == (directory.device, directory.inode))
 }
 
-/// An environment that the kernel lets a program have, as far as it is looked at.
+/// How many bytes of a program's environment are read.
 const ENVIRONMENT: usize = 1 << 17;
 
-/// Whether process `pid` was started in the directory of these facts, by the PWD in the
-/// environment it was exec'd with.
+/// Whether process `pid` was started in the directory of these facts, going by the PWD of its first
+/// environment.
 #[must_use]
 pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
     let mut path = [0; 32];
@@ -37,10 +37,10 @@ pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
     })
 }
 
-/// Whether process group and session `leader` is, as a whole, the one that process `leader` made: a
-/// member was there at `moment`, when that process was known to live, or works in the directory of
-/// these facts. The number cannot have been given to anyone else since: the kernel gives none out
-/// that a group bears.
+/// Whether process group and session `leader` is still the one that process `leader` made. It is if
+/// a member of the group existed at `moment`, when that process was known to live, or works in the
+/// directory of these facts. The kernel gives no pid to a new process while a group has that
+/// number, so as long as one old member lives, the group is the old one.
 #[must_use]
 pub fn is_group_of(leader: Pid, moment: u64, directory: &Facts) -> bool {
     let is_proof = |pid| {
@@ -53,12 +53,13 @@ pub fn is_group_of(leader: Pid, moment: u64, directory: &Facts) -> bool {
     any_number(b"/proc", is_proof).unwrap_or(false)
 }
 
-/// Whether a process is root's or our own, and nobody else's: only then its name, its directory and
-/// its descriptors mean anything.
+/// Whether a process belongs to root or to us alone. Only then do we trust its name, its directory
+/// and its descriptors.
 ///
-/// Its effective user alone says nothing: any user has `su` run as root, under a name and in a
-/// directory that he chooses. So its real, effective and saved user count, and the program that it
-/// runs must not be one that gives its caller another user. What we may not look at is not trusted.
+/// Its effective user alone proves nothing: any user can start `su`, which runs as root, under a
+/// name and in a directory of the user's choice. So the real, the effective and the saved user must
+/// all be root or we, and the program must have no set-id bit. A process that we may not look at is
+/// not trusted.
 #[must_use]
 pub fn is_trusted(pid: Pid) -> bool {
     let us = file::our_user();
@@ -72,14 +73,14 @@ pub fn is_trusted(pid: Pid) -> bool {
 pub fn users_of(pid: Pid) -> Option<[u32; 3]> {
     let mut path = [0; 32];
     let path = path_of(pid, b"/status", &mut path).ok()?;
-    // The line is one of the first ten.
+    // The line is among the first ten.
     let mut text = [0; 1024];
     let length = read_file(path, &mut text).ok()?;
     users_in(text.get(..length)?)
 }
 
 fn users_in(status: &[u8]) -> Option<[u32; 3]> {
-    // No other process can write such a line into it: a newline in the name is shown as `\n`.
+    // The process's name cannot forge such a line: a newline in it is shown as `\n`.
     let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
     let mut ids = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     let mut id = || u32::try_from(number(ids.next()?)?).ok();
@@ -94,7 +95,7 @@ fn runs_set_id(pid: Pid) -> bool {
         .map_or(true, |facts| facts.mode & 0o6000 != 0)
 }
 
-/// Whether a process has our root directory: then a path means the same for both of us.
+/// Whether a process has our root directory: then a path means the same for it and for us.
 #[must_use]
 pub fn has_our_root(pid: Pid) -> bool {
     let root = |pid: Pid| {
@@ -106,8 +107,8 @@ pub fn has_our_root(pid: Pid) -> bool {
     root(process::our_pid()).is_ok_and(|ours| root(pid).is_ok_and(|other| is_same(ours, other)))
 }
 
-/// Whether a process blocks a signal, as those do that read it when they are ready for it: then it
-/// can be sent without harm. The `SigBlk:` line of `/proc/PID/status`.
+/// Whether a process blocks a signal, as our daemons do to read it from a descriptor: then sending
+/// it does no harm. The `SigBlk:` line of `/proc/PID/status`.
 #[must_use]
 pub fn blocks(pid: Pid, signal: SignalNumber) -> bool {
     let mut path = [0; 32];
@@ -124,8 +125,8 @@ fn blocked_in(status: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(mask).ok()?.trim(), 16).ok()
 }
 
-/// Every trusted process of this name that works in the directory of these facts. The directory is
-/// looked at first: that costs a third of what the name does.
+/// Every trusted process of this name that works in the directory of these facts. It checks the
+/// directory first, which costs a third of checking the name.
 #[must_use]
 pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
@@ -139,9 +140,9 @@ pub struct Worker {
     pub pid: Pid,
     /// The directory that it works in.
     pub directory: Facts,
-    /// The last name of that directory, which it may have lost.
+    /// The last name of that directory, even if the directory has been removed.
     pub name: Vec<u8>,
-    /// The directory around that one.
+    /// The parent of that directory.
     pub around: Option<Facts>,
 }
 
@@ -180,7 +181,7 @@ mod tests {
     fn the_three_users_are_read_from_their_own_line() {
         let status = b"Name:\tUid:\\n0\nUmask:\t0022\nUid:\t1000\t0\t7\t0\nGid:\t1\t2\t3\t4\n";
         assert_eq!(users_in(status), Some([1000, 0, 7]));
-        // 2.6.32 has no Umask line; a line that is cut off says nothing.
+        // 2.6.32 has no Umask line. A line that is cut off is not believed.
         assert_eq!(users_in(b"Name:\tx\nUid:\t0\t0\t0\t0\n"), Some([0, 0, 0]));
         for status in [&b"Name:\tx\n"[..], b"Uid:\t0\t0\n", b"Uid:\t0\t0\t4294967296\n"] {
             assert_eq!(users_in(status), None);

@@ -1,4 +1,4 @@
-//! `/proc/PID/stat`: who a process is, and since when.
+//! `/proc/PID/stat`: what identifies a process, and its state.
 
 use super::{number, path_of, read_file};
 use crate::sys::Errno;
@@ -30,19 +30,19 @@ impl Process {
     /// Reads `/proc/PID/stat`.
     ///
     /// # Errors
-    /// ENOENT or ESRCH when there is no such process (or no /proc); EINVAL for a line that does
-    /// not read as proc(5) says.
+    /// ENOENT or ESRCH if there is no such process (or no /proc); EINVAL for a line that is not as
+    /// in proc(5).
     pub fn read(pid: Pid) -> Result<Self, Errno> {
         let mut path = [0; 32];
         let path = path_of(pid, b"/stat", &mut path)?;
-        // A line is at most some 300 bytes: 16 of name, 50 numbers.
+        // A line has at most about 300 bytes: a name of 16 bytes and 50 numbers.
         let mut line = [0; 512];
         let length = read_file(path, &mut line)?;
         parse_stat(line.get(..length).unwrap_or_default()).ok_or(Errno::EINVAL)
     }
 
-    /// Opens `/proc/PID/stat`, to look at this very process again and again: it never shows a later
-    /// one of the same number.
+    /// Opens `/proc/PID/stat`, to look at this process again and again. The open file never shows a
+    /// later process of the same number.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -71,7 +71,7 @@ impl Process {
 /// The name of a process (`/proc/PID/comm`), at most 15 bytes, compared with `name`.
 #[must_use]
 pub fn is_named(pid: Pid, name: &[u8]) -> bool {
-    // 2.6.32 has no comm file: the name stands in brackets in stat.
+    // 2.6.32 has no comm file: take the name in brackets from stat.
     let mut path = [0; 32];
     let Ok(path) = path_of(pid, b"/stat", &mut path) else { return false };
     let mut line = [0; 512];
@@ -82,14 +82,14 @@ pub fn is_named(pid: Pid, name: &[u8]) -> bool {
     open.zip(close).and_then(|(open, close)| line.get(open..close)) == Some(name)
 }
 
-/// Whether an error of [`Process::read`] means that there is no such process; any other only says
-/// that we could not look (no descriptor left, no memory, a hidden /proc).
+/// Whether an error of [`Process::read`] means that there is no such process; any other means that
+/// we could not look (no descriptor left, no memory, a hidden /proc).
 #[must_use]
 pub fn means_gone(error: Errno) -> bool {
     matches!(error, Errno::ENOENT | Errno::ESRCH)
 }
 
-/// The fields of a stat line; the name, in brackets, may hold anything, brackets and spaces too.
+/// The fields of a stat line. The name in brackets may contain anything, even brackets and spaces.
 fn parse_stat(line: &[u8]) -> Option<Process> {
     let close = line.iter().rposition(|&byte| byte == b')')?;
     let mut fields = line.get(close + 1..)?.split(|&byte| byte == b' ').filter(|f| !f.is_empty());
