@@ -8,35 +8,23 @@
 
 use crate::Fallible;
 use crate::contestant::Contestant;
+use crate::patience::{self, PATIENCE};
 use crate::process;
 use crate::service::{Service, Watch};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// How long anything may take before the benchmark gives up. 0.76 finds a new link in 5 s.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// To be called once: from here on signals end the benchmark in order, and orphans come to it. The
 /// temporary directory that everything is below; it goes when this is dropped.
 pub fn prepare() -> Fallible<TempDir> {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
-    }
+    patience::end_at_signals()?;
     // In a container PID 1 may reap nobody, and there are thousands.
     nix::sys::prctl::set_child_subreaper(true)?;
     let make = |around: &Path| -> Fallible<TempDir> {
@@ -60,52 +48,6 @@ const MEMORY: &str = "/dev/shm";
 fn may_exec_in(place: &str) -> bool {
     nix::sys::statvfs::statvfs(place)
         .is_ok_and(|facts| !facts.flags().contains(nix::sys::statvfs::FsFlags::ST_NOEXEC))
-}
-
-/// Sleeps until `file` is readable, or has lost its last writer, or the time is over.
-pub fn wait(file: &File, time: Duration) -> Fallible<PollFlags> {
-    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-    poll(&mut fds, time)?;
-    Ok(fds[0].revents().unwrap_or(PollFlags::empty()))
-}
-
-/// Sleeps, but not through an interrupt.
-pub fn nap(time: Duration) -> Fallible<()> {
-    let until = Instant::now() + time;
-    while let Some(left) = until.checked_duration_since(Instant::now()) {
-        // Poll counts in whole milliseconds, rounded down.
-        poll(&mut [], left + Duration::from_millis(1))?;
-    }
-    Ok(())
-}
-
-fn poll(fds: &mut [PollFd], time: Duration) -> Fallible<()> {
-    let timeout = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
-    match nix::poll::poll(fds, timeout) {
-        Ok(_) | Err(Errno::EINTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    if INTERRUPTED.load(Ordering::Relaxed) {
-        return Err("interrupted".into());
-    }
-    Ok(())
-}
-
-/// The end of patience.
-pub struct Deadline {
-    until: Instant,
-    what: String,
-}
-
-impl Deadline {
-    pub fn new(what: &str) -> Self {
-        Self { until: Instant::now() + PATIENCE, what: what.to_owned() }
-    }
-
-    pub fn left(&self) -> Fallible<Duration> {
-        let left = self.until.checked_duration_since(Instant::now());
-        Ok(left.ok_or_else(|| format!("waited in vain for {}", self.what))?)
-    }
 }
 
 /// One contestant at work.

@@ -15,6 +15,7 @@ mod logging;
 mod machine;
 mod measure;
 mod multilog;
+mod patience;
 mod process;
 mod service;
 mod status;

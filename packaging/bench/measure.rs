@@ -1,9 +1,10 @@
 //! The measurements. Each takes all contestants by turns, and a different one begins each turn.
 
 use crate::Fallible;
-use crate::arena::{self, Arena};
+use crate::arena::Arena;
 use crate::contestant::Contestant;
 use crate::machine::Processors;
+use crate::patience;
 use crate::process::{self, Memory};
 use crate::service::{Watch, now};
 use nix::sys::signal::{Signal, kill};
@@ -45,7 +46,7 @@ fn milliseconds(from: u64, to: u64) -> f64 {
 /// Sleeps until `delay` after the moment `from`.
 fn nap_until(from: u64, delay: Duration) -> Fallible<()> {
     let passed = Duration::from_nanos(now().saturating_sub(from));
-    arena::nap(delay.saturating_sub(passed))
+    patience::nap(delay.saturating_sub(passed))
 }
 
 /// `svc -d` within the second after a start: from its byte to the service's death.
@@ -65,7 +66,7 @@ pub fn down_after_start(arenas: &mut [Arena]) -> Fallible<Times> {
             victim.send(b"d")?;
             times[place].push(milliseconds(sent, victim.wait_for_death()?));
         }
-        arena::nap(OVER_A_SECOND)?;
+        patience::nap(OVER_A_SECOND)?;
     }
     Ok(times)
 }
@@ -74,14 +75,14 @@ pub fn down_after_start(arenas: &mut [Arena]) -> Fallible<Times> {
 pub fn restart(arenas: &mut [Arena]) -> Fallible<Times> {
     let mut times = vec![Vec::new(); arenas.len()];
     for round in 0..RESTART_ROUNDS {
-        arena::nap(OVER_A_SECOND)?;
+        patience::nap(OVER_A_SECOND)?;
         let mut killed = Vec::new();
         for number in 1..=RESTARTED {
             for place in turn(arenas.len(), round + number) {
                 let start = arenas[place].services[number].last.ok_or("a service not up")?;
                 killed.push((place, number, now()));
                 kill(start.pid, Signal::SIGKILL)?;
-                arena::nap(APART)?;
+                patience::nap(APART)?;
             }
         }
         // Only now: who takes a second for it must not hold up the others.
@@ -139,10 +140,10 @@ pub struct Idle {
 
 pub fn idle(arenas: &[Arena]) -> Fallible<Vec<Idle>> {
     // 0.76 is busy with a start for over a second after it.
-    arena::nap(OVER_A_SECOND * 2)?;
+    patience::nap(OVER_A_SECOND * 2)?;
     let before = arenas.iter().map(wakeups).collect::<Fallible<Vec<Idle>>>()?;
     let processors = Processors::now()?;
-    arena::nap(IDLE)?;
+    patience::nap(IDLE)?;
     Processors::now()?.tell_since(&processors);
     let after = arenas.iter().map(wakeups).collect::<Fallible<Vec<Idle>>>()?;
     let pairs = before.into_iter().zip(after);

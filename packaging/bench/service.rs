@@ -5,7 +5,7 @@
 //! stamp; and a FIFO whose last writer is gone says so, which dates a death.
 
 use crate::Fallible;
-use crate::arena::{self, Deadline};
+use crate::patience::{self, Deadline};
 use nix::fcntl::OFlag;
 use nix::poll::PollFlags;
 use nix::sys::stat::Mode;
@@ -106,7 +106,7 @@ impl Service {
                 return Ok(start);
             }
             deadline.left()?;
-            arena::nap(Duration::from_millis(20))?;
+            patience::nap(Duration::from_millis(20))?;
         }
     }
 
@@ -114,7 +114,7 @@ impl Service {
     pub fn wait_for_death(&mut self) -> Fallible<u64> {
         let deadline = Deadline::new(&format!("the death of {}", self.directory.display()));
         loop {
-            let events = arena::wait(&self.fifo, deadline.left()?)?;
+            let events = patience::wait(&self.fifo, deadline.left()?)?;
             let at = now();
             if events.contains(PollFlags::POLLHUP) {
                 return Ok(at);
