@@ -34,7 +34,7 @@ _svctl() {
       /* | .*) [ -n "$verb" ] && _svctl_directories && return ;;
       *)
         case $verb in
-          "") words="status start up stop down restart once pause continue reload signal wait list logs log" ;;
+          "") words="status start up stop down restart once pause continue reload signal wait doctor list logs log" ;;
           list) ;;
           signal | wait)
             if [ "$COMP_CWORD" -gt $((from + 1)) ]; then _svctl_names

@@ -162,6 +162,7 @@ mod tests {
         inode: 0,
         links: 2,
         owner: 0,
+        group: 0,
         mode: 0o755,
         size: 0,
     };

@@ -152,6 +152,7 @@ mod tests {
             inode: 1,
             links: 1,
             owner: file::our_user(),
+            group: 0,
             mode: 0o1600,
             size: 1024,
         };

@@ -4,6 +4,7 @@
 //! main -> report, steer, logs -> select -> place, names      which services
 //!                       -> look                        what is so
 //!                       -> show                        how it is said
+//!      doctor -> all of these                         what is wrong
 //! ```
 //!
 //! It asks supervises through [`daemontools_rs::service`] as svc and svstat do, adds nothing to
@@ -19,6 +20,7 @@
 )]
 #![cfg_attr(not(test), no_main)]
 
+mod doctor;
 mod logs;
 mod look;
 mod names;
@@ -60,6 +62,7 @@ fn perform(options: &Options) -> Exit {
         None => report::status(options, None),
         Some(Verb::Status(which)) => report::status(options, Some(which)),
         Some(Verb::List { state, zero }) => report::list(options, state.as_deref(), *zero),
+        Some(Verb::Doctor { which, root }) => doctor::run(options, which, root.as_deref()),
         Some(Verb::Logs(asked)) => logs::run(options, asked),
         Some(verb) => steer::command::run(options, verb),
     }

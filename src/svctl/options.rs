@@ -127,6 +127,14 @@ pub enum Verb {
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
         timeout: Duration,
     },
+    /// Look for what is wrong with services and their scan directory, and say what to type
+    Doctor {
+        #[command(flatten)]
+        which: Which,
+        /// What stands for the root directory when the machine is looked at: for tests
+        #[arg(long, value_name = "DIR", hide = true)]
+        root: Option<OsString>,
+    },
     /// Print the names of services
     List {
         /// Only those in this state
@@ -286,7 +294,11 @@ impl Options {
                 return Err(SVCTL.usage("logs are lines: they have no other form"));
             }
             Some(Verb::Logs(logs)) => return logs.check(),
-            None | Some(Verb::Status(_) | Verb::Wait { .. } | Verb::List { .. }) => return Ok(()),
+            None
+            | Some(Verb::Status(_) | Verb::Wait { .. } | Verb::Doctor { .. } | Verb::List { .. }) =>
+            {
+                return Ok(());
+            }
             Some(
                 Verb::Start { which, .. }
                 | Verb::Stop { which, .. }

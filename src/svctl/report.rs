@@ -227,12 +227,11 @@ fn advice(
         unscanned.is_none() || service.state != State::NotSupervised || service.runs_on.is_some()
     };
     for service in services.iter().filter(|service| !service.is_refused()) {
-        let logger = service.logger.as_deref();
         if is_news(service) {
-            all.extend(Advice::on(service, logger, looker, again));
+            all.extend(Advice::on(service, looker, again));
         }
-        if let Some(logger) = logger.filter(|logger| is_news(logger)) {
-            all.extend(Advice::on(logger, None, looker, again));
+        if let Some(logger) = service.logger.as_deref().filter(|logger| is_news(logger)) {
+            all.extend(Advice::on(logger, looker, again));
         }
     }
     all

@@ -35,6 +35,8 @@ pub struct Facts {
     pub links: u64,
     /// Its owner's user id.
     pub owner: u32,
+    /// Its group's id.
+    pub group: u32,
     /// The twelve mode bits.
     pub mode: u32,
     /// Its size in bytes.
@@ -118,10 +120,40 @@ impl From<&FileStat> for Facts {
             #[allow(clippy::useless_conversion)]
             links: stat.st_nlink.into(),
             owner: stat.st_uid,
+            group: stat.st_gid,
             mode: stat.st_mode & 0o7777,
             size: u64::try_from(stat.st_size).unwrap_or(0),
         }
     }
+}
+
+/// What is left on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// How many bytes root may still write.
+    pub bytes: u64,
+    /// How many bytes anybody may still write.
+    pub bytes_for_all: u64,
+    /// Whether no further file can be made.
+    pub has_no_inode: bool,
+    /// Whether nothing at all can be written.
+    pub is_read_only: bool,
+}
+
+/// fstatvfs(3): what is left where a file or directory is.
+///
+/// # Errors
+/// Those of statfs(2).
+pub fn room(descriptor: BorrowedFd<'_>) -> Result<Room, Errno> {
+    let found = nix::sys::statvfs::fstatvfs(descriptor)?;
+    let block = found.fragment_size();
+    Ok(Room {
+        bytes: found.blocks_free().saturating_mul(block),
+        bytes_for_all: found.blocks_available().saturating_mul(block),
+        // Some file systems count none.
+        has_no_inode: found.files() > 0 && found.files_free() == 0,
+        is_read_only: found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY),
+    })
 }
 
 /// ftruncate(2) to nothing.

@@ -50,7 +50,7 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 31] = [
+const PURE: [&str; 43] = [
     "account/lines.rs",
     "calendar.rs",
     "fork_rest.rs",
@@ -63,6 +63,18 @@ const PURE: [&str; 31] = [
     "service/request.rs",
     "service/slot.rs",
     "supervise/machine.rs",
+    "svctl/doctor/backgrounding.rs",
+    "svctl/doctor/chain.rs",
+    "svctl/doctor/crash.rs",
+    "svctl/doctor/finding.rs",
+    "svctl/doctor/links.rs",
+    "svctl/doctor/logger.rs",
+    "svctl/doctor/run.rs",
+    "svctl/doctor/safety.rs",
+    "svctl/doctor/scan.rs",
+    "svctl/doctor/script.rs",
+    "svctl/doctor/shell.rs",
+    "svctl/doctor/stubborn.rs",
     "svctl/logs/lines.rs",
     "svctl/logs/needle.rs",
     "svctl/logs/order.rs",

@@ -12,7 +12,7 @@ fn schema() -> Value {
 }
 
 /// What is wrong with `value`, by `schema`, a part of `whole`.
-fn breaches(value: &Value, schema: &Value, whole: &Value, at: &str) -> Vec<String> {
+pub fn breaches(value: &Value, schema: &Value, whole: &Value, at: &str) -> Vec<String> {
     let mut found = Vec::new();
     macro_rules! breach {
         ($($text:tt)*) => { found.push(format!("{at}: {}", format!($($text)*))) };

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod completion;
+mod doctor;
 mod figures;
 mod flapping;
 mod json;

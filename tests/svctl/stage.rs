@@ -59,6 +59,11 @@ impl Stage {
         }
     }
 
+    /// Has svscan watch over what is there; some of it may never have a supervise.
+    pub fn svscan_only(&mut self) {
+        self.svscan = Some(self.scratch.start("svscan", &["s"]));
+    }
+
     /// Ends svscan; the supervises stay.
     pub fn stop_scan(&mut self) {
         if let Some(mut svscan) = self.svscan.take() {

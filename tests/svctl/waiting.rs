@@ -53,7 +53,7 @@ fn wait_gone_ends_with_the_supervise() {
     // Without a supervise it is down, and was stopped already.
     assert_eq!(stage.svctl(&["wait", "down", "a"]).code, Some(0));
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));
-    let expected = "svctl: warning: unable to start a: no supervise runs";
+    let expected = "svctl: warning: unable to start a: no supervise runs; try: svctl doctor a";
     assert_eq!(stage.svctl(&["start", "a"]), Said::complaint(1, expected));
 }
 

@@ -341,13 +341,6 @@ pub fn now() -> Label {
     Label::of_unix(clock::wall())
 }
 
-/// A look at the logger of a service, if it has one.
-#[must_use]
-pub fn logger_of(service: &Service) -> Option<Service> {
-    let looked = Looker::new().look(&service.target, Scope { logger: true });
-    looked.logger.map(|logger| *logger)
-}
-
 /// Whether a recorded process is still that one.
 fn is_alive(recorded: &ProcessIdentity) -> bool {
     proc::Process::read(recorded.pid)

@@ -37,6 +37,12 @@ impl Processes {
         Self { all, by_parent }
     }
 
+    /// Each of them, sorted by pid.
+    #[must_use]
+    pub fn all(&self) -> &[Counted] {
+        &self.all
+    }
+
     /// One of them.
     #[must_use]
     pub fn find(&self, pid: Pid) -> Option<&Counted> {

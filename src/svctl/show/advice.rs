@@ -2,9 +2,8 @@
 
 use super::units;
 use crate::look::state::{State, YOUNG};
-use crate::look::{Looker, Service, logger, past};
+use crate::look::{Looker, Service, past};
 use crate::text;
-use daemontools_rs::multilog::script::Stamp;
 use std::ffi::OsStr;
 
 /// How to call ourselves again about the same scan directory.
@@ -85,14 +84,9 @@ impl Advice {
         lines
     }
 
-    /// About `service`, whose logger is `logger`; none if it is as wanted.
+    /// About `service`; none if it is as wanted.
     #[must_use]
-    pub fn on(
-        service: &Service,
-        logger: Option<&Service>,
-        looker: &Looker,
-        again: &Again,
-    ) -> Option<Self> {
+    pub fn on(service: &Service, looker: &Looker, again: &Again) -> Option<Self> {
         if service.state.is_as_wanted() {
             return None;
         }
@@ -102,29 +96,17 @@ impl Advice {
             State::Unreadable => {
                 format!("ls -ld {}/supervise", text::quoted(&service.target.path))
             }
-            State::NotSupervised => MESSAGES.to_owned(),
-            State::Up | State::Down | State::Waiting | State::Flapping => log_command(logger),
+            State::NotSupervised | State::Up | State::Down | State::Waiting | State::Flapping => {
+                again.command("doctor", service)
+            }
         };
         let subject = text::name(&service.target.name);
         Some(Self { subject, what: what(service, looker), command })
     }
 }
 
-/// Where the messages of svscan and of services without a logger go.
-const MESSAGES: &str = "ps -efww | grep 'service errors'";
-
-/// How to see what a service said last.
-#[must_use]
-pub fn log_command(logger: Option<&Service>) -> String {
-    let directory = logger.and_then(|logger| logger::directories(logger).into_iter().next());
-    let Some(directory) = directory else { return MESSAGES.to_owned() };
-    let current = text::quoted(&[&directory.path[..], b"/current"].concat());
-    let filter = match directory.stamp {
-        Some(Stamp::None | Stamp::Local) => "",
-        Some(Stamp::Tai64n) | None => " | tai64nlocal",
-    };
-    format!("tail {current}{filter}")
-}
+/// How to see the messages of svscan and of services without a logger.
+pub const MESSAGES: &str = "ps -efww | grep 'service errors'";
 
 /// What is so with a service that is not as wanted.
 fn what(service: &Service, looker: &Looker) -> String {

@@ -1,6 +1,7 @@
 //! The page: all that is known about one service, for a person.
 
-use super::{advice, rows, units};
+use super::advice::MESSAGES;
+use super::{rows, units};
 use crate::look::logger::{self, LogDirectory};
 use crate::look::{Looker, Service, past};
 use crate::place;
@@ -252,7 +253,7 @@ impl Page<'_> {
     fn logger(&mut self) {
         let Some(logger) = self.service.logger.as_deref() else {
             if !self.service.target.name.ends_with(b"/log") {
-                self.say("logger", [format!("none; {}", advice::log_command(None))]);
+                self.say("logger", [format!("none; {MESSAGES}")]);
             }
             return;
         };

@@ -51,7 +51,9 @@ fn order(verb: &Verb) -> Result<(Order, &Which), Exit> {
             };
             (Order { deed, timeout: Some(*timeout), kill_after: None }, which)
         }
-        Verb::Status(_) | Verb::List { .. } | Verb::Logs(_) => return Err(Exit::USAGE),
+        Verb::Status(_) | Verb::Doctor { .. } | Verb::List { .. } | Verb::Logs(_) => {
+            return Err(Exit::USAGE);
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use super::seen::Seen;
 use super::verb::{Deed, meaning};
 use crate::look::state::State;
 use crate::look::{Service, Trouble};
-use crate::show::advice::{Again, log_command};
+use crate::show::advice::Again;
 use crate::show::units;
 use crate::{SVCTL, output, text};
 use core::time::Duration;
@@ -165,7 +165,7 @@ impl Teller {
 
     /// Why it failed, and what to type.
     fn why(&self, failure: &Failure, service: &Service, seen: &Seen) -> String {
-        let log = || log_command(crate::look::logger_of(service).as_ref());
+        let doctor = || self.again.command("doctor", service);
         let last = || {
             let end = seen.end.map_or_else(|| "ended".to_owned(), units::ended);
             let after = seen.lasted.map(|run| format!(" after {}", units::duration(run)));
@@ -186,21 +186,21 @@ impl Teller {
                     Deed::Restart(_) if self.order.kill_after.is_none() => {
                         self.again.command("restart --kill-after 5", service)
                     }
-                    _ => log(),
+                    _ => doctor(),
                 };
                 format!("{} after {after}; try: {command}", waiting_for(self.order.deed, seen))
             }
             Failure::DoesNotStay(ended) => {
-                format!("{ended} runs did not last, the last one {}; try: {}", last(), log())
+                format!("{ended} runs did not last, the last one {}; try: {}", last(), doctor())
             }
             Failure::Countermanded => "somebody asked for something else meanwhile".to_owned(),
             Failure::NoProcess if seen.state == State::Waiting => {
-                format!("it has no process, its last run {}; try: {}", last(), log())
+                format!("it has no process, its last run {}; try: {}", last(), doctor())
             }
             Failure::NoProcess => "it is down".to_owned(),
             Failure::NoSupervise => match seen.runs_on {
                 Some(pid) => format!("no supervise runs, process {pid} is left"),
-                None => "no supervise runs".to_owned(),
+                None => format!("no supervise runs; try: {}", doctor()),
             },
             Failure::NotPermitted => "not permitted; try sudo".to_owned(),
             Failure::Unreadable(trouble) => {

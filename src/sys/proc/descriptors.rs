@@ -133,7 +133,11 @@ pub fn close_inherited() {
 }
 
 /// Calls `look` with the path in /proc of a descriptor of a process.
-fn at<T>(pid: Pid, number: u32, look: impl FnOnce(&[u8]) -> Result<T, Errno>) -> Result<T, Errno> {
+pub(super) fn at<T>(
+    pid: Pid,
+    number: u32,
+    look: impl FnOnce(&[u8]) -> Result<T, Errno>,
+) -> Result<T, Errno> {
     let mut name = [0; 16];
     let room = name.len();
     let mut left = &mut name[..];

@@ -2,18 +2,20 @@
 //!
 //! If /proc is not mounted, or is of another pid namespace, every answer is "not known"
 //! ([`is_ours`]), and callers do without. [`stat`] reads one process, [`search`] looks for
-//! processes, [`descriptors`] looks at what they have open, [`boot`](mod@boot) knows this boot and
-//! its clock. [`census`](mod@census) counts all processes.
+//! processes, [`descriptors`] looks at what they have open, [`ports`] finds out who listens on a
+//! port, [`boot`](mod@boot) knows this boot and its clock. [`census`](mod@census) counts all processes.
 
 pub mod boot;
 pub mod census;
 pub mod descriptors;
+pub mod ports;
 pub mod search;
 pub mod stat;
 
 pub use boot::*;
 pub use census::*;
 pub use descriptors::*;
+pub use ports::*;
 pub use search::*;
 pub use stat::*;
 

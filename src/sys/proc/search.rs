@@ -2,6 +2,7 @@
 
 use super::descriptors::last_name;
 use super::{Process, any_number, is_named, number, numbers, path_of, read_file};
+use crate::sys::Errno;
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
 use crate::sys::heap;
@@ -35,6 +36,44 @@ pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
         file::facts(HERE, place)
             .is_ok_and(|found| (found.device, found.inode) == (directory.device, directory.inode))
     })
+}
+
+/// The environment that process `pid` was exec'd with, as far as it is looked at: its strings, a NUL
+/// byte after each.
+///
+/// # Errors
+/// Those of open(2) and read(2).
+pub fn environment_of(pid: Pid) -> Result<Vec<u8>, Errno> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/environ", &mut path)?;
+    let mut text = vec![0; ENVIRONMENT];
+    let length = read_file(path, &mut text)?;
+    text.truncate(length);
+    Ok(text)
+}
+
+/// The control groups of process `pid`, a line each.
+///
+/// # Errors
+/// Those of open(2) and read(2).
+pub fn control_group_of(pid: Pid) -> Result<Vec<u8>, Errno> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/cgroup", &mut path)?;
+    let mut text = vec![0; 4096];
+    let length = read_file(path, &mut text)?;
+    text.truncate(length);
+    Ok(text)
+}
+
+/// Where the program of process `pid` stands, with ` (deleted)` behind it if that name is gone, and
+/// what it is.
+///
+/// # Errors
+/// Those of readlink(2) and stat(2).
+pub fn program_of(pid: Pid) -> Result<(Vec<u8>, Facts), Errno> {
+    let mut path = [0; 32];
+    let path = path_of(pid, b"/exe", &mut path)?;
+    Ok((file::link_target(HERE, path)?, file::facts(HERE, path)?))
 }
 
 /// Whether process group and session `leader` is still the one that process `leader` made. It is if
@@ -120,8 +159,22 @@ pub fn blocks(pid: Pid, signal: SignalNumber) -> bool {
 }
 
 fn blocked_in(status: &[u8]) -> Option<u64> {
-    let mask =
-        status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"SigBlk:"))?;
+    mask_in(status, b"SigBlk:")
+}
+
+/// Whether a process ignores a signal. The `SigIgn:` line of `/proc/PID/status`.
+#[must_use]
+pub fn ignores(pid: Pid, signal: SignalNumber) -> bool {
+    let mut path = [0; 32];
+    let Ok(path) = path_of(pid, b"/status", &mut path) else { return false };
+    let mut text = [0; 4096];
+    let length = read_file(path, &mut text).unwrap_or(0);
+    mask_in(text.get(..length).unwrap_or_default(), b"SigIgn:")
+        .is_some_and(|mask| mask >> signal.saturating_sub(1) & 1 == 1)
+}
+
+fn mask_in(status: &[u8], title: &[u8]) -> Option<u64> {
+    let mask = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(title))?;
     u64::from_str_radix(std::str::from_utf8(mask).ok()?.trim(), 16).ok()
 }
 
@@ -192,6 +245,7 @@ mod tests {
     fn the_mask_of_blocked_signals_is_read_from_its_own_line() {
         let status = b"Name:\tSigBlk:\\n1\nSigQ:\t0/62\nSigBlk:\t0000000020000000\nSigIgn:\t1\n";
         assert_eq!(blocked_in(status), Some(1 << 29));
+        assert_eq!(mask_in(status, b"SigIgn:"), Some(1));
         assert_eq!(blocked_in(b"Name:\tx\n"), None);
         let us = std::process::id();
         assert!(!blocks(us, crate::sys::signal::SIGPWR) && has_our_root(us));

@@ -1,0 +1,328 @@
+//! A service that ends at each start: why, where its log says so, or at least how. Pure.
+
+use super::finding::{Finding, Kind};
+use crate::look::state::State;
+use crate::show::units;
+use crate::text;
+use core::time::Duration;
+use daemontools_rs::service::record::LastEnd;
+
+/// What is known of the ends.
+#[derive(Clone, Debug, Default)]
+pub struct Ends {
+    /// How many of the recorded starts are younger than ten seconds.
+    pub young: usize,
+    /// How the last run ended.
+    pub last: Option<LastEnd>,
+    /// How long it lasted.
+    pub lasted: Option<Duration>,
+}
+
+/// A run that ends well and lasts so long has done its work: a job that is started again.
+const WORK: Duration = Duration::from_secs(1);
+/// A run that lasts longer than this was up.
+const UP: Duration = Duration::from_secs(5);
+/// TERM, by which somebody stops and restarts a service.
+const TERM: u8 = 15;
+
+impl Ends {
+    /// Whether they are those of a service that cannot run.
+    #[must_use]
+    pub fn are_crashes(&self, state: State) -> bool {
+        let lasted = self.lasted.unwrap_or_default();
+        let is_failure = match self.last {
+            None | Some(LastEnd::Killed(TERM, _)) => false,
+            Some(LastEnd::Code(0)) => lasted < WORK,
+            Some(_) => lasted < UP,
+        };
+        state == State::Flapping && is_failure
+    }
+
+    /// Whether the last run ended well within a second.
+    #[must_use]
+    pub fn is_quick_success(&self) -> bool {
+        self.last == Some(LastEnd::Code(0)) && self.lasted.is_some_and(|lasted| lasted < WORK)
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let end = match self.last {
+            None => "ended".to_owned(),
+            Some(LastEnd::Code(code)) => format!("exit {code}"),
+            Some(LastEnd::Killed(signal, false)) => {
+                format!("killed by {}", units::signal_name(signal))
+            }
+            Some(LastEnd::Killed(signal, true)) => {
+                format!("killed by {}, core dumped", units::signal_name(signal))
+            }
+        };
+        let after = self
+            .lasted
+            .map_or_else(String::new, |lasted| format!(" after {}", units::duration(lasted)));
+        let starts = units::count(self.young, "start");
+        format!("{starts} in the last 10 s, the last run: {end}{after}")
+    }
+}
+
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The port.
+    pub port: u16,
+    /// Its process and that one's name; nothing where we may not see it.
+    pub process: Option<(u32, Vec<u8>)>,
+    /// How it is stopped.
+    pub origin: Origin,
+}
+
+/// Who started a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A service of the scan directory.
+    Service(Vec<u8>),
+    /// A unit of systemd.
+    Unit(String),
+    /// A script in /etc/init.d.
+    InitScript(String),
+    /// That cannot be told.
+    Unknown,
+}
+
+/// What says that a port is taken.
+const TAKEN: [&[u8]; 5] = [
+    b"address already in use",
+    b"eaddrinuse",
+    b"address in use",
+    b"errno 98",
+    b"port is already allocated",
+];
+
+/// The lines of a log that say that a port is taken, the newest first, and the ports they name.
+#[must_use]
+pub fn complaints(lines: &[Vec<u8>]) -> Vec<(Vec<u16>, &[u8])> {
+    let says = |line: &[u8]| {
+        let line = line.to_ascii_lowercase();
+        TAKEN.iter().any(|words| contains(&line, words))
+    };
+    let mut found: Vec<(Vec<u16>, &[u8])> = Vec::new();
+    for (place, line) in lines.iter().enumerate().rev().filter(|(_, line)| says(line)) {
+        let mut ports = ports_in(line);
+        if ports.is_empty() {
+            // Postgres and mysqld name it in the line behind.
+            let next = lines.get(place + 1).map(|line| ports_in(line));
+            ports = next.unwrap_or_default();
+        }
+        found.push((ports, line));
+    }
+    found
+}
+
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
+}
+
+/// The ports that a line names: behind `port`, or behind an address and a colon.
+fn ports_in(line: &[u8]) -> Vec<u16> {
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`(),;=".contains(byte);
+    let mut ports = Vec::new();
+    let mut is_behind_port = false;
+    for word in line.split(is_between).filter(|word| !word.is_empty()) {
+        let mark = |byte: &u8| b":.?!".contains(byte);
+        let word = word.split_last().filter(|(last, _)| mark(last)).map_or(word, |(_, word)| word);
+        let port = if is_behind_port { number(word) } else { port_of_address(word) };
+        ports.extend(port.filter(|port| !ports.contains(port)));
+        is_behind_port = word.eq_ignore_ascii_case(b"port");
+    }
+    ports
+}
+
+fn number(word: &[u8]) -> Option<u16> {
+    let digits = word.iter().all(u8::is_ascii_digit);
+    let number: u16 = std::str::from_utf8(word).ok().filter(|_| digits)?.parse().ok()?;
+    (number != 0).then_some(number)
+}
+
+fn port_of_address(word: &[u8]) -> Option<u16> {
+    let colon = word.iter().rposition(|&byte| byte == b':')?;
+    let digits = word.get(colon + 1..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let port = word.get(colon + 1..colon + 1 + digits)?;
+    let after = word.get(colon + 1 + digits..)?;
+    // `*:80]`, `0.0.0.0:80/tcp`
+    if !after.is_empty() && !matches!(after, [b']' | b'/', ..]) {
+        return None;
+    }
+    let host = word.get(..colon)?;
+    let host =
+        if after.first() == Some(&b']') { host.strip_prefix(b"[").unwrap_or(host) } else { host };
+    // A time has digits before its colon, and nothing else.
+    let is_address = host.is_empty()
+        || host.ends_with(b"]")
+        || host.ends_with(b"*")
+        || host.iter().all(|&byte| byte == b':')
+        || host.contains(&b'.') && !host.contains(&b':')
+        || host.iter().all(|byte| byte.is_ascii_alphabetic())
+        || host.ends_with(b":") && host.len() > 1;
+    number(port).filter(|_| is_address)
+}
+
+/// A service whose port somebody else has. `who`: who has each port that its log names.
+#[must_use]
+pub fn port_taken(
+    name: &[u8],
+    ends: &Ends,
+    lines: &[Vec<u8>],
+    who: impl Fn(u16) -> Option<Holder>,
+    stop: impl Fn(&[u8]) -> String,
+) -> Option<Finding> {
+    let (holder, line) = complaints(lines)
+        .into_iter()
+        .find_map(|(ports, line)| Some((ports.into_iter().find_map(&who)?, line)))?;
+    let port = holder.port;
+    let found = Finding::on(name, Kind::PortTaken, format!("port {port} is taken"));
+    let found = found.saw(ends.words()).saw(text::line(line));
+    let Some((pid, program)) = &holder.process else {
+        let found =
+            found.saw(format!("another program listens on port {port}; which, root may see"));
+        return Some(found.command("sudo svctl doctor".to_owned()));
+    };
+    let found = found.saw(format!("pid {pid} ({}) listens on port {port}", text::name(program)));
+    Some(match &holder.origin {
+        Origin::Service(service) => found.command(stop(service)),
+        Origin::Unit(unit) => found.command(format!("systemctl disable --now {unit}")),
+        Origin::InitScript(script) => {
+            found.command(format!("service {script} stop && chkconfig {script} off"))
+        }
+        Origin::Unknown => found.command(format!("kill {pid}")),
+    })
+}
+
+/// A service that ends at each start. `see`: how to see more of its log.
+#[must_use]
+pub fn crash_loop(
+    name: &[u8],
+    kind: Kind,
+    ends: &Ends,
+    lines: &[Vec<u8>],
+    has_logger: bool,
+    see: String,
+) -> Finding {
+    let title = match kind {
+        Kind::LoggerFlapping => "the logger ends at each start",
+        _ => "it ends at each start",
+    };
+    let mut found = Finding::on(name, kind, title).saw(ends.words());
+    found.saw.extend(lines.iter().map(|line| text::line(line)));
+    if !has_logger {
+        found = found.saw("it has no logger: its messages go where svscan's go");
+    }
+    found.command(see)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(last: LastEnd, milliseconds: u64) -> Ends {
+        Ends { young: 5, last: Some(last), lasted: Some(Duration::from_millis(milliseconds)) }
+    }
+
+    #[test]
+    fn what_fails_soon_crashes_and_what_was_asked_for_does_not() {
+        use LastEnd::{Code, Killed};
+        for (end, lasted) in [
+            (Code(1), 100),
+            (Code(127), 0),
+            (Code(0), 100),
+            (Killed(11, true), 2000),
+            (Killed(9, false), 100),
+        ] {
+            assert!(ends(end, lasted).are_crashes(State::Flapping), "{end:?}");
+            assert!(!ends(end, lasted).are_crashes(State::Up), "{end:?}");
+            assert!(!ends(end, lasted).are_crashes(State::Down), "{end:?}");
+        }
+        for (end, lasted) in [(Code(0), 1500), (Killed(TERM, false), 100), (Code(1), 7000)] {
+            assert!(!ends(end, lasted).are_crashes(State::Flapping), "{end:?} {lasted}");
+        }
+        assert!(!Ends { young: 5, ..Ends::default() }.are_crashes(State::Flapping));
+    }
+
+    #[test]
+    fn ports_are_read_from_what_programs_say() {
+        for (line, ports) in [
+            (
+                "2026/11/26 21:22:25 [emerg] 7#0: bind() to 0.0.0.0:80 failed (98: Address already in use)",
+                &[80][..],
+            ),
+            ("nginx: [emerg] bind() to [::]:443 failed (98: Address already in use)", &[443]),
+            (
+                "(98)Address already in use: AH00072: make_sock: could not bind to address [::]:8080",
+                &[8080],
+            ),
+            ("error: Bind to port 22 on 0.0.0.0 failed: Address already in use.", &[22]),
+            (
+                "Could not create server TCP listening socket *:6379: bind: Address already in use",
+                &[6379],
+            ),
+            ("Error: listen EADDRINUSE: address already in use :::3000", &[3000]),
+            ("listen tcp :8080: bind: address already in use", &[8080]),
+            ("listen tcp 127.0.0.1:8081: bind: address already in use", &[8081]),
+            ("Starting proxy web: cannot bind socket (Address already in use) [0.0.0.0:81]", &[81]),
+            (
+                "unable to bind listening socket for address '127.0.0.1:9000': Address already in use (98)",
+                &[9000],
+            ),
+            ("failed to listen on TCP port 11211: Address already in use", &[11211]),
+            ("bind failed: port=5000: Address already in use", &[5000]),
+            ("@4000000065a1b2c3d4e5f6a7 localhost:99 Address already in use", &[99]),
+            ("2026-11-26T21:22:25.123Z bind: Address already in use", &[]),
+            ("21:22 21:22:25 99999999 x:70000 Address already in use", &[]),
+            ("OSError: [Errno 98] Address already in use", &[]),
+        ] {
+            let lines = [line.as_bytes().to_vec()];
+            let found = complaints(&lines);
+            assert_eq!(found.len(), 1, "{line}");
+            assert_eq!(found[0].0, ports, "{line}");
+        }
+        let lines = [
+            b"could not bind IPv4 address \"127.0.0.1\": Address already in use".to_vec(),
+            b"HINT: Is another postmaster already running on port 5432?".to_vec(),
+            b"unrelated :9".to_vec(),
+        ];
+        assert_eq!(complaints(&lines)[0].0, [5432]);
+        assert!(
+            complaints(&[b"bind() to 0.0.0.0:80 failed (13: Permission denied)".to_vec()])
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_port_is_taken_only_if_somebody_has_it() {
+        let lines = [b"bind() to 0.0.0.0:80 failed (98: Address already in use)".to_vec()];
+        let holder = |origin| Holder { port: 80, process: Some((702, b"httpd".to_vec())), origin };
+        let judged = |who: Option<Holder>| {
+            let ends = ends(LastEnd::Code(1), 100);
+            port_taken(
+                b"x",
+                &ends,
+                &lines,
+                |port| who.clone().filter(|_| port == 80),
+                |_| "stop".into(),
+            )
+        };
+        assert_eq!(judged(None), None);
+        for (origin, command) in [
+            (Origin::Unknown, "kill 702"),
+            (Origin::Unit("httpd.service".into()), "systemctl disable --now httpd.service"),
+            (Origin::InitScript("httpd".into()), "service httpd stop && chkconfig httpd off"),
+            (Origin::Service(b"other".to_vec()), "stop"),
+        ] {
+            let found = judged(Some(holder(origin))).unwrap();
+            assert_eq!(
+                (found.kind, &found.commands[..]),
+                (Kind::PortTaken, &[command.to_owned()][..])
+            );
+            assert_eq!(found.saw[2], "pid 702 (httpd) listens on port 80");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The names in the scan directory, and what they lead to. Pure.
+
+use super::finding::{Finding, Kind};
+use crate::text;
+use std::collections::BTreeMap;
+
+/// A directory, wherever it stands: device and inode number.
+pub type Identity = (u64, u64);
+
+/// What a name of the scan directory leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To a directory.
+    To(Identity),
+    /// Nowhere.
+    Nowhere,
+    /// To a file.
+    ToFile,
+    /// That may not be looked at.
+    Unknown,
+}
+
+/// A name of the scan directory, or a logger of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub name: Vec<u8>,
+    /// Its path.
+    pub path: Vec<u8>,
+    /// Where it points, if it is a link.
+    pub target: Option<Vec<u8>>,
+    /// Where it leads.
+    pub leads: Leads,
+    /// Its `supervise`, and whether that is a link.
+    pub records: Option<(Identity, bool)>,
+    /// Whether these records were made for another directory, and no supervise uses them.
+    pub has_foreign_records: bool,
+}
+
+/// Links that lead to no directory.
+#[must_use]
+pub fn wrong_links(names: &[Name]) -> Vec<Finding> {
+    let wrong = |name: &Name| {
+        let target = name.target.as_ref()?;
+        let path = text::quoted(&name.path);
+        let (kind, title, what) = match name.leads {
+            Leads::Nowhere => (Kind::LinkDangling, "its link leads nowhere", "which is not there"),
+            Leads::ToFile => {
+                (Kind::LinkToFile, "its link leads to a file", "which is no directory")
+            }
+            Leads::To(_) | Leads::Unknown => return None,
+        };
+        let found = Finding::on(&name.name, kind, title);
+        let found = found.saw(format!("{path} points at {}, {what}", text::name(target)));
+        Some(found.command(format!("rm {path}")))
+    };
+    names.iter().filter_map(wrong).collect()
+}
+
+/// Directories that have two names.
+#[must_use]
+pub fn two_names(names: &[Name]) -> Vec<Finding> {
+    let mut seen: BTreeMap<Identity, &Name> = BTreeMap::new();
+    let mut found = Vec::new();
+    for name in names {
+        let Leads::To(identity) = name.leads else { continue };
+        let Some(first) = seen.get(&identity) else {
+            seen.insert(identity, name);
+            continue;
+        };
+        // The logger of a service with two names has two as well.
+        let main = |name: &Name| name.name.strip_suffix(b"/log").map(<[u8]>::to_vec);
+        let parents = (main(first), main(name));
+        if let (Some(one), Some(other)) = parents {
+            let of =
+                |main: &[u8]| names.iter().find(|name| name.name == main).map(|name| name.leads);
+            if of(&one) == of(&other) {
+                continue;
+            }
+        }
+        let (one, other) = (text::quoted(&first.path), text::quoted(&name.path));
+        // The link goes, not the directory.
+        let goes = if name.target.is_some() || first.target.is_none() { &other } else { &one };
+        let title = format!("it is the same directory as {}", text::name(&first.name));
+        let finding = Finding::on(&name.name, Kind::TwoNames, title);
+        let finding = finding.saw(format!("{one} and {other} are one directory"));
+        found.push(finding.command(format!("rm {goes}")));
+    }
+    found
+}
+
+/// Services whose records are another directory's.
+#[must_use]
+pub fn copied(names: &[Name]) -> Vec<Finding> {
+    let mut seen: BTreeMap<Identity, &Name> = BTreeMap::new();
+    let mut found = Vec::new();
+    for name in names {
+        let Leads::To(identity) = name.leads else { continue };
+        let path = text::quoted(&[&name.path[..], b"/supervise"].concat());
+        let finding = |saw: String| {
+            let title = "its supervise is another directory's";
+            Finding::on(&name.name, Kind::SuperviseCopied, title).saw(saw)
+        };
+        if name.has_foreign_records {
+            let saw = format!("the journal in {path} was made for another directory");
+            found.push(finding(saw).command(format!("rm -r {path}")));
+            continue;
+        }
+        let Some((records, is_link)) = name.records else { continue };
+        let Some(first) = seen.get(&records) else {
+            seen.insert(records, name);
+            continue;
+        };
+        if first.leads == Leads::To(identity) {
+            continue;
+        }
+        let other = text::quoted(&[&first.path[..], b"/supervise"].concat());
+        let finding = finding(format!("{other} and {path} are one directory"));
+        found.push(match is_link {
+            true => finding.command(format!("rm {path}")),
+            false => finding.command(format!("rm {other}")),
+        });
+    }
+    found
+}
+
+/// A supervise of this scan directory's svscan that no name leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nameless {
+    /// Its pid.
+    pub pid: u32,
+    /// Its service directory.
+    pub directory: Identity,
+    /// The path of that; nothing if it was removed.
+    pub path: Option<Vec<u8>>,
+}
+
+/// Supervises whose service has no name any more; those that leave by themselves are left out.
+#[must_use]
+pub fn nameless(names: &[Name], supervises: &[Nameless]) -> Vec<Finding> {
+    let is_named = |directory| names.iter().any(|name| name.leads == Leads::To(directory));
+    let nameless = supervises.iter().filter(|supervise| !is_named(supervise.directory));
+    let finding = |supervise: &Nameless| {
+        let pid = supervise.pid;
+        let (shown, path) = match &supervise.path {
+            Some(path) => (text::name(path), text::quoted(path)),
+            None => ("a removed directory".to_owned(), format!("/proc/{pid}/cwd")),
+        };
+        let found = Finding::at_large(Kind::NoName, format!("{shown} runs without a name"));
+        let found = found.saw(format!("supervise {pid} works in {shown}, to which no name leads"));
+        found.command(format!("svc -dx {path}"))
+    };
+    nameless.map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str, leads: Leads, is_link: bool) -> Name {
+        Name {
+            name: name.into(),
+            path: format!("/s/{name}").into(),
+            target: is_link.then(|| b"/d/x".to_vec()),
+            leads,
+            records: None,
+            has_foreign_records: false,
+        }
+    }
+
+    fn kinds(found: &[Finding]) -> Vec<&'static str> {
+        found.iter().map(|finding| finding.kind.name()).collect()
+    }
+
+    #[test]
+    fn links_that_lead_to_directories_are_right() {
+        let right = [name("a", Leads::To((1, 1)), true), name("a/log", Leads::To((1, 2)), false)];
+        assert!(wrong_links(&right).is_empty() && two_names(&right).is_empty());
+        let wrong = [
+            name("b", Leads::Nowhere, true),
+            name("c", Leads::ToFile, true),
+            // A file that lies there is none.
+            name("README", Leads::ToFile, false),
+            name("d", Leads::Unknown, true),
+        ];
+        assert_eq!(kinds(&wrong_links(&wrong)), ["link-dangling", "link-to-file"]);
+    }
+
+    #[test]
+    fn a_directory_with_two_names_is_found_once_and_the_link_goes() {
+        let names = [
+            name("a", Leads::To((1, 1)), true),
+            name("a/log", Leads::To((1, 2)), false),
+            name("b", Leads::To((1, 1)), false),
+            name("b/log", Leads::To((1, 2)), false),
+        ];
+        let found = two_names(&names);
+        assert_eq!(kinds(&found), ["two-names"]);
+        assert_eq!(found[0].commands, ["rm /s/a"]);
+        // One logger directory for two services.
+        let names = [
+            name("a", Leads::To((1, 1)), true),
+            name("a/log", Leads::To((1, 9)), true),
+            name("b", Leads::To((1, 2)), true),
+            name("b/log", Leads::To((1, 9)), true),
+        ];
+        assert_eq!(two_names(&names)[0].commands, ["rm /s/b/log"]);
+    }
+
+    #[test]
+    fn records_belong_to_one_directory() {
+        let mut one = name("a", Leads::To((1, 1)), true);
+        let mut other = name("b", Leads::To((1, 2)), true);
+        one.records = Some(((2, 1), true));
+        other.records = Some(((2, 2), true));
+        assert!(copied(&[one.clone(), other.clone()]).is_empty());
+        other.records = Some(((2, 1), true));
+        assert_eq!(copied(&[one.clone(), other.clone()])[0].commands, ["rm /s/b/supervise"]);
+        other.leads = one.leads;
+        assert!(copied(&[one.clone(), other]).is_empty());
+        one.has_foreign_records = true;
+        assert_eq!(copied(&[one])[0].commands, ["rm -r /s/a/supervise"]);
+    }
+
+    #[test]
+    fn a_supervise_without_a_name_is_found() {
+        let names = [name("a", Leads::To((1, 1)), true)];
+        let supervise = |inode, path: Option<&str>| Nameless {
+            pid: 7,
+            directory: (1, inode),
+            path: path.map(|path| path.as_bytes().to_vec()),
+        };
+        assert!(nameless(&names, &[supervise(1, Some("/d/a"))]).is_empty());
+        let found = nameless(&names, &[supervise(2, Some("/d/b")), supervise(3, None)]);
+        assert_eq!(found[0].commands, ["svc -dx /d/b"]);
+        assert_eq!(found[1].commands, ["svc -dx /proc/7/cwd"]);
+    }
+}
