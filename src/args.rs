@@ -1,5 +1,6 @@
-//! Options as 0.76 parses them (contract.md, section 0.1): bundled, an argument attached or the
-//! next word, `--` ends them, a lone `-` is an operand, the first operand ends them.
+//! Options as 0.76 parses them (contract.md, section 0.1): they may be bundled, an argument is
+//! attached or is the next word, `--` ends them, a lone `-` is an operand, the first operand ends
+//! them.
 
 use crate::error::{Exit, Program};
 use crate::sys::command_line::Arguments;
@@ -10,7 +11,7 @@ use crate::sys::file::{self, Kind};
 #[derive(Debug)]
 pub struct Options<'a> {
     arguments: &'a Arguments,
-    /// The word being read, and the place within it.
+    /// The index of the present word, and the place in it.
     word: usize,
     place: usize,
 }
@@ -22,7 +23,7 @@ impl<'a> Options<'a> {
         Self { arguments, word: 1, place: 1 }
     }
 
-    /// The next option letter; nothing where the operands begin.
+    /// The next option letter; `None` at the first operand.
     pub fn next_letter(&mut self) -> Option<u8> {
         let word = self.arguments.bytes(self.word)?;
         if word == b"--" {
@@ -41,7 +42,7 @@ impl<'a> Options<'a> {
         letter
     }
 
-    /// The argument of the letter that was just read: the rest of its word, or the next word.
+    /// The argument of the last letter: the rest of its word, or the next word.
     pub fn value(&mut self) -> Option<&'a [u8]> {
         let word = self.arguments.bytes(self.word)?;
         self.word += 1;
@@ -50,20 +51,20 @@ impl<'a> Options<'a> {
         rest.or(Some(word))
     }
 
-    /// The index of the first operand, once [`Self::next_letter`] has answered nothing.
+    /// The index of the first operand, once [`Self::next_letter`] has returned `None`.
     #[must_use]
     pub fn operands(&self) -> usize {
         self.word
     }
 }
 
-/// Says `NAME: illegal option -- c`, where NAME is the last part of `argv[0]`, and then `usage`.
+/// Prints `NAME: illegal option -- c`, where NAME is the last part of `argv[0]`, and then `usage`.
 #[must_use]
 pub fn illegal_option(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
     bad_option(arguments, b": illegal option -- ", letter, usage)
 }
 
-/// Says `NAME: option requires an argument -- c`, and then `usage`.
+/// Prints `NAME: option requires an argument -- c`, and then `usage`.
 #[must_use]
 pub fn missing_value(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
     bad_option(arguments, b": option requires an argument -- ", letter, usage)
@@ -76,9 +77,9 @@ fn bad_option(arguments: &Arguments, text: &[u8], letter: u8, usage: &str) -> Ex
     Exit::USAGE
 }
 
-/// What is done with word `index` where a directory is expected: `--version` gives the version, and
-/// any other word that looks like an option is wrong use. Nothing is done, and nothing answered, if a
-/// directory of that name is there.
+/// Handles word `index`, where a directory is expected: `--version` prints the version, and any
+/// other word that looks like an option is wrong use. Returns `None`, and does nothing, if there is
+/// a directory of that name.
 #[must_use]
 pub fn instead_of_directory(
     program: Program,
@@ -96,7 +97,7 @@ pub fn instead_of_directory(
 /// What `--version` prints.
 pub const VERSION: &str = concat!("daemontools-rs ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Writes `text` to stdout; 111 when it cannot be written.
+/// Writes `text` to stdout. 111 if that fails.
 #[must_use]
 pub fn print(program: Program, text: &str) -> Exit {
     let mut left = text.as_bytes();

@@ -1,5 +1,5 @@
-//! The calendar: what date and time of day a number of seconds is. Pure; how far the local clock
-//! is from UTC is the caller's to know.
+//! The calendar: turns a number of seconds into a date and a time of day. Pure; the caller has
+//! added the local clock's offset from UTC.
 
 const DAY: i64 = 86_400;
 /// The days of 400 years, after which the calendar repeats itself.
@@ -27,11 +27,11 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The moment that is `seconds` after 1970 began on the clock that is meant.
+    /// The date and time `seconds` after the start of 1970, on the same clock.
     #[must_use]
     pub const fn of(seconds: i64) -> Self {
         let (days, within) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
-        // Years begin with March here: the day of a leap year is their last.
+        // Here years begin with March, so that 29 February is the last day of a year.
         let days = days + TO_1970;
         let (cycle, day) = (days.div_euclid(CYCLE), days.rem_euclid(CYCLE));
         let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -47,20 +47,20 @@ impl Moment {
         }
     }
 
-    /// The year, 0 for the one before the year 1.
+    /// The year; 0 is the year before the year 1.
     #[must_use]
     pub const fn year(self) -> i64 {
         self.year
     }
 
-    /// So many seconds later on the clock, which then shows second 60 where it showed 59.
+    /// Adds leap seconds to the second of the minute, so that second 59 becomes 60.
     #[must_use]
     pub const fn with_leap(self, seconds: i64) -> Self {
         Self { second: self.second + seconds, ..self }
     }
 
-    /// Appends `YYYY-MM-DD HH:MM:SS`, the year in as many digits as it takes. False, and nothing,
-    /// for a year that 0.76 has no number for: one before 0 or of more than 31 bits.
+    /// Appends `YYYY-MM-DD HH:MM:SS`, the year in as many digits as it takes. Appends nothing and
+    /// returns false for a year that 0.76 cannot print: before 0 or of more than 31 bits.
     #[must_use]
     pub fn write(self, text: &mut Vec<u8>) -> bool {
         let Ok(year) = i32::try_from(self.year) else { return false };
@@ -97,7 +97,7 @@ mod tests {
         String::from_utf8(text).unwrap()
     }
 
-    /// Counts the days one by one, as the calendar's rules have them.
+    /// Counts the days one by one, by the rules of the calendar.
     #[test]
     fn every_day_of_nine_hundred_years_is_the_one_after_the_day_before() {
         let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!((year, month, day), (2400, 1, 1));
     }
 
-    /// What 0.76 was seen to print, and where it stops to make sense.
+    /// What 0.76 prints, and the limits beyond which its output makes no sense.
     #[test]
     fn years_are_numbered_from_0_to_the_last_of_31_bits() {
         assert_eq!(text(-1), "1969-12-31 23:59:59");

@@ -1,4 +1,5 @@
-//! The environment: what we were started with, and what a wrapper makes of it for its child.
+//! The environment: the one that we were started with, and the one that a wrapper makes for its
+//! program.
 
 use crate::sys::command_line;
 use std::ffi::{CStr, CString};
@@ -10,7 +11,7 @@ pub fn value(name: &[u8]) -> Option<&'static [u8]> {
         .find_map(|string| string.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }
 
-/// Changes to an environment, in their order, made all at once for the program that is run.
+/// Changes to an environment, in their order. They are applied when the program is run.
 #[derive(Debug, Default)]
 pub struct Changes {
     list: Vec<Change>,
@@ -18,15 +19,15 @@ pub struct Changes {
 
 #[derive(Debug)]
 struct Change {
-    /// What goes: the first string that begins with it.
+    /// The first string that begins with this is removed.
     name_and_sign: Vec<u8>,
-    /// What comes, if anything does.
+    /// The string that is added, if any.
     string: Option<CString>,
 }
 
 impl Changes {
-    /// Sets `name`. A name that holds a `=` replaces what stands before that sign, as in 0.76. NUL
-    /// bytes cannot be in an environment: what is behind one is cut off.
+    /// Sets `name`. If `name` contains a `=`, the variable of the part before it is replaced, as in
+    /// 0.76. A NUL byte cannot be in an environment: it and everything after it is cut off.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
         let string = [name, b"=", value].concat();
         let string = string.split(|&byte| byte == 0).next().unwrap_or_default();
@@ -38,8 +39,9 @@ impl Changes {
         self.list.push(Change { name_and_sign: sign(name), string: None });
     }
 
-    /// The environment that `before` becomes. As in 0.76 the last string takes the place of one
-    /// that goes, what comes is put at the end, and of strings of the same name only the first goes.
+    /// Applies the changes to `before`. As in 0.76, the last string takes the place of a removed
+    /// one, a new string is put at the end, and of several strings of one name only the first is
+    /// removed.
     #[must_use]
     pub fn apply<'a, 'b: 'a>(&'a self, before: impl Iterator<Item = &'b CStr>) -> Vec<&'a CStr> {
         let mut strings: Vec<&'a CStr> = before.map(|string| string as &'a CStr).collect();

@@ -1,9 +1,8 @@
-//! What we say when something is wrong, and the numbers we end with.
+//! Messages and exit codes.
 //!
-//! Owns the form of every message (`program: fatal: text: reason`, one line, one write), the
-//! words for an errno (0.76's own table, not strerror's), and the exit codes. Which text belongs
-//! to which failure is for the callers; only `cmd` and `main` end the process, and the heap, by what it
-//! has from here.
+//! Has the form of every message (`program: fatal: text: reason`, one line, one write), the words
+//! for an errno (0.76's own table, not strerror's), and the exit codes. The callers choose the
+//! text. Only `cmd` and `main` end the process, and the heap, by a function from here.
 
 use crate::sys::heap::{self, Hooks};
 use crate::sys::{Errno, descriptor, poll, process};
@@ -11,25 +10,25 @@ use core::time::Duration;
 use std::io::IoSlice;
 use std::sync::OnceLock;
 
-/// How a command ends.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exit(u8);
 
 impl Exit {
-    /// All done.
+    /// Success: 0.
     pub const SUCCESS: Self = Self(0);
-    /// svctl: it came out otherwise than it was asked for: 1.
+    /// svctl: the result is not what was asked for: 1.
     pub const OTHERWISE: Self = Self(1);
     /// svctl: a service is not up, or not as wanted: 3, as LSB and systemctl have it.
     pub const NOT_UP: Self = Self(3);
     /// svctl: there is no such service: 4.
     pub const NO_SERVICE: Self = Self(4);
-    /// Wrong use, or a permanent no: 100.
+    /// Wrong use, or a permanent failure: 100.
     pub const USAGE: Self = Self(100);
-    /// A system call failed, or a temporary no: 111.
+    /// A system call failed, or a temporary failure: 111.
     pub const SYSTEM: Self = Self(111);
 
-    /// The exit code of a child handed on.
+    /// The exit code of a child, passed on.
     #[must_use]
     pub const fn of_child(code: u8) -> Self {
         Self(code)
@@ -42,7 +41,7 @@ impl Exit {
     }
 }
 
-/// A program as its messages name it: the literal name, whatever `argv[0]` says.
+/// A program, by its name in messages. The name does not depend on `argv[0]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     name: &'static str,
@@ -50,19 +49,20 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program that ends by itself: its messages wait until they are taken.
+    /// A program that ends by itself: it waits until stderr takes its messages.
     #[must_use]
     pub const fn command(name: &'static str) -> Self {
         Self { name, is_daemon: false }
     }
 
-    /// A program that must never hang on a full pipe: a message nobody takes is dropped.
+    /// A program that must never hang on a full pipe: a message that stderr does not take at once
+    /// is dropped.
     #[must_use]
     pub const fn daemon(name: &'static str) -> Self {
         Self { name, is_daemon: true }
     }
 
-    /// `name: text`, to who is at a terminal; nothing elsewhere.
+    /// `name: text`, if stderr is a terminal; otherwise nothing.
     pub fn notice(self, text: &[&[u8]]) {
         if descriptor::is_terminal(descriptor::standard(2)) {
             self.say(b": ", text, None);
@@ -113,17 +113,18 @@ impl Program {
     }
 }
 
-/// The program that this process is, for what is said where nothing knows it.
+/// The program of this process, for messages of the heap, whose callers do not pass it.
 static OURSELVES: OnceLock<Program> = OnceLock::new();
 
-/// Has the heap speak for `program`, which then does not abort for want of memory. Called once, the
-/// first thing of all.
+/// Lets the heap print messages of `program`, so that lack of memory does not abort it. Called
+/// once, before anything else.
 pub fn speak_for(program: Program) {
     let _ = OURSELVES.set(program);
     heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
 }
 
-/// What the heap ends us with; no caller of it could.
+/// Called by the heap to end the process; the code that needs memory has no way to return an exit
+/// code.
 fn end_for_want_of_memory() -> ! {
     if let Some(program) = OURSELVES.get() {
         let _ = program.fatal(&[b"out of memory"]);
@@ -137,7 +138,8 @@ fn wait_for_memory() {
     }
 }
 
-/// Writes `line` to stderr, raw, as one write; for the texts that have no `program: kind: ` form.
+/// Writes `line` to stderr unchanged, in one write, for texts that do not have the form `program:
+/// kind: `.
 pub fn write_raw(line: &[&[u8]]) {
     write_line(false, line);
 }
@@ -155,7 +157,7 @@ fn write_line(is_daemon: bool, line: &[&[u8]]) {
     for (slice, part) in slices.iter_mut().zip(line) {
         *slice = IoSlice::new(part);
     }
-    // Nobody is left to tell when stderr itself fails.
+    // A failure of stderr itself cannot be reported.
     let _ = descriptor::write_parts(stderr, &slices);
 }
 

@@ -8,23 +8,23 @@ use crate::sys::command_line::Arguments;
 use crate::sys::process::{Environment, Words, exec};
 use std::ffi::CStr;
 
-/// Where a program is looked for when PATH is not set.
+/// The PATH that is used if PATH is not set.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 /// The longest path that the kernel takes, its NUL included (PATH_MAX).
 const LONGEST: usize = 4096;
 
-/// Execs `name` with `words` (their first one included), looked up on our own PATH unless it
-/// holds a slash. Returns only to say why nothing could be run: what a later PATH element
-/// answered about a file that is there outlives "file does not exist".
+/// Executes `name` with `words` (`argv[0]` included), looked up in our own PATH unless it contains
+/// a slash. Returns only if that failed, with the reason. If some directory of PATH has the file
+/// but it cannot be executed, that error is returned rather than "file does not exist".
 #[must_use]
 pub fn run<'a>(name: &CStr, words: impl Into<Words<'a>>, environment: &Environment<'_>) -> Errno {
     run_on(given_path(), name, words, environment)
 }
 
-/// Becomes the program that `arguments` name from number `first` on, as every wrapper ends: returns
-/// only with the exit code that goes with the message `unable to run`. No memory is asked for:
-/// softlimit may have left none.
+/// Executes the program and its arguments from index `first` of `arguments` on: the last step of
+/// every wrapper. Returns only if that failed, with the exit code, after the message `unable to
+/// run`. It allocates nothing, since softlimit may have left no memory.
 #[must_use]
 pub fn become_child(
     wrapper: Program,
@@ -37,9 +37,9 @@ pub fn become_child(
     wrapper.fatal_because(&[b"unable to run ", name.to_bytes()], error)
 }
 
-/// Execs the command of ours that stands beside the path we were started by; where none stands
-/// there, the one that is on `path`. So the parts of one installation start each other, whatever
-/// others are on PATH.
+/// Executes the command `name` in the directory of the path that we were started by; if it is not
+/// there, looks it up in `path`. So the commands of one installation start each other, even if PATH
+/// leads to another one.
 #[must_use]
 pub fn run_beside(
     path: &[u8],
@@ -58,7 +58,7 @@ pub fn run_beside(
     run_on(path, name, words, environment)
 }
 
-/// The PATH that we were given, as [`run`] goes by it.
+/// The PATH of our environment, or the default, as [`run`] uses it.
 #[must_use]
 pub fn given_path() -> &'static [u8] {
     env::value(b"PATH").unwrap_or(DEFAULT_PATH)
@@ -90,8 +90,8 @@ pub fn run_on<'a>(
     remembered
 }
 
-/// `directory/name` in `room`: no heap is used between a fork and an exec. None for a path that
-/// the kernel would not take.
+/// `directory/name` in `room`: no heap is used between a fork and an exec. `None` for a path too
+/// long for the kernel.
 fn join<'a>(room: &'a mut [u8; LONGEST], directory: &[u8], name: &CStr) -> Option<&'a CStr> {
     let length = directory.len() + 1 + name.count_bytes();
     let room = room.get_mut(..=length)?;

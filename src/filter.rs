@@ -1,32 +1,32 @@
-//! Filters: standard input to standard output, in large blocks. Owns the reading and writing, and
-//! when what was made of the input goes out; what becomes of it is for the command.
+//! Filters: from standard input to standard output, in large blocks. This file reads and writes;
+//! the command only says what becomes of the bytes.
 //!
-//! All that was made of what has been read is written before the next read, so a quiet service's
-//! line waits for nothing.
+//! All output for the input so far is written before the next read, so that a line of a quiet
+//! service does not wait for the next line.
 
 use crate::error::Exit;
 use crate::sys::{Errno, descriptor, heap, poll};
 
-/// What one read takes: as much as a pipe holds, or as much as there is memory for; 0.76 gets along
-/// with a kilobyte.
+/// Sizes of one read to try: as much as a pipe holds, or less if there is no memory. The least is
+/// 0.76's kilobyte.
 const BLOCKS: [usize; 4] = [64 << 10, 16 << 10, 4 << 10, 1 << 10];
-/// A filter is given this part of a block at once.
+/// A block is passed to the filter in so many pieces.
 const PIECES: usize = 8;
 
-/// What a command does with its input, however that is cut into pieces.
+/// What a command does with its input, which comes in pieces of any size.
 pub trait Filter {
     /// A new block was read.
     fn begin_block(&mut self) {}
 
-    /// Appends what becomes of `piece`: at most [`GROWTH`] bytes for each of its bytes, and for
-    /// what was kept back before.
+    /// Appends the output for `piece`: at most [`GROWTH`] bytes for each byte of it, and for each
+    /// byte that was kept back before.
     fn take(&mut self, piece: &[u8], output: &mut Vec<u8>);
 
     /// The input has ended: appends what was kept back.
     fn finish(&mut self, output: &mut Vec<u8>);
 }
 
-/// How many bytes a filter may make of one.
+/// The most bytes of output for one byte of input.
 pub const GROWTH: usize = 27;
 
 /// Runs `filter` to the end of standard input. Errors are silent: 111.
@@ -38,14 +38,14 @@ pub fn run(filter: &mut impl Filter) -> Exit {
     }
 }
 
-/// What is read into, and where what becomes of it is gathered.
+/// The buffers for input and output.
 struct Buffers {
     block: Vec<u8>,
     output: Vec<u8>,
 }
 
 impl Buffers {
-    /// The largest that there is memory for; only what is used of them takes any.
+    /// The largest buffers that there is memory for. Pages that are never used take no memory.
     fn new() -> Self {
         let found = BLOCKS.iter().find_map(|&size| {
             let mut block = heap::with_room(size)?;
@@ -58,8 +58,8 @@ impl Buffers {
         })
     }
 
-    /// While there is more of a block, a block's worth is gathered before it is written. Then comes
-    /// what the last piece grew to, and what was kept back.
+    /// The size of the output buffer: it is written once it holds a block's worth, and may then
+    /// also hold the output of the last piece and of what was kept back.
     const fn room(size: usize) -> usize {
         size + (GROWTH + 1) * (size / PIECES)
     }
@@ -68,7 +68,7 @@ impl Buffers {
 fn pump(filter: &mut impl Filter) -> Result<(), Errno> {
     let Buffers { mut block, mut output } = Buffers::new();
     let size = block.len();
-    // What was read must not be lost.
+    // From here on, wait for memory rather than end: input that was read must not be lost.
     heap::outlast_shortage();
     loop {
         let count = read(&mut block)?;
@@ -88,7 +88,7 @@ fn pump(filter: &mut impl Filter) -> Result<(), Errno> {
     write_all(&mut output)
 }
 
-/// Reads standard input; where its other holders have made it non-blocking, waits first.
+/// Reads standard input. If another process has made it non-blocking, waits first.
 ///
 /// # Errors
 /// Those of read(2) and poll(2), EINTR and EAGAIN excepted.
@@ -102,7 +102,7 @@ pub fn read(block: &mut [u8]) -> Result<usize, Errno> {
     }
 }
 
-/// Writes what was gathered, and empties it.
+/// Writes the gathered output and empties the buffer.
 fn write_all(gathered: &mut Vec<u8>) -> Result<(), Errno> {
     let output = descriptor::standard(1);
     let mut left = gathered.as_slice();

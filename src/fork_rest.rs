@@ -1,20 +1,20 @@
-//! How long to rest after a fork that failed: 1, 2, 4 and so on to 60 seconds, 0.76's only rest.
-//! Pure: moments are the caller's.
+//! How long to rest after a failed fork: 1, 2, 4 and so on to 60 seconds. 0.76 always rests 60
+//! seconds. Pure: the caller passes the time.
 
 use core::time::Duration;
 
-/// 0.76's only one.
+/// The longest rest in seconds; in 0.76 the only one.
 const LONGEST: u64 = 60;
-/// So many failures give the longest rest; more need not be counted.
+/// The number of failures that gives the longest rest. More need not be counted.
 pub const MOST_FAILURES: u8 = 6;
 
-/// The seconds to rest after a fork that failed, with so many failures before it.
+/// The seconds to rest after a failed fork, with so many failures before it.
 #[must_use]
 pub fn seconds(failures: u8) -> u64 {
     (1_u64 << failures.min(MOST_FAILURES)).min(LONGEST)
 }
 
-/// The rest of one who forks for many: who cannot fork for one cannot for the next.
+/// The rest of a process that forks for many services: if one fork fails, the next would too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ForkRest {
     failures: u8,
@@ -22,7 +22,7 @@ pub struct ForkRest {
 }
 
 impl ForkRest {
-    /// A fork failed now; the seconds to rest.
+    /// Notes that a fork failed now. Returns the seconds to rest.
     pub fn fail(&mut self, now: Duration) -> u64 {
         let seconds = seconds(self.failures);
         self.failures = (self.failures + 1).min(MOST_FAILURES);
@@ -30,12 +30,12 @@ impl ForkRest {
         seconds
     }
 
-    /// A fork did not fail, or nobody waits for the rest to be over.
+    /// Ends the rest: a fork succeeded, or no service waits for one any more.
     pub fn end(&mut self) {
         *self = Self::default();
     }
 
-    /// When the rest is over, if it is not.
+    /// When the rest will be over, if it is not.
     #[must_use]
     pub fn over_at(&self, now: Duration) -> Option<Duration> {
         (self.until > now).then_some(self.until)

@@ -9,16 +9,17 @@
 //! anyone may use: error, tai64n, env, newlines, own_path, calendar, fork_rest; account, args, filter, zone: cmd only
 //! ```
 //!
-//! A program of its own, built with the feature `svctl` alone: svctl -> multilog::script, scandir,
-//! service, sys.
+//! svctl is a program of its own, built only with the feature `svctl`: svctl -> multilog::script,
+//! scandir, service, sys.
 //!
-//! Calls go to the right only. [`service`] is the one room that knows a file name of a service
-//! directory, [`scandir`] the one that knows what svscan keeps in a scan directory; supervise, svscan,
-//! svscanboot, svc and svstat meet there and never import each other. [`sys`]
-//! holds all `unsafe` code and the only uses of nix, libc and signal-hook. The pure files
-//! (`supervise/machine.rs`, `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system and no files: what they
-//! decide, they return as data. Only [`cmd`] and `main` end the process, with the numbers that
-//! [`error`] names. `tests/house` reads the sources and fails on a breach of these rules.
+//! Calls go to the right only. Only [`service`] knows the file names in a service directory, and
+//! only [`scandir`] knows what svscan keeps in a scan directory. supervise, svscan, svscanboot, svc
+//! and svstat use these two and never import each other. [`sys`] holds all `unsafe` code and the
+//! only uses of nix, libc and signal-hook. The pure files (`supervise/machine.rs`,
+//! `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system
+//! and no files: they return their decisions as data. Only [`cmd`] and `main` end the process, with
+//! the numbers that [`error`] names. `tests/house` reads the sources and fails on a breach of these
+//! rules.
 #![deny(
     clippy::exit,
     clippy::expect_used,

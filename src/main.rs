@@ -1,5 +1,5 @@
-//! One program, many names: the last part of `argv[0]` says which command we are; under our own
-//! name, the first argument does. The table stands in [`daemontools_rs::cmd`].
+//! One program of many names: the last part of `argv[0]` is the command; under the name
+//! `daemontools`, the first argument is. The table is in [`daemontools_rs::cmd`].
 #![deny(
     clippy::exit,
     clippy::expect_used,

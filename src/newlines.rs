@@ -1,28 +1,28 @@
-//! Where the newlines of a block are, 64 bytes at a time.
+//! Finds the newlines of a block, 64 bytes at a time.
 
 use crate::sys::vector::{WORD, equal_bytes};
 
-/// Walks the places of the newlines in a block.
+/// Iterates over the offsets of the newlines in a block.
 #[derive(Debug)]
 pub struct Newlines<'a> {
-    /// What comes after the word at hand, and where in the block.
+    /// The bytes after the present word of 64 bytes, and their offset.
     rest: &'a [u8],
     next: usize,
-    /// Where the word at hand is.
+    /// The offset of the present word.
     place: usize,
-    /// A bit for each byte of the word at hand that is a newline and was not told of yet.
+    /// A bit for each newline in the present word that was not returned yet.
     found: u64,
 }
 
 impl<'a> Newlines<'a> {
-    /// Those of `block`.
+    /// The newlines of `block`.
     #[inline]
     #[must_use]
     pub fn of(block: &'a [u8]) -> Self {
         Self { rest: block, next: 0, place: 0, found: 0 }
     }
 
-    /// Takes the next word; false where there is none.
+    /// Takes the next word. Returns false at the end of the block.
     #[inline]
     fn look_on(&mut self) -> bool {
         self.place = self.next;
@@ -32,7 +32,7 @@ impl<'a> Newlines<'a> {
             self.rest = rest;
             return true;
         }
-        // The last few bytes, filled up with what is no newline.
+        // The last few bytes, filled up with bytes that are no newlines.
         let mut word = [0; WORD];
         for (place, byte) in word.iter_mut().zip(self.rest) {
             *place = *byte;

@@ -1,15 +1,15 @@
-//! The path that this program was started by, as an absolute one: what stands there after an upgrade
-//! is the program to become, and the commands beside it are the ones to start. Never
-//! `/proc/self/exe`: that is the file behind the links, and after an upgrade the old one.
+//! The absolute path by which this program was started. After an upgrade the new program is there,
+//! for HUP to execute, and beside it are the commands to start. `/proc/self/exe` would be wrong: it
+//! is the file to which the links lead, and after an upgrade the old one.
 
 use crate::sys::{command_line, directory};
 use std::ffi::{CStr, CString};
 use std::sync::OnceLock;
 
-/// Where we were when we were started, and the path from there: only if that is a relative one.
+/// If we were started by a relative path: our first directory and that path.
 static NOTED: OnceLock<CString> = OnceLock::new();
 
-/// Notes a relative path. For the start of a daemon, before it changes its directory.
+/// Notes a relative path. Call it at the start of a daemon, before it changes its directory.
 pub fn note() {
     let Some(path) = command_line::program_path().filter(|path| !is_absolute(path)) else { return };
     if let Ok(here) = directory::path_of_current() {
@@ -18,14 +18,14 @@ pub fn note() {
     }
 }
 
-/// The path we were started by; nothing for a relative one that was not noted.
+/// The path that we were started by; `None` for a relative one that was not noted.
 #[must_use]
 pub fn get() -> Option<&'static CStr> {
     let path = command_line::program_path().filter(|path| is_absolute(path));
     path.or_else(|| NOTED.get().map(CString::as_c_str))
 }
 
-/// The directory that it leads to.
+/// The directory of that path.
 #[must_use]
 pub fn directory() -> Option<&'static [u8]> {
     let path = get()?.to_bytes();

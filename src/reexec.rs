@@ -1,8 +1,9 @@
-//! Re-execution: an upgrade replaces the program on disk, and HUP has a daemon become it without
-//! letting go of anything. First a trial: a child runs the new program, found by the path we were
-//! started by, and has to say that it reads our hand-over; only then the exec. What is handed
-//! over are descriptors ([`Handed`]), by name and number in one environment variable that the new
-//! image removes before anything else; the rest stands in the records on disk.
+//! Re-execution: after an upgrade has replaced the program on disk, HUP makes a daemon execute it
+//! and keep all its descriptors. First comes a trial: a child runs the new program, at the path
+//! that we were started by, and its exit code must say that it can read our hand-over. Only then
+//! does the daemon execute it. It hands over descriptors ([`Handed`]), by name and number in one
+//! environment variable, which the new image removes before anything else. Everything else is in
+//! the records on disk.
 
 use crate::own_path;
 use crate::sys::descriptor::{self, HERE, Purpose, open};
@@ -13,25 +14,25 @@ use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// The option that asks a program whether it reads the hand-over of the version that follows.
+/// The option that asks a program whether it can read the hand-over of the version that follows.
 pub const QUESTION: &CStr = c"--hand-over";
-/// The version of our hand-over: how descriptors are named, and what the records on disk hold.
+/// The version of our hand-over: the names of descriptors, and the contents of the records on disk.
 pub const VERSION: &CStr = c"2";
-/// The version before, of 0.1.0: numbers only, in an order that the daemon knows.
+/// The version of 0.1.0: numbers only, in an order that each daemon knows.
 const FORMER_VERSION: &[u8] = b"1";
 const VARIABLE: &CStr = c"DAEMONTOOLS_RS_HANDOVER";
 /// How long a trial may take.
 const TRIAL: Duration = Duration::from_secs(1);
 
-/// The descriptors that an image hands over to the next. A name that a later version adds is passed
-/// over by an earlier one.
+/// The descriptors that an image hands over to the next. An earlier version ignores a name that a
+/// later version has added.
 #[derive(Debug)]
 pub struct Handed<T> {
     /// The lock of the service directory or of the scan directory.
     pub lock: Option<T>,
-    /// The end of the control FIFO that is read from.
+    /// The read end of the control FIFO.
     pub control: Option<T>,
-    /// The end of the FIFO that says that we run.
+    /// The read end of the presence FIFO, which shows that we run.
     pub presence: Option<T>,
     /// A read end of the message pipe.
     pub messages: Option<T>,
@@ -84,9 +85,9 @@ impl<T> Handed<T> {
 pub enum Outcome {
     /// Nothing yet.
     Pending,
-    /// The new program reads our hand-over.
+    /// The new program can read our hand-over.
     Passed,
-    /// It does not, or it did not say so in time.
+    /// It cannot, or did not answer in time.
     Failed,
 }
 
@@ -99,10 +100,10 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Starts a trial of the program at our own path, under `name`.
+    /// Starts a trial of the program at our own path, with `name` as its `argv[0]`.
     ///
     /// # Errors
-    /// ENOENT when the path that we were started by is not known; those of fork(2).
+    /// ENOENT if the path that we were started by is not known; those of fork(2).
     pub fn start(name: &CStr) -> Result<Self, Errno> {
         let path = own_path::get().ok_or(Errno::ENOENT)?;
         match process::fork()? {
@@ -111,7 +112,7 @@ impl Trial {
             }
             Side::Child => {
                 signal::all_default();
-                // An older program would complain of the question: that is our affair.
+                // An older program would print a usage error: hide it.
                 if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
                     let _ = descriptor::place_at(null.as_fd(), 1);
                     let _ = descriptor::place_at(null.as_fd(), 2);
@@ -123,7 +124,7 @@ impl Trial {
         }
     }
 
-    /// The child that tries.
+    /// The pid of the child.
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.pid
@@ -135,7 +136,7 @@ impl Trial {
         self.until
     }
 
-    /// Takes note of a reaped child; whether it was the trial.
+    /// Notes the end of a reaped child. Returns whether it was the trial.
     pub fn note_end(&mut self, pid: Pid, end: End) -> bool {
         if pid == self.pid {
             self.end = Some(end);
@@ -143,8 +144,9 @@ impl Trial {
         pid == self.pid
     }
 
-    /// What it has shown. A trial that takes too long is killed; it is reaped with the strays, when
-    /// it has ended: a program on a file system that does not answer may take long over it.
+    /// The result so far. A trial that takes too long is killed. We do not wait for its end, which
+    /// may take long on a file system that does not answer: it is reaped later, with other
+    /// children.
     pub fn outcome(&mut self) -> Outcome {
         if self.end.is_none() {
             self.end = process::reap(self.pid);
@@ -161,8 +163,8 @@ impl Trial {
     }
 }
 
-/// Becomes the program at our own path, under `words`, handing over `descriptors`. Returns only
-/// to say why not; everything is as before then.
+/// Executes the program at our own path with `words`, and hands over `descriptors`. Returns only if
+/// that failed, with the reason; then everything is as before.
 #[must_use]
 pub fn replace(words: &[&CStr], descriptors: &Handed<BorrowedFd<'_>>) -> Errno {
     match try_to_replace(words, descriptors) {
@@ -186,7 +188,7 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
     }
     left.write_all(b"\0").map_err(too_long)?;
     let variable = CStr::from_bytes_until_nul(&text).map_err(|_| Errno::EINVAL)?;
-    // A daemon does not end for want of memory.
+    // A daemon must not end for want of memory.
     let count = command_line::environment().count() + 1;
     let mut environment: Vec<&CStr> = heap::with_room(count).ok_or(Errno::ENOMEM)?;
     environment.extend(command_line::environment().map(|string| string as &CStr));
@@ -201,11 +203,10 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
     Ok(error)
 }
 
-/// What an image before us handed over, close-on-exec again; nothing in an ordinary start. Comes
-/// before we change our directory: the path that we were started by may be a relative one. The
-/// variable is gone afterwards: no service ever sees it. Whoever takes the descriptors has to make
-/// sure that they are what they should be. `former_order` is how an image of the version before
-/// ordered them.
+/// What the image before us handed over, close-on-exec again; `None` in an ordinary start. Call it
+/// before a change of directory, because the path that we were started by may be relative. It
+/// removes the variable, so that no service sees it. The caller must check that each descriptor is
+/// what it should be. `former_order` is the order of the descriptors from an image of 0.1.0.
 #[must_use]
 pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
     own_path::note();
@@ -226,7 +227,7 @@ pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
         };
         let number = std::str::from_utf8(parts.next()?).ok()?.parse::<u16>().ok()?;
         let descriptor = descriptor::inherited(i32::from(number), |_| number > 2);
-        // What has no name here is closed again.
+        // Descriptors of unknown names are closed.
         if let Some(place) = taken.place_of(name) {
             *place = descriptor;
         }
@@ -234,13 +235,13 @@ pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
     Some(taken)
 }
 
-/// Whether an image before us handed something over, which nobody has taken yet.
+/// Whether the image before us handed something over that we have not taken yet.
 #[must_use]
 pub fn is_handed_over() -> bool {
     crate::env::value(VARIABLE.to_bytes()).is_some()
 }
 
-/// Answers the trial's question: the exit code says whether we read that version.
+/// Answers the trial's question: whether we can read that version. The exit code says so.
 #[must_use]
 pub fn reads(version: Option<&[u8]>) -> bool {
     version == Some(VERSION.to_bytes()) || version == Some(FORMER_VERSION)

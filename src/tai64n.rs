@@ -1,16 +1,16 @@
-//! TAI64N labels: 12 bytes that name a moment, as 0.76 writes them (contract.md, section 0.5).
-//! Pure: the clock is the caller's.
+//! TAI64N labels: 12 bytes that stand for a time, as 0.76 writes them (contract.md, section 0.5).
+//! Pure: the caller reads the clock.
 
 use core::time::Duration;
 
-/// The second label of 1970-01-01 00:00:00 UTC: 2^62 seconds, and the ten that TAI was ahead.
-/// There is no leap-second table.
+/// The second label of 1970-01-01 00:00:00 UTC: 2^62 seconds, and the ten seconds that TAI was
+/// ahead. There is no leap-second table.
 const EPOCH: u64 = (1 << 62) + 10;
 
 /// The length of a label as text.
 pub const TEXT: usize = 25;
 
-/// A moment, to the nanosecond.
+/// A time, to the nanosecond.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label {
     /// TAI seconds, 2^62 at the start of 1970 TAI.
@@ -19,8 +19,8 @@ pub struct Label {
 }
 
 impl Label {
-    /// The label of a moment of the wall clock. 0.76 has micro seconds and puts itself in their
-    /// middle: every label ends in ...500 ns.
+    /// The label of a time of the wall clock. As in 0.76 it has the microsecond and adds half of
+    /// one: every label ends in 500 nanoseconds.
     #[must_use]
     pub fn of_unix(time: Duration) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Label {
         }
     }
 
-    /// `@` and 24 hexadecimal digits: what tai64n and multilog put before a line.
+    /// `@` and 24 hexadecimal digits, as tai64n and multilog put before a line.
     #[must_use]
     pub fn text(self) -> [u8; TEXT] {
         let mut text = [b'@'; TEXT];
@@ -41,7 +41,7 @@ impl Label {
         text
     }
 
-    /// The label that `text` is: `@` and 24 lower-case hexadecimal digits.
+    /// Parses `text`: `@` and 24 lower-case hexadecimal digits.
     #[must_use]
     pub fn of_text(text: &[u8; TEXT]) -> Option<Self> {
         let [b'@', digits @ ..] = text else { return None };
@@ -63,7 +63,7 @@ impl Label {
         bytes
     }
 
-    /// The label that stands in 12 bytes; any bytes are one.
+    /// Decodes 12 bytes. Any 12 bytes are a label.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 12]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
@@ -86,7 +86,7 @@ impl Label {
         i64::from_ne_bytes(self.seconds.wrapping_sub(EPOCH).to_ne_bytes())
     }
 
-    /// The nano seconds as the label has them, which may be more than a second's.
+    /// The nanoseconds of the label, which may be more than a second.
     #[must_use]
     pub const fn nanoseconds(self) -> u32 {
         self.nanoseconds
@@ -113,7 +113,7 @@ const fn number(digit: u8) -> Option<u8> {
     }
 }
 
-/// Whether a byte is a digit as labels have them: hexadecimal, lower-case.
+/// Whether a byte is a digit of a label: hexadecimal, lower-case.
 #[must_use]
 pub const fn is_digit(byte: u8) -> bool {
     number(byte).is_some()

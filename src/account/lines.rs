@@ -1,9 +1,9 @@
 //! The lines of /etc/passwd and /etc/group, passwd(5) and group(5). Pure.
 //!
-//! A line whose ids cannot be read is no line: a missing number must never become 0, which is
-//! root. What glibc takes is taken: white space before the first field and before an id, a passwd
-//! line of four fields, a group line of three. Lines that begin with `+` or `-` are asked of NIS
-//! and say nothing here.
+//! A line whose ids cannot be read is ignored: a missing number must never become 0, which is root.
+//! As glibc does, we accept white space before the first field and before an id, a passwd line of
+//! four fields, and a group line of three. Lines that begin with `+` or `-` are for NIS and are
+//! ignored.
 
 /// The ids of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Ids {
     pub group: u32,
 }
 
-/// The ids that `line` of /etc/passwd gives to the account of this name.
+/// The ids of the account of this name, if this `line` of /etc/passwd describes it.
 #[must_use]
 pub fn ids(line: &[u8], name: &[u8]) -> Option<Ids> {
     let mut fields = fields(line, 5)?;
@@ -26,7 +26,7 @@ pub fn ids(line: &[u8], name: &[u8]) -> Option<Ids> {
     Some(Ids { user, group })
 }
 
-/// The name of the account that `line` of /etc/passwd describes, if it has this user id.
+/// The name of the account that this `line` of /etc/passwd describes, if it has this user id.
 #[must_use]
 pub fn name_with(line: &[u8], user: u32) -> Option<&[u8]> {
     let mut fields = fields(line, 5)?;
@@ -35,7 +35,7 @@ pub fn name_with(line: &[u8], user: u32) -> Option<&[u8]> {
     (id(fields.next()?)? == user).then_some(name)
 }
 
-/// The group that `line` of /etc/group describes, if it lists `name` as a member.
+/// The group that this `line` of /etc/group describes, if it lists `name` as a member.
 #[must_use]
 pub fn group_with(line: &[u8], name: &[u8]) -> Option<u32> {
     let mut fields = fields(line, 4)?;
@@ -47,8 +47,8 @@ pub fn group_with(line: &[u8], name: &[u8]) -> Option<u32> {
     is_member.then_some(group)
 }
 
-/// Decimal digits and nothing else. All ones means "leave as it is" to setuid(2)'s relatives: no
-/// id.
+/// Parses an id: decimal digits and nothing else. The value with all bits set is refused, because
+/// setresuid(2) takes it for "leave unchanged".
 #[must_use]
 pub fn number(text: &[u8]) -> Option<u32> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
@@ -56,8 +56,8 @@ pub fn number(text: &[u8]) -> Option<u32> {
     (number != u32::MAX).then_some(number)
 }
 
-/// The fields of a line that is no comment and nothing for NIS; the last of `count` is all that is
-/// left.
+/// The fields of a line that is neither a comment nor for NIS. The last of `count` fields is the
+/// rest of the line.
 fn fields(line: &[u8], count: usize) -> Option<impl Iterator<Item = &[u8]>> {
     let line = without_blanks(line);
     let says_something = !matches!(line.first(), None | Some(b'#' | b'+' | b'-'));
@@ -68,7 +68,7 @@ fn id(field: &[u8]) -> Option<u32> {
     number(without_blanks(field))
 }
 
-/// What follows the white space that isspace(3) knows.
+/// The text after leading white space, as isspace(3) defines it.
 fn without_blanks(text: &[u8]) -> &[u8] {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let first = text.iter().position(|byte| !is_blank(byte));

@@ -1,8 +1,7 @@
-//! Accounts: who one is by name, and becoming somebody for good.
+//! Accounts: finds the ids of a name, and changes to them irrevocably.
 //!
-//! A name is looked for in /etc/passwd, read here line by line, and what that file does not know
-//! is asked of nscd: of the C library's own reading an id that is missing or too large comes out
-//! as 0, and 0 is root.
+//! We read /etc/passwd ourselves, line by line, and ask nscd for a name that is not in it. The C
+//! library's own parser turns an id that is missing or too large into 0, and 0 is root.
 
 pub mod lines;
 
@@ -14,16 +13,16 @@ use std::os::fd::AsFd;
 
 pub use account::BecomeError;
 
-/// Who a program shall run as.
+/// The account that a program is to run as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its user and its primary group.
     pub ids: Ids,
-    /// Its name, if it was found by one.
+    /// Its name, if it was found by name.
     name: Option<CString>,
 }
 
-/// Which supplementary groups come along.
+/// Which supplementary groups the program gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Groups {
     /// The primary group alone, as in 0.76.
@@ -32,7 +31,7 @@ pub enum Groups {
     OfAccount,
 }
 
-/// Looks an account up: `:USER:GROUP` are its ids themselves, all else is a name.
+/// Looks up an account: `:USER:GROUP` are the ids themselves, anything else is a name.
 #[must_use]
 pub fn find(name: &CStr) -> Option<Account> {
     if let Some(numbers) = name.to_bytes().strip_prefix(b":") {
@@ -41,14 +40,14 @@ pub fn find(name: &CStr) -> Option<Account> {
         return parts.next().is_none().then_some(Account { ids, name: None });
     }
     let mut found = None;
-    // A file that cannot be read to its end does not know the name, as in 0.76.
+    // If the file cannot be read to its end, the name counts as not found, as in 0.76.
     let _ = each_line(b"/etc/passwd", |line| {
         found = found.or_else(|| lines::ids(line, name.to_bytes()));
         found.is_none()
     });
     let ids = found.or_else(|| {
         let (user, group) = nscd::ids(name)?;
-        // All ones is nobody's id.
+        // The value with all bits set is no id.
         (user != u32::MAX && group != u32::MAX).then_some(Ids { user, group })
     })?;
     Some(Account { ids, name: Some(name.to_owned()) })
@@ -66,10 +65,10 @@ pub fn name_of(user: u32) -> Option<Vec<u8>> {
 }
 
 impl Account {
-    /// Becomes this account: groups, group, user, in that order, for good.
+    /// Changes to this account: groups, group, user, in that order, irrevocably.
     ///
     /// # Errors
-    /// See [`BecomeError`]; the process then is neither the one nor the other, and must end.
+    /// See [`BecomeError`]; then the change may be half done, and the process must end.
     pub fn become_it(&self, groups: Groups) -> Result<(), BecomeError> {
         let mut list = vec![self.ids.group];
         if let (Groups::OfAccount, Some(name)) = (groups, &self.name) {
@@ -98,7 +97,7 @@ impl Account {
     }
 }
 
-/// Calls `look` with each line of a file, without its newline, as long as it says to go on.
+/// Calls `look` with each line of a file, without its newline, as long as it returns true.
 fn each_line(path: &[u8], mut look: impl FnMut(&[u8]) -> bool) -> Result<(), Errno> {
     let file = descriptor::open(HERE, path, Purpose::Read)?;
     let mut block = [0; 4096];

@@ -13,11 +13,11 @@ use std::os::fd::AsFd;
 
 const ENVDIR: Program = Program::command("envdir");
 const USAGE: &str = "envdir dir child";
-/// A line as long as that is as one for which there is no memory: no program can be given it, and a
-/// device may have no end.
+/// The longest line that is read. A longer one is treated like lack of memory: no program can get
+/// such a variable, and a device may have no end.
 const LONGEST: usize = 64 << 20;
 
-/// Runs envdir. Its wrong use ends with 111, in 0.76 and so here.
+/// Runs envdir. Wrong use ends with 111, as in 0.76.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     if let Some(exit) = instead_of_directory(ENVDIR, &arguments, 1, USAGE) {
@@ -36,7 +36,7 @@ pub fn run(arguments: Arguments) -> Exit {
     }
 }
 
-/// What the files ask for; nothing is run unless every one of them could be read.
+/// The changes that the files ask for. If one of them cannot be read, no program is run.
 fn read_directory(name: &[u8]) -> Result<Changes, Exit> {
     let fatal = |text: &[&[u8]], error| ENVDIR.fatal_because(text, error);
     let here = directory::current()
@@ -49,7 +49,8 @@ fn read_directory(name: &[u8]) -> Result<Changes, Exit> {
     for file in files.iter().filter(|file| !file.starts_with(b".")) {
         match first_line(file) {
             Ok(Some(line)) => changes.set(file, &value_of(line)),
-            // One that vanished after the listing, or a link to nothing, is as an empty one.
+            // A file that vanished after the listing, or a link to nothing, counts as an empty
+            // file.
             Ok(None) | Err(Errno::ENOENT) => changes.unset(file),
             Err(error) => return Err(fatal(&[b"unable to read ", name, b"/", file], error)),
         }
@@ -59,8 +60,7 @@ fn read_directory(name: &[u8]) -> Result<Changes, Exit> {
     Ok(changes)
 }
 
-/// The first line of a file, without its newline; nothing of an empty file. What follows the line
-/// is not read.
+/// The first line of a file, without its newline; `None` for an empty file. The rest is not read.
 fn first_line(name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     let file = descriptor::open(HERE, name, Purpose::Read)?;
     let mut line = Vec::new();
@@ -85,7 +85,7 @@ fn first_line(name: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
     }
 }
 
-/// A line without its trailing spaces and tabs; a NUL stands for a newline.
+/// A line without its trailing spaces and tabs, and with a newline for each NUL.
 fn value_of(mut line: Vec<u8>) -> Vec<u8> {
     while matches!(line.last(), Some(b' ' | b'\t')) {
         line.pop();

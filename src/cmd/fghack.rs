@@ -1,10 +1,10 @@
 //! fghack: stays in the foreground for a daemon that puts itself into the background. Contract:
 //! fghack(8), contract.md, section 7.
 //!
-//! The daemon is who came of the child and holds the write end of fghack's pipe. Beyond 0.76, signals
-//! are passed on to the topmost of them: those whose parent holds none (nginx's master, not its
-//! workers). A TERM or QUIT stays pending and goes once to each new topmost holder, for the start
-//! script may still be on its way to launch one.
+//! The daemon is every process that came from the child and holds the write end of fghack's pipe.
+//! Unlike 0.76, fghack passes signals on to the topmost of these processes: those whose parent does
+//! not hold the pipe (nginx's master, not its workers). A TERM or QUIT stays pending and is sent
+//! once to each new topmost holder, because a start script may not have started the daemon yet.
 
 use crate::error::{Exit, Program};
 use crate::exec;
@@ -22,14 +22,14 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 
 const FGHACK: Program = Program::command("fghack");
-/// How many more copies of the write end the child gets: a daemon that closes a few descriptors
-/// still holds one.
+/// How many extra copies of the write end the child gets, so that a daemon that closes a few
+/// descriptors still holds one.
 const COPIES: usize = 30;
-/// Between two looks for new holders while a TERM or QUIT is pending: twice as long each time, up
-/// to the longest.
+/// The first pause between two looks for new holders while a TERM or QUIT is pending. Each further
+/// one is twice as long, up to the longest.
 const LOOK: Duration = Duration::from_millis(50);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
-/// Those that are passed on, and the one that tells of an end.
+/// The signals that are passed on, and SIGCHLD.
 const HEARD: [SignalNumber; 10] =
     [SIGTERM, SIGHUP, SIGALRM, SIGINT, SIGCONT, SIGUSR1, SIGUSR2, SIGQUIT, SIGWINCH, SIGCHLD];
 
@@ -43,10 +43,9 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(pipe) => pipe,
         Err(error) => return FGHACK.fatal_because(&[b"unable to create pipe"], error),
     };
-    // Before there is anyone to lose.
+    // Before the fork, so that every orphan becomes ours.
     let takes_orphans = process::take_orphans().is_ok();
-    // Blocked before the fork: a signal that comes meanwhile is not lost. The child gets back what we
-    // were given.
+    // Blocked before the fork, so that no signal is lost. The child gets our original mask.
     let mask = signal::block_all();
     let child = match process::fork() {
         Ok(Side::Child) => {
@@ -57,9 +56,9 @@ pub fn run(arguments: Arguments) -> Exit {
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
     };
     signal::hear_of_children();
-    // Its number is free for what we listen by.
+    // Closed before we open the signalfd, which may then get this number.
     drop(write);
-    // To end would be to leave the daemon alone, and supervise with the belief that it ended.
+    // Do not end for want of memory: supervise would believe that the daemon has ended.
     heap::outlast_shortage();
     let signals = match Signals::block(&HEARD) {
         Ok(signals) => signals,
@@ -85,7 +84,7 @@ pub fn run(arguments: Arguments) -> Exit {
 fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
     drop(read);
     for _ in 0..=COPIES {
-        // As many as there are descriptors for.
+        // Fewer copies if there are no more descriptors.
         if descriptor::leave_open_copy(write.as_fd()).is_err() {
             break;
         }
@@ -94,7 +93,7 @@ fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
     exec::become_child(FGHACK, arguments, 1, &Environment::Inherited)
 }
 
-/// A signal on its way, and who has had it.
+/// A pending signal, and the processes that it was sent to.
 struct Pending {
     signal: SignalNumber,
     reached: BTreeSet<(Pid, u64)>,
@@ -107,7 +106,8 @@ struct Watch {
     signals: Signals,
     /// The direct child.
     child: Pid,
-    /// How it ended. By its likeness to others it is known as long as it was not waited for.
+    /// How it ended. Under [`Kinship::Likeness`] it is reaped last, since other processes are
+    /// compared with it.
     end: Option<End>,
     kinship: Kinship,
     pending: Option<Pending>,
@@ -115,7 +115,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Until nobody holds the pipe and the child has ended: how it did.
+    /// Runs until no process holds the pipe and the child has ended. Returns how it ended.
     fn until_the_end(mut self) -> Result<End, Errno> {
         loop {
             self.reap()?;
@@ -135,7 +135,7 @@ impl Watch {
         }
     }
 
-    /// Takes note of the child's end, and buries the orphans that became ours.
+    /// Notes the child's end, and reaps the orphans that became our children.
     fn reap(&mut self) -> Result<(), Errno> {
         if self.kinship == Kinship::Descent {
             while let Some((pid, end)) = process::reap_any() {
@@ -152,7 +152,7 @@ impl Watch {
 
     /// Waits for a signal, the end of file, or the next look for new holders.
     fn wait(&mut self) {
-        // They come soon after the signal or, most likely, not at all.
+        // A new holder comes soon after the signal or, most likely, not at all.
         let look = self.pending.as_mut().map(|pending| {
             let look = pending.look;
             pending.look = (look * 2).min(LONGEST_LOOK);
@@ -183,8 +183,8 @@ impl Watch {
         }
     }
 
-    /// Sends the signal to each topmost holder that has not had it; to the child, if there is no
-    /// holder, or if /proc cannot be asked.
+    /// Sends the signal to each topmost holder that has not had it. Without a holder, or without
+    /// /proc, sends it to the child.
     fn reach(&mut self, pending: &mut Pending) {
         let read = self.read.as_ref().map(AsFd::as_fd);
         let found = read.map(|read| holders(read, self.kinship)).transpose();
@@ -198,7 +198,7 @@ impl Watch {
                 holder.send(pending.signal);
             }
         }
-        // Its number is its own until it was waited for.
+        // Until it is reaped no other process has its number.
         if found.is_empty() && self.end.is_none() {
             let child = Process::read(self.child).ok();
             let is_alive = child.is_none_or(|child| child.is_alive());
@@ -209,7 +209,7 @@ impl Watch {
         }
     }
 
-    /// Whether anybody holds the pipe at all.
+    /// Whether any process holds the write end.
     fn is_held(&self) -> bool {
         let Some(read) = &self.read else { return false };
         let mut broken = [poll::broken(read.as_fd())];
@@ -217,7 +217,7 @@ impl Watch {
         !broken.iter().any(poll::found)
     }
 
-    /// Says something once.
+    /// Prints a warning, but only the first time.
     fn warn(&mut self, text: &[u8]) {
         if !std::mem::replace(&mut self.has_warned, true) {
             FGHACK.warning(&[text]);

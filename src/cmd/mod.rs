@@ -1,5 +1,5 @@
-//! The commands: each file knows its usage, reads its arguments and makes one call into a room
-//! below; small commands live here whole.
+//! The commands: each file has the usage of one command, reads its arguments and makes one call
+//! into a module below. Small commands are here as a whole.
 
 pub mod envdir;
 pub mod envuidgid;
@@ -24,21 +24,21 @@ use crate::error::{self, Exit, Program};
 use crate::sys::command_line::{self, Arguments};
 use crate::sys::descriptor;
 
-/// A command: the name it is called by, its usage, what it is for, and where it starts.
+/// A command: its name, its usage, its purpose and its function.
 #[derive(Debug)]
 pub struct Command {
-    /// The name of 0.76.
+    /// Its name in 0.76.
     pub name: &'static str,
     /// Its command line, as its manual page has it.
     pub usage: &'static str,
     /// One line on what it does.
     pub purpose: &'static str,
-    /// How it speaks.
+    /// Its kind of messages, as a command or as a daemon.
     program: fn(&'static str) -> Program,
     run: fn(Arguments) -> Exit,
 }
 
-/// Every command there is: the one list that the listing, the links and the tests go by.
+/// All commands. The help, the links and the tests all use this list.
 pub const COMMANDS: [Command; 17] = [
     Command {
         name: "svscanboot",
@@ -170,7 +170,7 @@ const DAEMONTOOLS: Program = Program::command("daemontools");
 pub fn main(arguments: Arguments) -> i32 {
     descriptor::fill_standard();
     let name = last_part(arguments.bytes(0).unwrap_or_default());
-    // Another argv[0] than the command's name (`exec -a`) leaves the name of the file.
+    // If argv[0] is no command's name (`exec -a`), use the name of the executed file.
     let file = command_line::program_path().map(|path| last_part(path.to_bytes()));
     let exit = match find(name).or_else(|| file.and_then(find)) {
         Some(command) => command.become_it(arguments),

@@ -1,4 +1,4 @@
-//! multilog: logs what it reads, by a script. Contract: multilog(8), contract.md, section 10.
+//! multilog: logs its input, as a script says. Contract: multilog(8), contract.md, section 10.
 
 use crate::error::Exit;
 use crate::multilog::driver;

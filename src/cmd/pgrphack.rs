@@ -14,7 +14,7 @@ pub fn run(arguments: Arguments) -> Exit {
     if arguments.count() < 2 {
         return PGRPHACK.usage("pgrphack child");
     }
-    // A process that leads its group already stays where it is, as in 0.76.
+    // This fails for a process that leads its group already; it goes on, as in 0.76.
     let _ = process::new_session();
     exec::become_child(PGRPHACK, &arguments, 1, &Environment::Inherited)
 }

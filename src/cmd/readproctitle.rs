@@ -1,12 +1,12 @@
-//! readproctitle: keeps the last bytes of its input where ps shows them. Contract:
-//! readproctitle(8), contract.md, section 9.
+//! readproctitle: keeps the last bytes of its input in its command line, where ps shows them.
+//! Contract: readproctitle(8), contract.md, section 9.
 
 use crate::error::Exit;
 use crate::filter;
 use crate::sys::command_line::Arguments;
 use crate::sys::title::Title;
 
-/// The first bytes of the last argument, which stay dots for ever.
+/// How many bytes at the beginning of the last argument always stay dots.
 const FIXED: usize = 3;
 
 /// Runs readproctitle.
@@ -34,9 +34,9 @@ pub fn run(arguments: Arguments) -> Exit {
     }
 }
 
-/// Shifts `new`, less its NUL bytes, into the end of `title`.
+/// Shifts `new`, without its NUL bytes, into the end of `title`.
 fn shift_in(title: &mut [u8], new: &mut [u8]) {
-    // NUL bytes to the end of `new`, the others in their order.
+    // Move all bytes but NUL to the front of `new`, in their order.
     let mut count = 0;
     for index in 0..new.len() {
         if new.get(index) != Some(&0) {

@@ -40,7 +40,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Err(error) => return refused(b"unable to open ", error),
     };
     let locked = if waits { flock::wait_for(file.as_fd()) } else { flock::take(file.as_fd()) };
-    // The program, and all that it leaves behind, is to hold the lock.
+    // The program and its children are to hold the lock.
     match locked.and_then(|()| descriptor::keep_on_exec(file.as_fd(), true)) {
         Ok(()) => exec::become_child(SETLOCK, &arguments, first + 1, &Environment::Inherited),
         Err(error) => refused(b"unable to lock ", error),

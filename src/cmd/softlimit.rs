@@ -1,4 +1,4 @@
-//! softlimit: runs a program with other soft limits on its resources. Contract: softlimit(8),
+//! softlimit: runs a program with new soft limits on its resources. Contract: softlimit(8),
 //! contract.md, section 16.
 
 use crate::args::{Options, illegal_option, missing_value};
@@ -13,7 +13,7 @@ const USAGE: &str = "softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-
     [-f filebytes] [-l lockbytes] [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] \
     [-s stackbytes] [-t cpusecs] child";
 
-/// Runs softlimit. The options act one after the other, each on what the ones before it left.
+/// Runs softlimit. The options act one after the other, each on the result of those before it.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     let mut options = Options::new(&arguments);
@@ -70,7 +70,7 @@ fn limited_by(letter: u8) -> Option<&'static [Resource]> {
     })
 }
 
-/// `=` or decimal digits, none of them being 0; a number too large wraps, as in 0.76.
+/// Parses `=` or a decimal number. No digits at all mean 0. A number too large wraps, as in 0.76.
 fn limit(text: &[u8]) -> Option<Soft> {
     if text == b"=" {
         return Some(Soft::Hard);

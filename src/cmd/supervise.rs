@@ -14,13 +14,13 @@ const USAGE: &str = "supervise dir";
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     match arguments.get(1) {
-        // An image after another stands in the directory already.
+        // A new image is in the service directory already.
         Some(word) if arguments.count() == 2 && is_handed_over() => driver::run(word),
         Some(word) if arguments.count() == 2 => {
             let odd = instead_of_directory(SUPERVISE, &arguments, 1, USAGE);
             odd.unwrap_or_else(|| driver::run(word))
         }
-        // A supervise that was sent HUP asks its successor.
+        // A supervise that was sent HUP asks the new program this question.
         Some(word) if word == QUESTION && reads(arguments.bytes(2)) => Exit::SUCCESS,
         _ => SUPERVISE.usage(USAGE),
     }

@@ -1,7 +1,7 @@
 //! svc: sends control bytes to services. Contract: svc(8), contract.md, section 4.
 //!
-//! It leaves with 0 whatever became of a service, as 0.76 does: scripts look at its stderr, or
-//! ask svok and svstat.
+//! It exits with 0 even if a service could not be reached, as 0.76 does. Scripts look at its
+//! stderr, or use svok and svstat.
 
 use crate::args::{Options, illegal_option, last_part};
 use crate::error::{Exit, Program};
@@ -17,19 +17,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 const SVC: Program = Program::command("svc");
 const USAGE: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
                      a alarm, i interrupt, t term, k kill";
-/// How long a name is new.
+/// How long after its making a name counts as new.
 const YOUTH: Duration = Duration::from_secs(2);
-/// How long we wait for the supervises of new names, for all of them together.
+/// How long svc waits for the supervises of new names, all together.
 const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(5);
-/// Every letter there is; each is the control byte itself. The last three, for signals that 0.76
-/// cannot send, are not in the usage that it prints. `w` is none: elsewhere it is a time limit.
+/// All option letters. Each is sent as the control byte. The last three, for signals that 0.76
+/// cannot send, are not in the usage line, which is 0.76's. `w` is left out: other tools use it for
+/// a time limit.
 const LETTERS: &[u8] = b"udopchaitkx12q";
 
 /// Runs svc.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    // The asked-for bytes in their order, each once.
+    // The requested bytes in their order, each once.
     let mut asked = [0; LETTERS.len()];
     let mut count = 0;
     let mut options = Options::new(&arguments);
@@ -94,10 +95,10 @@ fn control(start: BorrowedFd<'_>, name: &[u8], bytes: &[u8], patience: &mut Dura
     }
 }
 
-/// Whether this name has just been put there, so that svscan may still be about to start its
-/// supervise: a link, or a directory that has no `supervise`.
+/// Whether this name is new, so that svscan may not have started its supervise yet: a young link,
+/// or a directory without `supervise`.
 fn is_new(name: &[u8]) -> bool {
-    // The link itself, though a shell may have completed its name as a directory's.
+    // Look at the link itself, even if a shell has completed its name with a slash.
     let slashes = name.iter().rev().take_while(|&&byte| byte == b'/').count();
     let name = name.get(..name.len() - slashes).unwrap_or_default();
     if matches!(last_part(name), b"" | b"." | b"..") {

@@ -1,5 +1,4 @@
-//! svok: tells by its exit code whether a supervise runs. Contract: svok(8), contract.md, section
-//! 5.
+//! svok: its exit code says whether a supervise runs. Contract: svok(8), contract.md, section 5.
 
 use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};

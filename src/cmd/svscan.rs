@@ -14,12 +14,12 @@ const USAGE: &str = "svscan [--stop-on-term] [dir]";
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
     if arguments.get(1) == Some(QUESTION) && reads(arguments.bytes(2)) {
-        // An svscan that was sent HUP asks its successor.
+        // An svscan that was sent HUP asks the new program this question.
         return Exit::SUCCESS;
     }
     let stop_on_term = arguments.bytes(1) == Some(b"--stop-on-term");
     let place = if stop_on_term { 2 } else { 1 };
-    // An image after another stands in the directory already.
+    // A new image is in the scan directory already.
     if !is_handed_over() {
         if let Some(exit) = instead_of_directory(SVSCAN, &arguments, place, USAGE) {
             return exit;

@@ -1,4 +1,4 @@
-//! svscanboot: what an init starts. Contract: svscanboot(8), contract.md, section 2.
+//! svscanboot: the command that an init starts. Contract: svscanboot(8), contract.md, section 2.
 
 use crate::args::instead_of_directory;
 use crate::error::{Exit, Program};

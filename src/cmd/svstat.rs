@@ -1,6 +1,7 @@
-//! svstat: prints what services are and since when. Contract: svstat(8), contract.md, section 6.
+//! svstat: prints the state of services, and for how long they have been in it. Contract:
+//! svstat(8), contract.md, section 6.
 //!
-//! One line a service on stdout, errors too, and exit 0: scripts read the line.
+//! One line for each service on stdout, even for an error, and exit code 0: scripts read the line.
 
 use crate::args::instead_of_directory;
 use crate::error::{Exit, Program, words};
@@ -16,7 +17,7 @@ use std::os::fd::AsFd;
 
 const SVSTAT: Program = Program::command("svstat");
 const USAGE: &str = "svstat [dir ...]";
-/// How much is gathered before it is written.
+/// How many bytes are gathered before they are written.
 const BUFFER: usize = 1024;
 
 /// Runs svstat.
@@ -49,7 +50,7 @@ pub fn run(arguments: Arguments) -> Exit {
     Exit::SUCCESS
 }
 
-/// Writes what was gathered; a stdout that cannot be written changes nothing, as in 0.76.
+/// Writes the gathered lines. A failed write is ignored, as in 0.76.
 fn flush(output: &mut Vec<u8>) {
     let mut left = output.as_slice();
     while let Ok(taken @ 1..) = descriptor::write(descriptor::standard(1), left) {
@@ -84,7 +85,7 @@ fn describe(name: &[u8]) -> Result<String, Trouble> {
     }
 }
 
-/// The line after the name. The seconds are not singularised: scripts match `seconds`.
+/// The line after the name. It says `1 seconds`, because scripts match `seconds`.
 fn phrase(status: Status, marked_down: bool, now: Label) -> String {
     let seconds = status.label.seconds_until(now);
     let is_up = status.pid != 0;

@@ -13,25 +13,25 @@ pub fn run(_: Arguments) -> Exit {
     filter::run(&mut Stamper::new(|| Label::of_unix(clock::wall())))
 }
 
-/// Labels the lines of its input. A line begins with its first byte: what follows the last
-/// newline is none until there is a byte of it.
+/// Labels the lines of its input. A line begins with its first byte: after the last newline there
+/// is no line until a byte comes.
 #[derive(Debug)]
 pub struct Stamper<Clock> {
     clock: Clock,
-    /// The label of the block at hand, and a space.
+    /// The label of the present block, and a space.
     stamp: [u8; TEXT + 1],
     at_start: bool,
 }
 
 impl<Clock: FnMut() -> Label> Stamper<Clock> {
-    /// Labels with what `clock` says when a block has been read.
+    /// Labels lines with the time of `clock` when their block was read.
     pub fn new(clock: Clock) -> Self {
         Self { clock, stamp: [b' '; TEXT + 1], at_start: true }
     }
 }
 
 impl<Clock: FnMut() -> Label> Filter for Stamper<Clock> {
-    /// One label for all lines that begin in a block: this is when they were read.
+    /// All lines that begin in a block get one label: the time at which they were read.
     fn begin_block(&mut self) {
         let text = (self.clock)().text();
         for (place, byte) in self.stamp.iter_mut().zip(text) {

@@ -1,8 +1,8 @@
 //! tai64nlocal: turns the TAI64N label before each line into local time. Contract:
 //! tai64nlocal(8), contract.md, section 12.
 //!
-//! What is no label stays as it is: anything but `@` and exactly 24 lower-case hexadecimal digits
-//! at the beginning of a line, or a time that has no date.
+//! A label is `@` and exactly 24 lower-case hexadecimal digits at the beginning of a line.
+//! Everything else, and a label whose time has no date, is copied unchanged.
 
 use crate::error::Exit;
 use crate::filter::{self, Filter};
@@ -19,16 +19,16 @@ pub fn run(_: Arguments) -> Exit {
     filter::run(&mut Localizer::new(|moment| zone.at(moment)))
 }
 
-/// Where in a line the next byte is.
+/// The place of the next byte in its line.
 #[derive(Debug)]
 enum Place {
     Start,
-    /// In what may become a label, which is held back until that is known.
+    /// In a possible label, which is held back until that is decided.
     Label,
     Rest,
 }
 
-/// Turns labels into dates. `At` tells what the local clock shows at a moment.
+/// Turns labels into dates. `At` gives what the local clock shows at a time.
 #[derive(Debug)]
 pub struct Localizer<At> {
     dates: Dates<At>,
@@ -37,20 +37,20 @@ pub struct Localizer<At> {
 }
 
 impl<At: FnMut(i64) -> Local> Localizer<At> {
-    /// Local time as `local` has it.
+    /// Uses the local time that `local` gives.
     pub fn new(local: At) -> Self {
         let held = Vec::with_capacity(TEXT);
         Self { dates: Dates::new(local), place: Place::Start, held }
     }
 
-    /// Appends the local time of `label`; its text, `bytes`, where it has none.
+    /// Appends the local time of `label`, or its text `bytes` if it has none.
     fn convert(&mut self, label: Label, bytes: &[u8], output: &mut Vec<u8>) {
         if !self.dates.write(label, output) {
             output.extend_from_slice(bytes);
         }
     }
 
-    /// Gives out what was held back, now that it is known whether a label is complete.
+    /// Appends what was held back, converted if it is a complete label.
     fn release(&mut self, is_complete: bool, output: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
         let label = <&[u8; TEXT]>::try_from(held.as_slice())
@@ -72,10 +72,11 @@ impl<At: FnMut(i64) -> Local> Filter for Localizer<At> {
         while let Some((&first, after)) = left.split_first() {
             match (&self.place, left.split_first_chunk()) {
                 (Place::Start, _) if first != b'@' => self.place = Place::Rest,
-                // The label and what ends it, all at hand.
+                // The block has the whole possible label, and the byte after it.
                 (Place::Start, Some((bytes, [next, ..]))) => {
                     self.place = Place::Rest;
-                    // Of what is no label, the newline may be among these bytes.
+                    // If it is no label, the line's newline may be among these bytes: only a label
+                    // is taken here.
                     if let Some(label) = Label::of_text(bytes).filter(|_| !is_digit(*next)) {
                         self.convert(label, bytes, output);
                         left = left.get(TEXT..).unwrap_or_default();

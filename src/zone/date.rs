@@ -4,28 +4,28 @@ use super::Local;
 use crate::calendar::Moment;
 use crate::tai64n::Label;
 
-/// Over two thousand million years: no moment as far off has a year to print.
+/// Over two thousand million years: the year of a time as far off as this cannot be printed.
 const FARTHEST: u64 = 1 << 56;
 
-/// Writes dates. `At` tells what the local clock shows at a moment.
+/// Writes dates. `At` gives what the local clock shows at a time.
 #[derive(Debug)]
 pub struct Dates<At> {
     local: At,
-    /// The second that was last asked for, and its text, empty where it has none: labels come many
-    /// to a second.
+    /// A cache, since many labels have the same second: the last second, and its text, which is
+    /// empty if it has none.
     second: i64,
     text: Vec<u8>,
 }
 
 impl<At: FnMut(i64) -> Local> Dates<At> {
-    /// Local time as `local` has it.
+    /// Uses the local time that `local` gives.
     pub fn new(local: At) -> Self {
         let mut new = Self { local, second: 0, text: Vec::new() };
         new.look_up(0);
         new
     }
 
-    /// Appends the local time of `label`; false, and nothing, where it has none.
+    /// Appends the local time of `label`. Appends nothing and returns false if it has none.
     #[must_use]
     pub fn write(&mut self, label: Label, output: &mut Vec<u8>) -> bool {
         let second = label.unix_time();
@@ -55,7 +55,7 @@ impl<At: FnMut(i64) -> Local> Dates<At> {
     }
 }
 
-/// Nine digits, or ten: labels may say more than a second's nanoseconds.
+/// Nine digits, or ten: a label may have more nanoseconds than a second has.
 fn write_nanoseconds(number: u32, output: &mut Vec<u8>) {
     let mut digits = [b'0'; 10];
     let mut left = number;

@@ -3,16 +3,16 @@
 use super::Local;
 use super::rule::Rule;
 
-/// What a file has to say.
+/// The contents of a file.
 #[derive(Debug, Default)]
 pub struct File {
-    /// From each moment on, so many seconds ahead of UTC; in the order of time.
+    /// Times, and how many seconds ahead of UTC the local clock is from then on. In order of time.
     changes: Vec<(i64, i64)>,
-    /// Before the first change.
+    /// How many seconds ahead of UTC the local clock is before the first change.
     first: i64,
-    /// After the last change; without it, the last change holds.
+    /// The rule after the last change. Without it the last change stays in force.
     rule: Option<Rule>,
-    /// From each moment on, so many leap seconds in all; in the order of time.
+    /// Times, and how many leap seconds there were in all from then on. In order of time.
     leaps: Vec<(i64, i64)>,
 }
 
@@ -27,7 +27,7 @@ struct Counts {
 }
 
 impl File {
-    /// Understands `bytes`; nothing if they are no such file.
+    /// Parses `bytes`; `None` if they are no such file.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut left = bytes;
@@ -35,7 +35,7 @@ impl File {
         if version == 0 {
             return Self::body(&mut left, &counts, 4);
         }
-        // The same with 32 bits, for those who know no other.
+        // Skip the copy of the data with 32-bit times, which older readers use.
         Self::body(&mut left, &counts, 4)?;
         let (_, counts) = header(&mut left)?;
         let mut file = Self::body(&mut left, &counts, 8)?;
@@ -45,7 +45,7 @@ impl File {
         Some(file)
     }
 
-    /// The part after a header, with moments of so many bytes.
+    /// The part after a header, with times of `width` bytes.
     fn body(left: &mut &[u8], counts: &Counts, width: usize) -> Option<Self> {
         let moments = take(left, counts.changes.checked_mul(width)?)?;
         let kinds_of = take(left, counts.changes)?;
@@ -85,7 +85,7 @@ impl File {
     }
 }
 
-/// Takes a header: the version, 0 for the first, and the counts.
+/// Reads a header: the version (0 for the first one) and the counts.
 fn header(left: &mut &[u8]) -> Option<(u8, Counts)> {
     if take(left, 4)? != b"TZif" {
         return None;

@@ -1,9 +1,9 @@
-//! Time zones: how far local clocks are from UTC at a moment. Owns the reading of `TZ`, and of
-//! the zone's file once, at the start; what the contents mean is for [`file`] and [`rule`], which
-//! are pure. Contract: tai64nlocal(8).
+//! Time zones: how far the local clock is from UTC at a given time. This file reads `TZ`, and the
+//! zone's file once, at the start. [`mod@file`] and [`rule`], which are pure, parse the contents.
+//! Contract: tai64nlocal(8).
 //!
-//! Not the C library's: musl's passes over leap seconds, and takes `EST5EDT` for a zone whose
-//! summer never ends.
+//! We do not use the C library for this: musl ignores leap seconds, and takes `EST5EDT` for a zone
+//! with summer time all the year.
 
 pub mod date;
 pub mod file;
@@ -14,35 +14,35 @@ use crate::sys::descriptor::{self, HERE, Purpose};
 use file::File;
 use rule::Rule;
 
-/// Where the zones are that have a name.
+/// The directory of the named zones.
 const DIRECTORY: &[u8] = b"/usr/share/zoneinfo";
 /// The zone of the system.
 const SYSTEM: &[u8] = b"/etc/localtime";
-/// No zone's file is nearly as long; another file may have no end.
+/// The most bytes that are read. Zone files are much shorter; a device may have no end.
 const LONGEST: usize = 1 << 20;
 
 /// What a local clock shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Local {
-    /// By how many seconds it is ahead of UTC, leap seconds taken off.
+    /// How many seconds it is ahead of UTC, not counting leap seconds.
     pub ahead: i64,
-    /// Whether it stands at second 60 or beyond: how many leap seconds come on top.
+    /// How many leap seconds to add: not 0 during second 60.
     pub leap: i64,
 }
 
 /// A time zone.
 #[derive(Debug)]
 pub enum Zone {
-    /// As a file has it.
+    /// From a file.
     File(File),
-    /// As the words of `TZ` have it.
+    /// From a rule in `TZ`.
     Rule(Rule),
-    /// Neither could be read.
+    /// UTC, if neither could be read.
     Utc,
 }
 
 impl Zone {
-    /// The zone that `TZ` names, or else that of the system; UTC where that makes no sense.
+    /// The zone that `TZ` names, or else that of the system; UTC if that cannot be read.
     #[must_use]
     pub fn of_environment() -> Self {
         let Some(value) = env::value(b"TZ") else { return Self::read(SYSTEM).unwrap_or(Self::Utc) };
@@ -56,7 +56,7 @@ impl Zone {
             let directory = env::value(b"TZDIR").filter(|directory| !directory.is_empty());
             [directory.unwrap_or(DIRECTORY), b"/", name].concat()
         };
-        // A file of that name comes first: `EST5EDT` is both.
+        // A file of that name comes first: `EST5EDT` is both a file name and a rule.
         let found = Self::read(&path).or_else(|| Rule::parse(name).map(Self::Rule));
         found.unwrap_or(Self::Utc)
     }

@@ -1,9 +1,9 @@
-//! A zone in words, as POSIX has it for `TZ`: `CET-1CEST,M3.5.0,M10.5.0/3`. Pure.
+//! A zone as a rule of POSIX for `TZ`: `CET-1CEST,M3.5.0,M10.5.0/3`. Pure.
 
 use crate::calendar::{Moment, days_before_year};
 
 const DAY: i64 = 86_400;
-/// What holds for a zone that has a summer time and does not say when: the rule of the USA.
+/// The dates for a zone that has a summer time but gives no dates: those of the USA.
 const DEFAULT: &[u8] = b",M3.2.0,M11.1.0";
 
 /// A zone: its standard time, and its summer time.
@@ -22,7 +22,7 @@ struct Summer {
     end: Change,
 }
 
-/// A day of the year, and the seconds of the local clock from its midnight.
+/// A day of the year, and a time of that day, in seconds from midnight by the local clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Change {
     day: Day,
@@ -35,12 +35,12 @@ enum Day {
     Julian(i64),
     /// From 0 to 365.
     Plain(i64),
-    /// The so many-th such weekday of a month; the fifth is the last.
+    /// A weekday of a month by its count; the fifth means the last.
     Weekday { month: i64, week: i64, weekday: i64 },
 }
 
 impl Rule {
-    /// Understands `text`; nothing if it is no such rule.
+    /// Parses `text`; `None` if it is no such rule.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut left = text;
@@ -73,7 +73,7 @@ impl Rule {
         let is_summer = if begin <= end {
             (begin..end).contains(&moment)
         } else {
-            // South of the equator it is winter that lies within a year.
+            // In the southern hemisphere summer time spans the new year.
             !(end..begin).contains(&moment)
         };
         if is_summer { summer.ahead } else { self.standard }
@@ -81,7 +81,7 @@ impl Rule {
 }
 
 impl Change {
-    /// The seconds since 1970 as the local clock has them.
+    /// This moment of `year`, in seconds since 1970 by the local clock.
     fn in_year(self, year: i64) -> i64 {
         let start = days_before_year(year);
         let is_leap = i64::from(days_before_year(year + 1) - start == 366);
@@ -89,7 +89,7 @@ impl Change {
             Day::Julian(day) => start + day - 1 + if day >= 60 { is_leap } else { 0 },
             Day::Plain(day) => start + day,
             Day::Weekday { month, week, weekday } => {
-                // The months from March on have lengths that repeat; the first two do not.
+                // The lengths of the months from March on follow a pattern; the first two do not.
                 let before = match month {
                     1 => 0,
                     2 => 31,
@@ -110,7 +110,7 @@ impl Change {
     }
 }
 
-/// Takes the name of a time: three letters or more, or more than letters in angle brackets.
+/// Reads the name of a time: three letters or more, or in angle brackets digits and signs as well.
 fn name(left: &mut &[u8]) -> Option<()> {
     let quoted = left.strip_prefix(b"<");
     let letters = quoted.unwrap_or(left);
@@ -123,7 +123,7 @@ fn name(left: &mut &[u8]) -> Option<()> {
     (end >= 3).then_some(())
 }
 
-/// Takes `[+-]h[:m[:s]]` of at most so many hours: seconds.
+/// Reads `[+-]h[:m[:s]]` of at most `hours` hours. Returns seconds.
 fn time(left: &mut &[u8], hours: i64) -> Option<i64> {
     let sign = match left.split_first() {
         Some((b'-', rest)) => {
@@ -145,7 +145,7 @@ fn time(left: &mut &[u8], hours: i64) -> Option<i64> {
     Some(sign * seconds)
 }
 
-/// Takes a comma, a day and perhaps a time; two in the morning without it.
+/// Reads a comma, a day and perhaps a time. Without a time it is two in the morning.
 fn change(left: &mut &[u8]) -> Option<Change> {
     let mut taken = left.strip_prefix(b",")?;
     let day = match taken.split_first()? {
@@ -172,7 +172,7 @@ fn change(left: &mut &[u8]) -> Option<Change> {
     Some(Change { day, time: time_of_day })
 }
 
-/// Takes a decimal number within these bounds.
+/// Reads a decimal number within these bounds.
 fn number(left: &mut &[u8], least: i64, most: i64) -> Option<i64> {
     let end = left.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(left.len());
     let (digits, rest) = left.split_at_checked(end)?;
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Any day that a rule may name, in a common year and in a leap year.
+    /// Every day that a rule may name, in a common year and in a leap year.
     #[test]
     fn the_days_of_a_year_are_found() {
         let day = |text: &str, year| {
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(day(",J365", 2024), "2024-12-31 02:00:00");
         assert_eq!(day(",0/-1", 2024), "2023-12-31 23:00:00");
         assert_eq!(day(",59/0", 2024), "2024-02-29 00:00:00");
-        // The weekdays that the months of 2024 begin on.
+        // The weekdays on which the months of 2024 begin.
         let firsts = [1, 4, 5, 1, 3, 6, 1, 4, 0, 2, 5, 0].into_iter().zip(1..);
         for (weekday, month) in firsts {
             let expected = format!("2024-{month:02}-01 02:00:00");
