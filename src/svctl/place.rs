@@ -123,7 +123,7 @@ impl Scan {
     pub fn is_scanned(&self) -> Option<bool> {
         let facts = file::facts_of(self.as_fd()).ok()?;
         let may_look = file::our_user() == 0 || facts.owner == file::our_user();
-        let is_scanned = !proc::workers_in(&facts, b"svscan").is_empty();
+        let is_scanned = proc::has_worker_in(&facts, b"svscan");
         (is_scanned || may_look).then_some(is_scanned)
     }
 }

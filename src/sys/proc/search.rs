@@ -183,7 +183,18 @@ fn mask_in(status: &[u8], title: &[u8]) -> Option<u64> {
 #[must_use]
 pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     let pids = numbers(b"/proc").unwrap_or_default().into_iter();
-    pids.filter(|&pid| works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)).collect()
+    pids.filter(|&pid| is_worker_in(pid, directory, name)).collect()
+}
+
+/// Whether there is one. It looks at no more processes than it has to.
+#[must_use]
+pub fn has_worker_in(directory: &Facts, name: &[u8]) -> bool {
+    let mut pids = numbers(b"/proc").unwrap_or_default().into_iter();
+    pids.any(|pid| is_worker_in(pid, directory, name))
+}
+
+fn is_worker_in(pid: Pid, directory: &Facts, name: &[u8]) -> bool {
+    works_in(pid, directory) && is_named(pid, name) && is_trusted(pid)
 }
 
 /// A process and the directory it works in.
