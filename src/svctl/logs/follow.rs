@@ -3,6 +3,7 @@
 //! While the reader of our output takes nothing, we go on to open what comes: what multilog removes
 //! meanwhile is not lost.
 
+use super::files::{Log, Trouble};
 use super::merge::Source;
 use super::print::Printer;
 use super::reader::Step;
@@ -24,6 +25,8 @@ const TRIES: usize = 32;
 pub struct Follower {
     watcher: Option<Watcher>,
     trails: Vec<Trail>,
+    /// The names that have come and were not heard of yet, and where.
+    names: Vec<(Watch, Vec<u8>)>,
     /// When the directories are looked for again.
     next_look: Duration,
 }
@@ -43,48 +46,49 @@ impl Follower {
         if let Some(error) = trouble {
             SVCTL.warning_because(&[b"unable to watch logs, looking 5 times a second"], error);
         }
-        let mut new = Self { watcher, trails, next_look: clock::monotonic() };
+        let mut new = Self { watcher, trails, names: Vec::new(), next_look: clock::monotonic() };
         new.take_past(sources);
         new
     }
 
     /// Takes what there is, in each directory at a moment at which no name has come.
     fn take_past(&mut self, sources: &mut [Source]) {
-        for number in 0..self.trails.len() {
-            for _ in 0..TRIES {
-                let _ = self.names();
-                let (Some(trail), Some(source)) =
-                    (self.trails.get_mut(number), sources.get_mut(number))
-                else {
-                    break;
-                };
+        for (number, source) in sources.iter_mut().enumerate() {
+            let Some(watch) = self.trails.get(number).map(|trail| trail.watch) else { return };
+            let is_own = |(of, _): &(Watch, Vec<u8>)| Some(*of) == watch;
+            let mut tries = 0..TRIES;
+            loop {
+                self.listen();
+                self.names.retain(|name| !is_own(name));
+                let Some(trail) = self.trails.get_mut(number) else { return };
                 if let Err(error) = trail.take_past(&mut source.reader) {
-                    source.reader.complain(b".", &super::files::Trouble::System(error));
+                    source.reader.complain(b".", &Trouble::System(error));
                 }
-                let watch = trail.watch;
-                let has_come = |(of, name): &(Watch, Vec<u8>)| Some(*of) == watch && is_log(name);
-                if !self.names().iter().any(has_come) {
+                self.listen();
+                if !self.names.iter().any(|name| is_own(name) && is_log(&name.1)) {
+                    break;
+                }
+                if tries.next().is_none() {
+                    if let Some(trail) = self.trails.get_mut(number) {
+                        trail.is_behind = true;
+                    }
                     break;
                 }
             }
-        }
-        for trail in &mut self.trails {
-            trail.is_behind = true;
         }
     }
 
-    /// The names that have come, and where.
-    fn names(&mut self) -> Vec<(Watch, Vec<u8>)> {
-        let Some(watcher) = &self.watcher else { return Vec::new() };
-        let mut names = Vec::new();
+    /// Notes the names that have come, and where.
+    fn listen(&mut self) {
+        let Some(watcher) = &self.watcher else { return };
         loop {
             let events = watcher.events();
             if events.is_empty() {
-                return names;
+                return;
             }
             for event in events {
                 match event {
-                    Event::Came(watch, name) => names.push((watch, name)),
+                    Event::Came(watch, name) => self.names.push((watch, name)),
                     Event::Overflow => {
                         for trail in &mut self.trails {
                             trail.is_behind = true;
@@ -98,7 +102,8 @@ impl Follower {
 
     /// Hears what has come, and opens it.
     fn hear(&mut self, sources: &mut [Source]) {
-        let names = self.names();
+        self.listen();
+        let names = std::mem::take(&mut self.names);
         for (trail, source) in self.trails.iter_mut().zip(sources) {
             let watch = trail.watch;
             for (_, name) in names.iter().filter(|(of, _)| Some(*of) == watch) {
@@ -184,5 +189,5 @@ fn print(source: &mut Source, printer: &mut Printer) -> bool {
 
 /// Whether a name says that a log was begun or finished.
 fn is_log(name: &[u8]) -> bool {
-    matches!(name, b"current" | b"previous") || super::files::Log::finished(name).is_some()
+    matches!(name, b"current" | b"previous") || Log::finished(name).is_some()
 }

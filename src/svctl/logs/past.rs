@@ -15,11 +15,20 @@ const TRIES: usize = 16;
 /// How many of the newest names `current` may have got meanwhile.
 const NEWEST: usize = 3;
 
-/// Takes all logs that there are to be read, `current` last. Which file that is, if there is one.
+/// Which files the two logs are that have no name of their own yet, where they are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unnamed {
+    /// `previous`
+    pub previous: Option<Identity>,
+    /// `current`
+    pub current: Option<Identity>,
+}
+
+/// Takes all logs that there are to be read, `current` last.
 ///
 /// # Errors
 /// Those of reading the directory.
-pub fn take(reader: &mut Reader) -> Result<Option<Identity>, Errno> {
+pub fn take(reader: &mut Reader) -> Result<Unnamed, Errno> {
     for tried in 1..=TRIES {
         let place = reader.place.clone();
         let place = place.as_fd();
@@ -33,15 +42,13 @@ pub fn take(reader: &mut Reader) -> Result<Option<Identity>, Errno> {
         let mut parts: VecDeque<Part> = logs.into_iter().map(|log| Part::of(log, None)).collect();
         // What is about to get another name is opened now.
         let previous = parts.back_mut().filter(|part| part.log.end.is_none());
-        let previous = previous.map(|part| match Body::open(place, b"previous") {
-            Ok((body, _)) => {
-                part.body = Some(body);
-                true
-            }
-            Err(error) => error != Errno::ENOENT,
+        let previous = previous.map(|part| {
+            let (body, facts) = Body::open(place, b"previous")?;
+            part.body = Some(body);
+            Ok(Identity::of(&facts))
         });
         let is_missing = matches!(current, Err(Errno::ENOENT));
-        if (is_finished || is_missing || previous == Some(false)) && tried < TRIES {
+        if (is_finished || is_missing || previous == Some(Err(Errno::ENOENT))) && tried < TRIES {
             continue;
         }
         match current {
@@ -57,9 +64,10 @@ pub fn take(reader: &mut Reader) -> Result<Option<Identity>, Errno> {
             Err(error) => reader.complain(b"current", &files::Trouble::System(error)),
         }
         reader.queue = parts;
-        return Ok(identity);
+        let previous = previous.and_then(Result::ok);
+        return Ok(Unnamed { previous, current: identity });
     }
-    Ok(None)
+    Ok(Unnamed::default())
 }
 
 /// Leaves out the logs that have no line of the moments asked for, by their names: a name is the

@@ -4,7 +4,7 @@
 use super::files::{self, Body, Identity, Log, Trouble};
 use super::merge::Source;
 use super::order::{Order, Verdict};
-use super::past;
+use super::past::{self, Unnamed};
 use super::reader::{Part, Reader};
 use crate::look::logger::LogDirectory;
 use crate::{SVCTL, text};
@@ -79,7 +79,7 @@ impl Trail {
     /// # Errors
     /// Those of reading the directory.
     pub fn take_past(&mut self, reader: &mut Reader) -> Result<(), Errno> {
-        let current = past::take(reader)?;
+        let Unnamed { previous, current } = past::take(reader)?;
         self.order = Order::default();
         self.known.clear();
         for part in &reader.queue {
@@ -87,7 +87,7 @@ impl Trail {
                 self.known.insert(part.log.name.clone());
             }
         }
-        if let Some(previous) = Identity::named(reader.place.as_fd(), b"previous") {
+        if let Some(previous) = previous {
             self.order.open(previous, true);
         }
         if let Some(current) = current {

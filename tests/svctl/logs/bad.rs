@@ -5,9 +5,10 @@ use crate::bad_input::as_nobody;
 use crate::scratch::{Said, Scratch};
 use crate::stage::{STAYS, Stage};
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn names_and_moments_that_make_no_sense_are_named() {
@@ -114,6 +115,31 @@ fn a_directory_that_may_not_be_read_is_named() {
     assert!(said.err.contains("unable to look at c: not permitted; try sudo\n"), "{said:?}");
     let page = as_nobody(&stage, &["logs", "--in", "/root"]).unwrap();
     assert_eq!(page.code, Some(111), "{page:?}");
+}
+
+#[test]
+fn logs_that_are_removed_before_their_turn_are_counted() {
+    let scratch = Scratch::new();
+    // More than a pipe and svctl hold.
+    log(&scratch, &format!("m/{}.s", label(1)), &lines(0..20_000));
+    for second in 2..5 {
+        log(&scratch, &format!("m/{}.s", label(second)), &lines([second]));
+    }
+    log(&scratch, "m/current", &lines([9]));
+    let mut command = crate::stage::svctl(scratch.path());
+    command.args(["logs", "--in", "m"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    out.read_line(&mut text).unwrap();
+    for second in [2, 4] {
+        fs::remove_file(scratch.path().join(format!("m/{}.s", label(second)))).unwrap();
+    }
+    out.read_to_string(&mut text).unwrap();
+    let said = Said::of(&child.wait_with_output().unwrap());
+    let complaint = "svctl: warning: 2 files were pruned unread in m\n";
+    assert_eq!((said.code, said.err.as_str()), (Some(0), complaint));
+    assert_eq!(numbers(&text), (0..20_000).chain([3, 9]).collect::<Vec<_>>());
 }
 
 #[test]

@@ -102,6 +102,18 @@ fn what_is_not_asked_for_is_hardly_read() {
         assert!(read < nothing + 150_000, "{arguments:?}: {read}, {nothing} for nothing");
         assert!(scratch.lines("out") >= 5, "{arguments:?}");
     }
+    // Nor is a part of a long file.
+    let many: Vec<String> = (20..60).flat_map(|thousand| padded(thousand * 1000)).collect();
+    log(&scratch, "m/current", &many);
+    for arguments in [
+        &["--since", &at(59_990)][..],
+        &["--since", &at(40_000), "--until", &at(40_010)],
+        &["-n", "5", "--since", &at(21_000), "--until", &at(40_000)],
+    ] {
+        let read = bytes_read(&scratch, arguments).unwrap();
+        assert!(read < nothing + 300_000, "{arguments:?}: {read}, {nothing} for nothing");
+        assert!((5..=10).contains(&scratch.lines("out")), "{arguments:?}");
+    }
     // It is counted at all.
     assert!(bytes_read(&scratch, &[]).unwrap() >= all);
 }
