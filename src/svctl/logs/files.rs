@@ -74,21 +74,30 @@ pub fn list(place: BorrowedFd<'_>) -> Result<Vec<Log>, Errno> {
     logs.sort_unstable();
     if let Some(previous) = Identity::named(place, b"previous").filter(|_| has_previous) {
         // For a moment it has its other name too.
-        let has_name = logs.last().is_some_and(|last| {
-            Identity::named(place, &last.name).is_some_and(|last| last == previous)
-        });
-        if !has_name {
+        if !is_among(place, &logs, previous) {
             logs.push(Log::named(b"previous"));
         }
     }
     Ok(logs)
 }
 
+/// Whether a file has one of these names; the newest first, which is most often the one.
+fn is_among(place: BorrowedFd<'_>, logs: &[Log], file: Identity) -> bool {
+    logs.iter().rev().any(|log| Identity::named(place, &log.name) == Some(file))
+}
+
+/// Whether a file has a name of a finished log.
+#[must_use]
+pub fn is_finished(place: BorrowedFd<'_>, file: Identity) -> bool {
+    let mut logs = list(place).unwrap_or_default();
+    logs.retain(|log| log.end.is_some());
+    is_among(place, &logs, file)
+}
+
 /// Whether a file has a name of a finished log, or is `previous`.
 #[must_use]
 pub fn has_name(place: BorrowedFd<'_>, file: Identity) -> bool {
-    let logs = list(place).unwrap_or_default();
-    logs.iter().rev().any(|log| Identity::named(place, &log.name) == Some(file))
+    is_among(place, &list(place).unwrap_or_default(), file)
 }
 
 /// Why a log is not read.

@@ -168,6 +168,9 @@ impl Trail {
         let Some(current) = open(b"current") else { return };
         let previous = open(b"previous");
         let previous = previous.filter(|(_, id)| *id != current.1 && !self.order.has(*id));
+        // Until multilog has removed it, it has its other name too.
+        let place = reader.place.as_fd();
+        let previous = previous.filter(|(_, id)| !files::is_finished(place, *id));
         self.candidate = Some(Candidate { current, previous });
     }
 

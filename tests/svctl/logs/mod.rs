@@ -5,6 +5,7 @@ mod follow;
 mod order;
 mod place;
 mod range;
+mod restless;
 mod shown;
 mod unwatched;
 

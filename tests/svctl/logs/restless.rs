@@ -1,0 +1,85 @@
+//! `-f` against a logger that is killed, ended and started again while it rotates as fast as it can:
+//! what is printed is what there is, whatever came between two looks.
+
+use super::logs;
+use crate::scratch::{Scratch, kill, wait_for};
+use crate::stage::svctl;
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Stdio};
+
+/// Numbers that look like chance, and are the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn start(scratch: &Scratch, words: &[&str]) -> Child {
+    let mut multilog = scratch.command("multilog");
+    let errors = fs::File::options().create(true).append(true).open(scratch.path().join("errors"));
+    multilog.args(words).arg("./m").stdin(Stdio::piped()).stderr(errors.unwrap()).spawn().unwrap()
+}
+
+fn run(seed: u64, words: &[&str]) {
+    let scratch = Scratch::new();
+    let mut chance = Chance(seed);
+    let mut multilog = start(&scratch, words);
+    wait_for("a log", || scratch.path().join("m/current").exists());
+    let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
+    let mut command = svctl(scratch.path());
+    command.args(["logs", "-f", "--raw", "--in", "m"]);
+    let mut follower = command.stdout(file("out")).stderr(file("said")).spawn().unwrap();
+    let mut number = 0;
+    for _ in 0..60 {
+        let mut text = String::new();
+        for _ in 0..[1, 10, 100, 1000][usize::try_from(chance.below(4)).unwrap()] {
+            let length = if chance.below(300) == 0 { 6000 } else { chance.below(60) };
+            text.push_str(&format!("{number} {}\n", "x".repeat(usize::try_from(length).unwrap())));
+            number += 1;
+        }
+        // One that was killed takes nothing more.
+        let _ = multilog.stdin.as_ref().unwrap().write_all(text.as_bytes());
+        if chance.below(7) == 0 {
+            kill(multilog.id(), if chance.below(3) == 0 { "TERM" } else { "KILL" });
+            multilog.wait().unwrap();
+            multilog = start(&scratch, words);
+        }
+    }
+    multilog.stdin.as_ref().unwrap().write_all(b"the end\n").unwrap();
+    drop(multilog.stdin.take());
+    assert!(multilog.wait().unwrap().success());
+    wait_for("the end", || scratch.read("out").ends_with(" the end\n"));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    let there = logs(&scratch, &["--raw"]).out;
+    let printed = scratch.read("out");
+    let differs = printed.lines().zip(there.lines()).position(|(one, other)| one != other);
+    if let Some(line) = differs {
+        let around = |text: &str| -> Vec<String> {
+            let lines = text.lines().skip(line.saturating_sub(2)).take(4);
+            lines.map(|line| line.chars().take(60).collect()).collect()
+        };
+        panic!("seed {seed}: {:?} is printed, {:?} is there", around(&printed), around(&there));
+    }
+    assert_eq!(printed.len(), there.len(), "seed {seed}");
+    assert_eq!(scratch.read("said"), "", "seed {seed}");
+}
+
+#[test]
+fn whatever_the_logger_goes_through_what_is_there_is_printed_once() {
+    for seed in 0..4 {
+        run(seed, &["t", "s4096", "n100000"]);
+    }
+}
+
+#[test]
+fn so_it_is_with_a_processor() {
+    for seed in 10..12 {
+        run(seed, &["t", "s8192", "n100000", "!cat"]);
+    }
+}
