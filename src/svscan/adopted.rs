@@ -1,8 +1,10 @@
-//! A supervise that was there before us. It costs one descriptor: the write end of its FIFO `ok`,
-//! which breaks when it ends. Where there is none to spare it is asked after now and then.
+//! A supervise that an svscan before us started, and that we adopt. Watching it takes one
+//! descriptor: the write end of its FIFO `ok`, whose poll shows an error when it ends. Without a
+//! free descriptor we look at it from time to time.
 //!
-//! FIFOs and files in a service directory can be anybody's. A supervise is believed only if a trusted
-//! process has that directory's lock open; where /proc cannot tell, if somebody does.
+//! Any user may own the FIFOs and files in a service directory. So we believe that a supervise runs
+//! only if a trusted process has that directory's lock open; without /proc, if any process holds
+//! the lock.
 
 use super::heir::finder::Finder;
 use crate::service::onlooker::recorded_supervise;
@@ -19,10 +21,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// A supervise that is not our child.
 #[derive(Debug)]
 pub struct Adopted {
-    /// Who it is, where that is known.
+    /// Its pid and start time, if known.
     identity: Option<ProcessIdentity>,
     presence: Option<OwnedFd>,
-    /// What it is watched by.
+    /// Its number among the watches.
     pub number: u64,
 }
 
@@ -31,12 +33,12 @@ impl Adopted {
         Self { identity, presence: None, number: 0 }
     }
 
-    /// The supervise that works in `directory`, if its FIFO `ok` says so and it has the lock.
+    /// The supervise that works in `directory`, if it has the FIFO `ok` open and holds the lock.
     #[must_use]
     pub fn find_in(directory: BorrowedFd<'_>, running: &Finder) -> Option<Self> {
         let records = Records::find(directory).ok()?;
         drop(presence::look(&records).ok()?);
-        // Somebody who merely reads every file holds no lock.
+        // A process that merely reads every file there holds no lock.
         if !lock::is_held(&records) {
             return None;
         }
@@ -55,30 +57,30 @@ impl Adopted {
         Self::find_in(directory.as_fd(), running)
     }
 
-    /// The supervise of this pid, known by where it works: its directory, or `supervise` there, may
-    /// have been removed.
+    /// The supervise of this pid, which was found by its working directory: that directory, or
+    /// `supervise` in it, may have been removed.
     #[must_use]
     pub fn of(pid: Pid) -> Option<Self> {
         presence::look_through(pid).ok()?;
         Some(Self::new(Some(identity_of(pid)?)))
     }
 
-    /// Its pid, where that is known and still its own.
+    /// Its pid, if known and if it still lives.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.identity.filter(is_alive).map(|identity| identity.pid)
     }
 
-    /// The descriptor that breaks when it ends, if we hold one.
+    /// The descriptor whose poll shows an error when it ends, if we have one.
     #[must_use]
     pub fn presence(&self) -> Option<BorrowedFd<'_>> {
         self.presence.as_ref().map(AsFd::as_fd)
     }
 
-    /// Takes hold of it, from `directory` or through its own descriptors.
+    /// Opens that descriptor, from `directory` or through the supervise's own descriptors.
     ///
     /// # Errors
-    /// EMFILE where only the reserve is left; those of open(2).
+    /// EMFILE if only the reserve is left; those of open(2).
     pub fn take_hold(&mut self, directory: Option<BorrowedFd<'_>>) -> Result<(), Errno> {
         let presence = match (directory.ok_or(Errno::ENOENT).and_then(look), self.pid()) {
             (Err(Errno::ENOENT | Errno::ENXIO), Some(pid)) => presence::look_through(pid),
@@ -91,12 +93,13 @@ impl Adopted {
         Ok(())
     }
 
-    /// Lets go of the descriptor.
+    /// Closes that descriptor.
     pub fn let_go(&mut self) {
         self.presence = None;
     }
 
-    /// Whether it has ended, for one that we do not hold: by its pid, or else by its FIFO `ok`.
+    /// Whether it has ended, going by its pid, or else by its FIFO `ok`. For use without that
+    /// descriptor.
     #[must_use]
     pub fn has_ended(&self, directory: Option<BorrowedFd<'_>>) -> bool {
         match (&self.identity, directory) {
@@ -108,14 +111,14 @@ impl Adopted {
         }
     }
 
-    /// As [`Self::has_ended`], at the cost of one call, and blind for a zombie.
+    /// As [`Self::has_ended`], with one system call. A zombie counts as running.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
         self.identity.is_some_and(|identity| process::kill(identity.pid, 0) == Err(Errno::ESRCH))
     }
 
-    /// Whether it lives though what we held of it broke: its FIFOs are others since, as after a HUP
-    /// when `supervise` was removed.
+    /// Whether it lives although our descriptor shows an error: it may have new FIFOs, as after a
+    /// HUP when `supervise` was removed.
     #[must_use]
     pub fn lives_on(&self) -> bool {
         self.identity.is_some_and(|identity| is_alive(&identity))
@@ -134,7 +137,7 @@ fn is_alive(identity: &ProcessIdentity) -> bool {
     Process::read(identity.pid).is_ok_and(|found| found.start == identity.start && found.is_alive())
 }
 
-/// Whether it has ended for sure: that we could not look says nothing.
+/// Whether it has certainly ended. If we could not look, it has not.
 fn is_gone(identity: ProcessIdentity) -> bool {
     match Process::read(identity.pid) {
         Ok(found) => found.start != identity.start || !found.is_alive(),

@@ -1,5 +1,5 @@
-//! What happens in the scan directory, as far as the kernel says it: names that came or went, and
-//! directories that somebody is still filling.
+//! What happens in the scan directory, as inotify reports it: names that came or went, and
+//! directories that a program is still filling.
 
 use super::filling::Filling;
 use crate::sys::inotify::{Event, Watch, Watcher};
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 /// What to look at, and when.
 #[derive(Debug, Default)]
 pub struct News {
-    /// Anything may have happened.
+    /// Anything may have happened: look at the whole directory.
     pub is_unclear: bool,
     /// New names.
     pub names: BTreeSet<Vec<u8>>,
@@ -26,8 +26,8 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Watches the current directory, if the kernel lets us and descriptors are not few: the ticks
-    /// remain.
+    /// Watches the current directory, if the kernel lets us and descriptors are not few. Otherwise
+    /// only the ticks find changes.
     #[must_use]
     pub fn watch_here() -> Self {
         let watcher = if OpenFiles::are_few() { None } else { Watcher::new().ok() };
@@ -35,14 +35,14 @@ impl Changes {
         Self { watcher, scan_watch, filling: Filling::default() }
     }
 
-    /// Asks the kernel once more, where it refused us the watch; as often as there are ticks.
+    /// Asks the kernel again if it refused the watch. Called at each tick.
     pub fn ask_again(&mut self) {
         if self.scan_watch.is_none() {
             *self = Self::watch_here();
         }
     }
 
-    /// Takes what the kernel has to say.
+    /// Reads the kernel's events.
     pub fn take(&mut self, news: &mut News) {
         let Some(watcher) = &self.watcher else { return };
         loop {
@@ -82,7 +82,7 @@ impl Changes {
         self.filling.names()
     }
 
-    /// A directory that was being filled is gone.
+    /// Forgets a directory that was being filled and is gone.
     pub fn forget(&mut self, name: &[u8]) {
         if let Some(watcher) = &self.watcher {
             self.filling.remove(watcher, name);
@@ -95,7 +95,7 @@ impl Changes {
         self.filling.next_look(now)
     }
 
-    /// What is readable when the kernel has something to say.
+    /// The descriptor that is readable when there are events.
     #[must_use]
     pub fn watched(&self) -> Option<BorrowedFd<'_>> {
         self.watcher.as_ref().map(AsFd::as_fd)

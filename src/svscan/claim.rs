@@ -1,5 +1,5 @@
-//! What svscan takes of a scan directory before its first look: the records in it with the lock and
-//! the control FIFO, and a read end of the message pipe.
+//! What svscan takes before its first look at the scan directory: its records with the lock and the
+//! control FIFO, and a read end of the message pipe.
 
 use super::SVSCAN;
 use crate::error::Exit;
@@ -14,22 +14,22 @@ use crate::sys::limit::OpenFiles;
 use crate::sys::{Errno, proc, process};
 use std::os::fd::OwnedFd;
 
-/// What is held of a scan directory. Where no records can be made there is one warning, and svscan
-/// goes on as 0.76, alone or not. With a dozen descriptors it is the lock alone.
+/// What svscan has open of a scan directory. If no records can be made, svscan warns once and goes
+/// on as 0.76 does, without a lock. If descriptors are few, it opens the lock alone.
 #[derive(Debug)]
 pub struct Claim {
     records: Option<ScanRecords>,
-    /// The end of `.svscan/control` that words come from.
+    /// The read end of `.svscan/control`.
     pub control: Option<Listener>,
     /// The lock.
     pub lock: Option<ScanLock>,
 }
 
 impl Claim {
-    /// Takes the current directory for ourselves; `name` is its name for messages.
+    /// Takes the current directory. `name` is its name for messages.
     ///
     /// # Errors
-    /// The exit code to leave with, where another svscan holds the lock.
+    /// The exit code, if another svscan holds the lock.
     pub fn take(
         name: Option<&[u8]>,
         old_lock: Option<OwnedFd>,
@@ -63,7 +63,8 @@ impl Claim {
         };
         mark::remove(&records);
         if OpenFiles::are_few() {
-            // What is left is for the services. A signal asks for the stop as well.
+            // The other descriptors are for the services. Instead of the control FIFO, a signal can
+            // ask for the stop.
             return Ok(Self { records: None, control: None, lock });
         }
         let control = scan_control::listen(&records, old_control);
@@ -71,8 +72,8 @@ impl Claim {
         Ok(Self { records: Some(records), control, lock })
     }
 
-    /// Makes the records again where somebody removed them; the new ones, if that was done. What
-    /// cannot be made or locked now is tried again at the next tick.
+    /// Makes the records again if they were removed. Returns the new ones, if that was done. If it
+    /// fails, the next tick tries again.
     pub fn renew(&mut self) -> Option<&ScanRecords> {
         if self.records.as_ref()?.are_of(HERE) {
             return None;
@@ -85,7 +86,7 @@ impl Claim {
         self.records.as_ref()
     }
 
-    /// The record of what an svscan before us held.
+    /// The record of the services that an svscan before us held.
     #[must_use]
     pub fn open_pipe_records(&self) -> PipeRecords {
         let records = self.records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
@@ -95,8 +96,8 @@ impl Claim {
         })
     }
 
-    /// A read end of the pipe at our descriptor 2, if svscanboot keeps us and it is one: should
-    /// readproctitle and svscanboot both be dead, no service dies of SIGPIPE.
+    /// A read end of the pipe at our descriptor 2, if svscanboot started us and that is a pipe.
+    /// With it open, no service dies of SIGPIPE even if readproctitle and svscanboot are both dead.
     #[must_use]
     pub fn message_pipe(&self) -> Option<OwnedFd> {
         self.lock.as_ref().filter(|lock| lock.was_handed_down)?;
@@ -105,21 +106,21 @@ impl Claim {
         is_pipe.then(|| proc::reopen(process::our_pid(), 2, Purpose::Read).ok()).flatten()
     }
 
-    /// The next word that waits.
+    /// The next word in the control FIFO.
     #[must_use]
     pub fn next_word(&self) -> Option<Word> {
-        // What is no word is passed over.
+        // Bytes that stand for no word are ignored.
         std::iter::from_fn(|| self.control.as_ref()?.next()).find_map(Word::of)
     }
 
-    /// Marks that the scan was stopped in order.
+    /// Marks that an orderly stop was made.
     pub fn mark_stopped(&self) {
         if let Some(Err(error)) = self.records.as_ref().map(mark::put) {
             SVSCAN.warning_because(&[b"unable to write .svscan/stopped"], error);
         }
     }
 
-    /// Removes that mark: the scan is wanted.
+    /// Removes that mark, because svscan is wanted again.
     pub fn remove_mark(&self) {
         self.records.iter().for_each(mark::remove);
     }

@@ -1,6 +1,6 @@
-//! The loop of svscan: waits for a change in the scan directory, the end of a supervise, a
-//! signal or a moment, looks at the directory and performs the plan. Nothing that happens ends
-//! it: trouble is a warning, a pause and another try.
+//! The loop of svscan: it waits for a change in the scan directory, the end of a supervise, a
+//! signal or a deadline, looks at the directory and performs the plan. No trouble ends it: it
+//! warns, pauses and tries again.
 
 use super::SVSCAN;
 use super::changes::{Changes, News};
@@ -26,10 +26,10 @@ use std::os::fd::AsFd;
 
 const OUR_NAME: &CStr = c"svscan";
 
-/// How svscan was called.
+/// The arguments of svscan.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// The scan directory as the user typed it; none for the current one.
+    /// The scan directory as the user typed it; `None` for the current one.
     pub directory: Option<&'a CStr>,
     /// Whether TERM and INT mean the orderly stop, as they do for process 1.
     pub stop_on_term: bool,
@@ -56,12 +56,12 @@ struct Driver<'a> {
     roster: Roster,
     trial: Option<Trial>,
     next_tick: Duration,
-    /// What to look at before the tick.
+    /// What to look at before the next tick.
     news: News,
     stop: Option<Stop>,
-    /// Who asked for it by a signal.
+    /// The last process that asked for the stop by a signal.
     asked_by: Option<Pid>,
-    /// When to go on with it: not with each of thousands of deaths.
+    /// When to look at the stop again. This spares a look at each of thousands of deaths.
     stop_look: Duration,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Driver<'a> {
             directory::change(name)
                 .map_err(|error| SVSCAN.fatal_because(&[b"unable to chdir to ", name], error))?;
         }
-        // A name from the root holds also where a link on the way leads elsewhere later.
+        // An absolute name is kept as it is: a link on the way may lead to another directory later.
         let home = directory.filter(|name| name.first() == Some(&b'/')).map(<[u8]>::to_vec);
         let home = home.or_else(|| directory::path_of_current().ok());
         let stops_in_order = call.stop_on_term || process::our_pid() == 1;
@@ -139,8 +139,8 @@ impl<'a> Driver<'a> {
         Round { next_tick: self.next_tick, is_tick }
     }
 
-    /// Takes note of every child that ended, as process 1 also of strangers, and of adopted
-    /// supervises that did.
+    /// Reaps all children that have ended (process 1 also has children that it did not start), and
+    /// notes adopted supervises that have ended.
     fn reap(&mut self) {
         let round = self.round(false);
         while let Some((pid, end)) = process::reap_any() {
@@ -151,7 +151,7 @@ impl<'a> Driver<'a> {
         self.news.names.extend(self.roster.note_broken(round, self.stop.is_some()));
     }
 
-    /// Looks at the directory, all of it or at what is new there, and does what follows.
+    /// Looks at the whole directory, or only at what is new in it, and performs the plan.
     fn look(&mut self, is_tick: bool) {
         let mut news = core::mem::take(&mut self.news);
         news.is_unclear |= self.roster.is_start_due(clock::monotonic());
@@ -160,7 +160,8 @@ impl<'a> Driver<'a> {
             for name in &news.names {
                 match self.look_at(name.clone()) {
                     Ok(seen) => seen.into_iter().for_each(|seen| self.take_in(seen, round)),
-                    // It led there once, or somebody is at work here.
+                    // A link that leads nowhere, or a change at this moment: look at the whole
+                    // directory.
                     Err(..) => news.is_unclear = true,
                 }
             }
@@ -173,7 +174,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// What stands under a name, if it is a directory.
+    /// The directory of this name; `None` if the entry is no directory.
     fn look_at(&mut self, name: Vec<u8>) -> Result<Option<Seen>, (Vec<u8>, Errno)> {
         if name.first() == Some(&b'.') {
             return Ok(None);
@@ -204,7 +205,7 @@ impl<'a> Driver<'a> {
                 return SVSCAN.warning_because(&[b"unable to read directory"], error);
             }
         };
-        // Whatever was made before the listing was read is known as such by now.
+        // After this, every directory made before the listing is known to be new.
         self.changes.take(&mut self.news);
         let mut unseen = self.changes.being_filled();
         let mut seen = Vec::with_capacity(names.len());
@@ -250,23 +251,24 @@ impl<'a> Driver<'a> {
         watched.extend(self.roster.watched().map(poll::readable));
         watched.extend(self.claim.control.as_ref().map(|control| poll::readable(control.as_fd())));
         if poll::wait(&mut watched, Some(until)).is_err() {
-            // Only for want of memory: it may come back.
+            // poll fails only when the kernel lacks memory, and that may pass.
             poll::pause(Duration::from_secs(1));
         }
         self.news.is_unclear |= filling_look.is_some_and(|at| clock::monotonic() >= at);
         self.hear();
     }
 
-    /// Takes in what was said since: by signals, by inotify, and through the control FIFO.
+    /// Reads new signals, inotify events, and words from the control FIFO.
     fn hear(&mut self) {
         while let Some((signal, sender)) = self.signals.next_with_sender() {
             match signal {
-                // Several may ask, as they may by the control FIFO; the same one hurries.
+                // Several processes may ask for the same stop. A second signal of the same process
+                // makes it hurry.
                 STOP_SIGNAL => {
                     let hurries = self.asked_by.replace(sender) == Some(sender);
                     self.ask_to_stop(hurries);
                 }
-                // From one who says no more than that: the second one hurries.
+                // The sender of TERM or INT does not count: any second one makes the stop hurry.
                 SIGTERM | SIGINT => self.ask_to_stop(self.stop.is_some()),
                 SIGALRM => self.news.is_unclear = true,
                 SIGHUP if self.trial.is_none() && self.stop.is_none() => {
@@ -287,9 +289,9 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// HUP: the supervises that are ours, and then we, become the programs on disk, once a trial
-    /// has shown that they read our hand-over. What a new image needs to know beyond what is
-    /// handed over it finds as after a kill: by the records, the presences and /proc.
+    /// After HUP: when a trial has shown that the program on disk can read our hand-over, passes
+    /// HUP on to the supervises of ours and then executes that program. What is not handed over,
+    /// the new image finds as after a kill: in the records, the presences and /proc.
     fn go_on_with_trial(&mut self) {
         match self.trial.as_mut().map(Trial::outcome) {
             None | Some(Outcome::Pending) => return,
@@ -314,7 +316,7 @@ impl<'a> Driver<'a> {
         let mut words = vec![OUR_NAME];
         words.extend(self.call.stop_on_term.then_some(c"--stop-on-term"));
         words.extend(self.call.directory);
-        // The new image finds the limit that we found.
+        // Set the original limit again, for the new image to find.
         let found = given.limit.map(OpenFiles::set);
         let error = reexec::replace(&words, &handed);
         if found.is_some() {
@@ -323,8 +325,8 @@ impl<'a> Driver<'a> {
         error
     }
 
-    /// Goes over to the directory that has our name now, where ours was deleted; asks for a watch that
-    /// was refused; and has records that were removed say again what they said.
+    /// If our directory was deleted, goes to the one that has its name now. Asks for a watch that
+    /// was refused. Writes records again that were removed.
     fn follow(&mut self) {
         let is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
         let home = self.home.as_deref().unwrap_or(b".");
@@ -349,8 +351,7 @@ impl<'a> Driver<'a> {
         if in_a_hurry {
             stop.hurry();
         }
-        // With every request: whoever asks for the scan again is heard from here on, as he was
-        // before.
+        // Written at every request: a word `Wanted` that comes after it removes the mark again.
         self.claim.mark_stopped();
     }
 

@@ -1,5 +1,5 @@
-//! One held service: its name, its log pipe, and its two supervises. Knows where they work and how
-//! to reach them.
+//! One held service: its name, its log pipe, and its two supervises, with their directories and
+//! ways to reach them.
 
 use super::adopted::Adopted;
 use super::plan::{Ending, Held, Key, Role, Standing};
@@ -13,29 +13,29 @@ use crate::sys::{Errno, proc};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// The pipe between a service and its logger, held as long as the entry: restarting either end
-/// loses nothing.
+/// The pipe between a service and its logger. svscan keeps it as long as the entry, so that a
+/// restart of either loses nothing.
 #[derive(Debug)]
 pub struct LogPipe {
-    /// What the logger reads.
+    /// The end that the logger reads from.
     pub read: OwnedFd,
-    /// What the service writes; given up in the orderly stop.
+    /// The end that the service writes to. Closed in the orderly stop.
     pub write: Option<OwnedFd>,
 }
 
 /// A supervise as svscan knows it.
 #[derive(Debug)]
 pub enum Supervise {
-    /// It does not run; it may be started from this moment on. How it ended, if it ever ran.
+    /// It does not run. The time from which it may be started, and how it ended, if it ever ran.
     Idle(Duration, Option<Ending>),
-    /// It is our child, started at this moment.
+    /// It is our child, started at this time.
     Child(Pid, Duration),
-    /// It was there before us.
+    /// An svscan before us started it.
     Adopted(Adopted),
 }
 
 impl Supervise {
-    /// How it stands, for the plan.
+    /// Its state, for the plan.
     #[must_use]
     pub fn standing(&self) -> Standing {
         match self {
@@ -48,7 +48,7 @@ impl Supervise {
 /// A held service.
 #[derive(Debug)]
 pub struct Entry {
-    /// The name it was last seen under.
+    /// The name under which it was last seen.
     pub name: Vec<u8>,
     /// The pipe to its logger, if it has one.
     pub pipe: Option<LogPipe>,
@@ -56,7 +56,7 @@ pub struct Entry {
     pub main: Supervise,
     /// Its logger's supervise, if it has a logger.
     pub log: Option<Supervise>,
-    /// When a logger was first seen that was made after the service.
+    /// When we first saw a `log` that was made after the service was started.
     pub late_log: Option<Duration>,
 }
 
@@ -90,7 +90,8 @@ impl Entry {
         [&self.name, role.suffix()].concat()
     }
 
-    /// The service directory of `role`, wherever its name has gone: its supervise works in it.
+    /// The service directory of `role`, even if its name is gone: then it is found through its
+    /// supervise, which works in it.
     ///
     /// # Errors
     /// Those of open(2).
@@ -104,8 +105,8 @@ impl Entry {
         where_it_works.map_or_else(|| open(HERE, &self.path(role), Purpose::Directory), Ok)
     }
 
-    /// How an adopted supervise ended, as far as it wrote that down. 0.76's keeps no journal: with
-    /// the service down it left, with the service up it was killed.
+    /// How an adopted supervise ended, by its journal. 0.76's has none: if the service is down, it
+    /// exited, and if the service is up, it was killed.
     #[must_use]
     pub fn unseen_ending(&self, role: Role) -> Ending {
         let Ok(place) = self.open_directory(role) else { return Ending::Killed };
@@ -117,8 +118,8 @@ impl Entry {
         }
     }
 
-    /// The pid of `role`'s supervise if it is one of ours: 0.76's keeps no journal. Where `supervise`
-    /// was removed, it still has that open.
+    /// The pid of `role`'s supervise if it is of this program: 0.76's has no journal. Even if
+    /// `supervise` was removed, ours still has its journal open.
     #[must_use]
     pub fn supervise_of_ours(&self, role: Role) -> Option<Pid> {
         let pid = match self.supervise(role)? {
@@ -132,10 +133,10 @@ impl Entry {
         (is_recorded || keeps_journal(pid)).then_some(pid)
     }
 
-    /// Sends control bytes to the supervise of `role`, also where its directory is gone.
+    /// Sends control bytes to the supervise of `role`, even if its directory is gone.
     ///
     /// # Errors
-    /// ENXIO when it does not listen (yet); EAGAIN when there is no room; those of open(2) and
+    /// ENXIO if it does not listen (yet); EAGAIN if the FIFO is full; those of open(2) and
     /// write(2).
     pub fn send(&self, role: Role, bytes: &[u8]) -> Result<(), Errno> {
         let pid = match self.supervise(role) {
@@ -143,7 +144,7 @@ impl Entry {
             Some(Supervise::Child(pid, _)) => Some(*pid),
             Some(Supervise::Idle(..)) | None => return Err(Errno::ENXIO),
         };
-        // The directory is closed again before the FIFO is opened: descriptors may be few.
+        // Close the directory before opening the FIFO: descriptors may be few.
         let records =
             self.open_directory(role).and_then(|directory| Records::find(directory.as_fd()));
         connect(records, pid)?.offer(bytes)
@@ -173,7 +174,8 @@ impl Entry {
 /// Opens the control FIFO of the supervise with these records, or with this pid.
 fn connect(records: Result<Records, Errno>, pid: Option<Pid>) -> Result<Sender, Errno> {
     match (records, pid) {
-        // Whoever owns the records may have another FIFO there, or none.
+        // The owner of these records may have replaced the FIFO: open the one that the supervise
+        // has.
         (Ok(records), Some(pid)) if records.are_shared() => {
             control::connect_through(pid).or_else(|_| control::connect(&records))
         }

@@ -1,7 +1,7 @@
-//! Directories made in place that somebody is still filling, by `mkdir` and an editor or by
-//! `cp -r`. Each is watched until its `run` is there and it has been quiet for a moment, and
-//! never longer than 0.76 would have taken to see it: so a `log` that is copied a moment after
-//! `run` is not missed.
+//! Directories made in place that a program is still filling: `cp -r`, or `mkdir` and an editor.
+//! svscan watches each until its `run` is there and nothing has changed for a moment, so that it
+//! does not miss a `log` that is copied just after `run`. It never waits longer than 0.76 would
+//! have taken to see the directory.
 
 use super::plan::TICK;
 use crate::service;
@@ -11,14 +11,14 @@ use crate::sys::inotify::{Watch, Watcher};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long nothing must have happened in a directory that looks complete.
+/// How long nothing must change in a directory that looks complete.
 const QUIET: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 struct Fresh {
     watch: Option<Watch>,
     appeared: Duration,
-    /// When to look whether it is complete; nothing while only a change can make it so.
+    /// When to check whether it is complete; `None` while only a change can make it so.
     look: Option<Duration>,
 }
 
@@ -29,12 +29,12 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// A directory was made under this name. (A dot name is no service yet.)
+    /// Begins to watch a new directory. (One with a dot name is no service yet.)
     pub fn add(&mut self, watcher: &Watcher, name: Vec<u8>) {
         if name.first() == Some(&b'.') {
             return;
         }
-        // An older watch goes first: the kernel gives the same directory the same watch again.
+        // Remove an older watch first: for the same directory the kernel returns the same watch.
         self.remove(watcher, &name);
         let now = clock::monotonic();
         let fresh = Fresh {
@@ -45,7 +45,7 @@ impl Filling {
         self.fresh.insert(name, fresh);
     }
 
-    /// Something happened in a watched directory; whether it was one of these.
+    /// Notes a change in a watched directory. Returns whether it was one of these.
     pub fn touch(&mut self, watch: Watch) -> bool {
         let touched = self.fresh.values_mut().find(|fresh| fresh.watch == Some(watch));
         if let Some(fresh) = touched {
@@ -55,8 +55,7 @@ impl Filling {
         false
     }
 
-    /// Whether the directory of this name is still being filled. When it is not any more, its
-    /// watch ends.
+    /// Whether the directory of this name is still being filled. If not, ends its watch.
     pub fn holds(&mut self, watcher: &Watcher, name: &[u8]) -> bool {
         let now = clock::monotonic();
         let Some(fresh) = self.fresh.get_mut(name) else { return false };
@@ -78,8 +77,8 @@ impl Filling {
         self.fresh.keys().cloned().collect()
     }
 
-    /// When the next look is due, of those that are still to come: one that is past has had its
-    /// pass, and if that could not read the directory the tick comes after it.
+    /// When the next check after `now` is due. An earlier one has had its pass; if that could not
+    /// read the directory, the next tick will.
     #[must_use]
     pub fn next_look(&self, now: Duration) -> Option<Duration> {
         let moment = |fresh: &Fresh| {

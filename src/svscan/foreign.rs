@@ -1,4 +1,4 @@
-//! The turn after a foreign svscan: 0.76's, which knows no lock.
+//! Waits for the end of a foreign svscan: 0.76's, which does not use the lock.
 
 use super::SVSCAN;
 use super::claim::Claim;
@@ -11,14 +11,15 @@ use crate::sys::{clock, file, poll, proc, process};
 use core::time::Duration;
 use std::os::fd::AsFd;
 
-/// Between two looks for one.
+/// Time between two looks for one.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits while a foreign svscan works in the scan directory, saying so once. A request to stop in
-/// order ends us, by TERM or by svscanboot: what the other one supervises is not ours to stop.
+/// Waits while a foreign svscan works in the scan directory, and says so once. If TERM or
+/// svscanboot asks for the orderly stop meanwhile, we end and leave the services of the other
+/// svscan alone.
 ///
 /// # Errors
-/// The exit code to leave with, when we were asked to.
+/// The exit code, if we were asked to stop.
 pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &Claim) -> Result<(), Exit> {
     let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
     let us = process::our_pid();
@@ -41,7 +42,7 @@ pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &Claim) -> Result
         }
         while let Some(word) = claim.next_word() {
             is_asked |= matches!(word, Word::Stop | Word::Hurry);
-            // The last word counts.
+            // The last word decides.
             is_wanted = word == Word::Wanted;
         }
         if is_asked {

@@ -1,27 +1,27 @@
-//! What a pass over the scan directory leads to, and when a dead supervise is replaced. Pure:
-//! moments are durations of the monotonic clock, given by the caller. Contract: scandir(7);
-//! contract.md, section 1.
+//! What to do after a pass over the scan directory, and when to replace a dead supervise. Pure: the
+//! caller passes times of the monotonic clock. Contract: scandir(7); contract.md, section 1.
 
 use core::time::Duration;
 
-/// Between two passes that nothing else brings about.
+/// Time between two passes without a cause.
 pub const TICK: Duration = Duration::from_secs(5);
-/// Between two starts of one supervise, at least.
+/// The shortest time between two starts of one supervise.
 const PACE: Duration = Duration::from_secs(1);
-/// Scripts do `svc -dx S; rm S` in that order: between `x` and the next start, at least.
+/// The shortest time between `x` and the next start, because scripts do `svc -dx S; rm S` in that
+/// order.
 const REMOVAL: Duration = Duration::from_secs(2);
 
-/// What a service is known by, never its name: the device and the inode of its directory.
+/// What identifies a service, instead of its name: the device and the inode of its directory.
 pub type Key = (u64, u64);
 
-/// A directory that a pass saw, in the order it was read.
+/// A directory that a pass saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Under which name.
+    /// Its name.
     pub name: Vec<u8>,
     /// What it is.
     pub key: Key,
-    /// Whether somebody is still filling it: it is not started yet.
+    /// Whether a program is still filling it: then it is not started yet.
     pub is_filling: bool,
 }
 
@@ -35,10 +35,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// Both, in the order they are started in.
+    /// Both, in the order of starting.
     pub const BOTH: [Self; 2] = [Self::Main, Self::Log];
 
-    /// What stands behind the service's name in messages and paths.
+    /// What follows the service's name in messages and paths.
     #[must_use]
     pub const fn suffix(self) -> &'static [u8] {
         match self {
@@ -48,16 +48,16 @@ impl Role {
     }
 }
 
-/// How a supervise that is held stands.
+/// The state of a held supervise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It runs.
     Running,
-    /// It does not, and may be started from this moment on.
+    /// It does not run, and may be started from this time on.
     Idle(Duration),
 }
 
-/// A service that is held.
+/// A held service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it is.
@@ -74,7 +74,7 @@ impl Held {
         is_idle(self.main) && self.log.is_none_or(is_idle)
     }
 
-    /// Which of the two may be started now.
+    /// Which of its two supervises may be started now.
     fn due(&self, now: Duration) -> impl Iterator<Item = Role> {
         let is_due = |standing| matches!(standing, Standing::Idle(from) if from <= now);
         let main = is_due(self.main).then_some(Role::Main);
@@ -85,19 +85,19 @@ impl Held {
 /// What to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Hold a new service (see whether it has a logger, make the pipe) and start all it has.
+    /// Hold a new service: see whether it has a logger, make the pipe, start its supervises.
     Hold(Key, Vec<u8>),
-    /// Start one supervise of a held service, by the name that the pass saw.
+    /// Start one supervise of a held service, under the name that the pass saw.
     Start(Key, Role, Vec<u8>),
-    /// Let go of a service that is neither seen nor running, and of its pipe.
+    /// Forget a service that was not seen and does not run, and close its pipe.
     Forget(Key),
-    /// Take note of a service that was not seen and has a supervise.
+    /// Note a service that was not seen but has a supervise.
     Miss(Key),
 }
 
-/// What a complete pass leads to; `held` is in the order of its keys. Two names of one directory are
-/// one service, under the name that was read first. A held service that was not seen is left alone
-/// while it runs, and not started.
+/// What to do after a complete pass. `held` is in the order of its keys. Two names of one directory
+/// are one service, under the name that was read first. A held service that was not seen is left
+/// alone while it runs, and is not started again.
 #[must_use]
 pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
     let mut by_key: Vec<(Key, usize)> =
@@ -118,7 +118,7 @@ pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
         }
     }
     gone.extend(held);
-    // What is started is started in the order it was read, as 0.76 does.
+    // Services are started in the order in which they were read, as 0.76 does.
     chosen.sort_unstable_by_key(|(place, _)| *place);
     let mut actions = Vec::with_capacity(chosen.len());
     for (place, held) in chosen {
@@ -142,17 +142,18 @@ pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
 /// How a supervise ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// A signal killed it: nobody asked for that.
+    /// A signal killed it.
     Killed,
-    /// It gave up with an exit code.
+    /// It exited with a code other than 0.
     Failed,
-    /// It left with 0, after `x`.
+    /// It exited with 0, after `x`.
     Left,
 }
 
-/// From when on a supervise may be started again. Killed, or failed after it ran for a while: at
-/// once, at most once a second. Failed right away: at the next tick, as in 0.76, for it will fail
-/// again. Left: at a tick, and at least two seconds later.
+/// From when on a supervise may be started again. If it was killed, or failed after it ran for a
+/// while: at once, but at most once a second. If it failed right away: at the next tick, as in
+/// 0.76, since it will probably fail again. If it exited after `x`: at a tick, at least two seconds
+/// later.
 #[must_use]
 pub fn next_start(ending: Ending, started: Duration, now: Duration, tick: Duration) -> Duration {
     match ending {
@@ -201,7 +202,7 @@ mod tests {
     fn a_directory_that_is_being_filled_waits() {
         let filling = Seen { is_filling: true, ..seen("a", 7) };
         assert_eq!(plan(vec![filling.clone()], &[], NOW), []);
-        // But what is held already is not held up.
+        // A held service does not have to wait for that.
         let idle = held(7, Standing::Idle(NOW), None);
         let start = Action::Start(key(7), Role::Main, b"a".to_vec());
         assert_eq!(plan(vec![filling], &[idle], NOW), [start]);
@@ -229,7 +230,7 @@ mod tests {
         for log in [None, Some(idle)] {
             assert_eq!(plan(Vec::new(), &[held(7, idle, log)], NOW), [Action::Forget(key(7))]);
         }
-        // Between, before and behind those that are seen.
+        // The unseen ones come between, before and after those that are seen.
         let all = [1, 2, 3, 4, 5].map(|inode| held(inode, idle, None));
         let actions = plan(vec![seen("four", 4), seen("two", 2)], &all, NOW - TICK);
         assert_eq!(actions, [1, 3, 5].map(|inode| Action::Forget(key(inode))));

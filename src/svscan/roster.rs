@@ -1,5 +1,5 @@
-//! The services that are held, their supervises, their pipes, and the record of it all: one value,
-//! with what is done to them.
+//! The held services, their supervises, their pipes, and the record of all this, with the
+//! operations on them.
 
 mod late_logger;
 mod nameless;
@@ -25,18 +25,18 @@ use nameless::Nameless;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// When something is done to the roster.
+/// The time of an operation on the roster.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
     /// When the next tick is due.
     pub next_tick: Duration,
-    /// Whether this is a tick: only then complaints about entries are said, as often as 0.76 says
-    /// them, however many changes there are between two ticks.
+    /// Whether this is a tick. Warnings about entries are printed only then: as often as 0.76
+    /// prints them, however many changes there are between two ticks.
     pub is_tick: bool,
 }
 
 impl Round {
-    /// Says what keeps an entry from being held.
+    /// Warns why an entry cannot be held.
     pub fn complain(self, text: &[&[u8]], error: Errno) {
         if self.is_tick {
             SVSCAN.warning_because(text, error);
@@ -52,21 +52,22 @@ pub struct Roster {
     watches: Watches,
     records: PipeRecords,
     given: Conditions,
-    /// Who supervises what, looked up once for a whole round.
+    /// The running supervises, looked up once for a whole round.
     finder: Finder,
-    /// What an svscan before us held is still to be looked for.
+    /// Whether we still have to look for what an svscan before us held.
     is_heir: bool,
-    /// The next moment at which a supervise may be started, of those that had no pass since.
+    /// The next time at which a supervise may be started, leaving out those that a pass has already
+    /// seen due.
     next_start: Option<Duration>,
-    /// After a fork that failed nothing is started for a while.
+    /// After a failed fork svscan starts nothing for a while.
     rest: ForkRest,
     nameless: Nameless,
-    /// The services with a supervise that this pass did not see.
+    /// The services with a running supervise that this pass did not see.
     missed: Vec<Key>,
 }
 
 impl Roster {
-    /// Nothing is held yet; `records` say what an svscan before us held.
+    /// An empty roster. `records` say what an svscan before us held.
     #[must_use]
     pub fn new(records: PipeRecords, given: Conditions) -> Self {
         Self {
@@ -84,9 +85,10 @@ impl Roster {
         }
     }
 
-    /// Records what is held, and where messages go, in other records: those of before were removed.
+    /// Writes what is held, and where messages go, into new records, because the old ones were
+    /// removed.
     pub fn go_over_to(&mut self, records: &ScanRecords) {
-        // What cannot be written costs only what a successor would need it for.
+        // If this fails, only a successor lacks it.
         let _ = self.records.go_over_to(records);
         let messages = self.given.messages.as_ref().map(|pipe| file::facts_of(pipe.as_fd()));
         if let Some(Ok(facts)) = messages {
@@ -94,7 +96,7 @@ impl Roster {
         }
     }
 
-    /// All that is held, in the order of the keys.
+    /// All held services, in the order of the keys.
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         self.entries.iter().map(|(key, entry)| entry.held(*key)).collect()
@@ -122,7 +124,7 @@ impl Roster {
         &self.given
     }
 
-    /// Begins a round: who supervises what is looked up anew if it is asked for.
+    /// Begins a round: the running supervises are looked up anew when they are needed.
     pub fn begin_round(&mut self) {
         self.finder = Finder::default();
     }
@@ -145,8 +147,8 @@ impl Roster {
         }
     }
 
-    /// Ends a pass. After a complete one, what an svscan before us held and what runs though its
-    /// name is gone is held too.
+    /// Ends a pass. After the first complete one, we also hold services of an svscan before us that
+    /// still run although their names are gone.
     pub fn end_pass(&mut self, is_complete: bool) {
         if is_complete && core::mem::take(&mut self.is_heir) {
             let recorded: Vec<Key> = self.records.services().collect();
@@ -161,8 +163,8 @@ impl Roster {
         self.watches.take_hold(&mut self.entries);
     }
 
-    /// Begins a pass over all: what is due now has its turn, and what that does not start has to wait
-    /// for a change.
+    /// Begins a complete pass. It starts all supervises that are due now. One that it does not
+    /// start waits for the next change or tick.
     pub fn begin_pass(&mut self, now: Duration) {
         self.missed.clear();
         let starts = self.entries.iter().flat_map(|(key, entry)| {
@@ -185,7 +187,7 @@ impl Roster {
         let find = |role: Role| Adopted::find_below(&[&name, role.suffix()].concat(), &self.finder);
         let [mut main, mut log] = [find(Role::Main), has_log.then(|| find(Role::Log)).flatten()];
         if self.is_heir {
-            // Who works there says more than names, which may be about to go.
+            // Also look for supervises by their working directory: the names may be vanishing.
             let by_place = |role| self.finder.supervise(key, role).and_then(Adopted::of);
             main = main.or_else(|| by_place(Role::Main));
             log = log.or_else(|| by_place(Role::Log));
@@ -193,7 +195,7 @@ impl Roster {
         let has_log = has_log || log.is_some();
         let somebody_runs = main.is_some() || log.is_some();
         if !somebody_runs && !is_there(key, &name) {
-            // Gone since the listing was read: what is recorded of it stays.
+            // It has gone since the listing was read. Its record stays.
             return;
         }
         let supervise = |found: Option<Adopted>| {
@@ -209,7 +211,7 @@ impl Roster {
                 }
             }
         } else {
-            // A record that cannot be written costs only what a successor would need it for.
+            // If the record cannot be written, only a successor lacks it.
             let _ = self.records.put(key, NO_PIPE);
         }
         self.insert(key, entry);
@@ -221,8 +223,8 @@ impl Roster {
         }
     }
 
-    /// The log pipe of a service. Where descriptors are short, watches on adopted supervises give
-    /// way: there are other ways to watch.
+    /// Finds or makes the log pipe of a service. If descriptors are short, gives up those of
+    /// watches: we can watch adopted supervises without them.
     fn obtain_pipe(
         &mut self,
         key: Key,
@@ -232,7 +234,7 @@ impl Roster {
         let blind = Finder::blind();
         let running = if somebody_runs { &self.finder } else { &blind };
         loop {
-            // The directories are closed again before a pipe is made: descriptors may be few.
+            // Close the directories before making a pipe: descriptors may be few.
             let found = {
                 let [main, log] = Role::BOTH.map(|role| entry.open_directory(role).ok());
                 main.zip(log).and_then(|(main, log)| {
@@ -253,7 +255,7 @@ impl Roster {
         }
     }
 
-    /// How the supervise of `role` stands from now on.
+    /// Sets the state of the supervise of `role`.
     fn put(&mut self, key: Key, role: Role, supervise: Supervise) {
         let Some(place) = self.entries.get_mut(&key).and_then(|entry| entry.supervise_mut(role))
         else {
@@ -269,7 +271,7 @@ impl Roster {
     fn register(&mut self, key: Key, role: Role) {
         let entry = self.entries.get_mut(&key);
         match entry.and_then(|entry| entry.supervise_mut(role)) {
-            // At no moment: with the next pass that sees it.
+            // It has no time of its own: the next pass that sees it starts it.
             Some(Supervise::Idle(Duration::ZERO, _)) => {}
             Some(Supervise::Idle(from, _)) => {
                 let from = *from;
@@ -283,7 +285,7 @@ impl Roster {
         }
     }
 
-    /// Starts one supervise, unless one is there that is not our child: that one is adopted.
+    /// Starts one supervise. If one that is not our child runs there, adopts that instead.
     fn start(&mut self, key: Key, role: Role) {
         let Some(entry) = self.entries.get(&key) else { return };
         let now = clock::monotonic();
@@ -308,9 +310,9 @@ impl Roster {
         self.put(key, role, supervise);
     }
 
-    /// Starts a dead supervise once more in the orderly stop, where its name is still there.
+    /// Starts a dead supervise again in the orderly stop, if its name is still there.
     pub fn start_again(&mut self, key: Key, role: Role, round: Round) {
-        // The stop does not rest.
+        // The stop does not wait for the rest after a failed fork.
         self.rest.end();
         match self.entries.get(&key) {
             Some(entry) if is_there(key, &entry.name) => self.start(key, role),
@@ -318,7 +320,7 @@ impl Roster {
         }
     }
 
-    /// Takes note of a child that ended; the name of its service, if it was a supervise.
+    /// Notes that a child has ended. Returns the name of its service, if it was a supervise.
     pub fn note_end(&mut self, pid: Pid, end: End, round: Round) -> Option<Vec<u8>> {
         let (key, role) = self.children.remove(&pid)?;
         let entry = self.entries.get(&key)?;
@@ -333,7 +335,7 @@ impl Roster {
             Supervise::Idle(..) | Supervise::Adopted(_) => now,
         };
         let name = entry.name.clone();
-        // One that gave up at once while another listens: that one is the service's.
+        // If it failed because another supervise runs there, adopt that one.
         let adopted = (ending == Ending::Failed)
             .then(|| Adopted::find_below(&entry.path(role), &self.finder))
             .flatten();
@@ -343,7 +345,7 @@ impl Roster {
         Some(name)
     }
 
-    /// Takes note of adopted supervises that ended; the names of their services.
+    /// Notes adopted supervises that have ended. Returns the names of their services.
     pub fn note_broken(&mut self, round: Round, is_urgent: bool) -> Vec<Vec<u8>> {
         let mut names = Vec::new();
         for (key, role) in self.watches.ended(&mut self.entries, is_urgent) {
@@ -357,7 +359,7 @@ impl Roster {
         names
     }
 
-    /// Has the supervises that are ours become the programs on disk.
+    /// Sends HUP to the supervises of this program, so that they execute the program on disk.
     pub fn pass_hangup_on(&self) {
         for entry in self.entries.values() {
             for pid in Role::BOTH.into_iter().filter_map(|role| entry.supervise_of_ours(role)) {
@@ -366,7 +368,7 @@ impl Roster {
         }
     }
 
-    /// The next moment at which something is due here.
+    /// The next time at which the roster has something to do.
     #[must_use]
     pub fn next_moment(&self) -> Option<Duration> {
         self.next_start.into_iter().chain(self.watches.next_question()).min()
@@ -378,7 +380,7 @@ impl Roster {
         self.next_start.is_some_and(|from| from <= now)
     }
 
-    /// What is readable when an adopted supervise has ended.
+    /// The descriptor that is readable when an adopted supervise has ended.
     #[must_use]
     pub fn watched(&self) -> Option<BorrowedFd<'_>> {
         self.watches.watched()

@@ -13,14 +13,15 @@ use crate::sys::{Errno, directory, signal};
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// What every supervise is started with.
+/// The conditions in which every supervise is started.
 #[derive(Debug)]
 pub struct Conditions {
-    /// The limit on open files that svscan itself was started with, if it has another one now.
+    /// The limit on open files with which svscan was started, if it has changed its own.
     pub limit: Option<OpenFiles>,
-    /// Whether each gets a process group of its own, out of reach of the terminal's Ctrl-C.
+    /// Whether each gets a process group of its own, so that a Ctrl-C at the terminal does not
+    /// reach it.
     pub own_group: bool,
-    /// A read end of the message pipe, for each supervise to hold.
+    /// A read end of the message pipe, for each supervise to keep open.
     pub messages: Option<OwnedFd>,
 }
 
@@ -29,17 +30,19 @@ pub struct Conditions {
 /// # Errors
 /// Those of fork(2).
 pub fn spawn(entry: &Entry, role: Role, given: &Conditions) -> Result<Pid, Errno> {
-    // Not by vfork(2): that is quicker on an idle machine, but on a busy one svscan would wait for
-    // each child's turn.
+    // vfork(2) would be faster on an idle machine, but on a busy one svscan would wait until each
+    // child gets the processor.
     match process::fork()? {
         Side::Child => process::leave(become_supervise(entry, role, given).number()),
         Side::Parent(pid) => Ok(pid),
     }
 }
 
-/// In the child: everything as svscan got it, the pipe's end in its place, and the exec.
+/// What the child does: restores everything as svscan got it, puts the pipe's end in its place, and
+/// executes supervise.
 fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
-    // supervise gets what svscan was given, as 0.76's does; it resets the rest for the service.
+    // supervise gets the dispositions with which svscan was started, as in 0.76. It resets them for
+    // the service.
     signal::as_given();
     let told = |what: &[u8], error: Errno| {
         SVSCAN.warning_because(&[b"unable to ", what, &entry.name, role.suffix()], error);
@@ -50,7 +53,7 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
         let _ = process::new_group();
     }
     if let Some(limit) = given.limit {
-        // Only ever lowered: this cannot fail either.
+        // The limit is only lowered: this cannot fail either.
         let _ = limit.set();
     }
     if let Some(messages) = &given.messages {

@@ -1,7 +1,7 @@
-//! The orderly stop: every service is taken down and its supervise leaves; when it is gone, its
-//! logger reads its pipe to the end and leaves too. A second request hurries. Nothing that dies
-//! on the way ends it: a supervise that was killed is started once more, so that its service is
-//! adopted and stopped, and a logger that left with bytes in its pipe is started to read them.
+//! The orderly stop: svscan asks each supervise to take its service down and exit. When it has
+//! exited, the logger reads its pipe to the end and exits too. A second request makes svscan hurry.
+//! If a supervise is killed meanwhile, svscan starts it again, so that it adopts its service and
+//! stops it. If a logger exits while its pipe still has bytes, svscan starts it again to read them.
 
 use super::SVSCAN;
 use super::entry::{Entry, Supervise};
@@ -12,48 +12,48 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
-/// Between two looks while a stop is on its way.
+/// Time between two looks during a stop.
 pub const LOOK: Duration = Duration::from_millis(20);
-/// How long a logger may go without getting further: at the end of its pipe, which others keep from
-/// it by holding that pipe; or in the middle, on a full disk.
+/// How long a logger may make no progress: because another process holds its pipe open, so that the
+/// end of file does not come, or because the disk is full.
 const LOGGER: Duration = Duration::from_secs(5);
-/// How long a logger that was told to go may take: longer than any limit that multilog gives itself
-/// (30 s and 2 s for a processor, 10 s for what it cannot write).
+/// How long a logger may take after `d`: longer than all limits of multilog together (30 s and 2 s
+/// for a processor, 10 s for bytes that it cannot write).
 const LOGGER_GOES: Duration = Duration::from_secs(45);
-/// How long a hurried stop takes at most.
+/// The longest time of a hurried stop.
 const HURRIED: Duration = Duration::from_secs(5);
-/// How often a dead supervise is started again on the way.
+/// How often a dead supervise is started again during the stop.
 const RETRIES: u8 = 5;
 
-/// Where one service stands.
+/// How far the stop of one service has come.
 #[derive(Debug)]
 struct Progress {
     step: Step,
     was_asked: bool,
-    /// Since when this step is on.
+    /// When this step began.
     since: Duration,
     retries: u8,
-    /// The fewest bytes that were left in the logger's pipe, and since when there are no fewer.
+    /// The fewest bytes seen in the logger's pipe, and when that was.
     left: usize,
     stuck_since: Duration,
-    /// Whether a logger that was told to go was told once more.
+    /// Whether the logger was sent a second `d`.
     was_hastened: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Its own supervise has to leave.
+    /// Its own supervise has to exit.
     Service,
-    /// Its logger has to read to the end, and its supervise to leave.
+    /// Its logger has to read to the end, and the logger's supervise to exit.
     Logger,
-    /// The logger was told to go: it gets no further.
+    /// The logger made no progress and was sent `d`.
     LoggerAbandoned,
-    /// It did not go.
+    /// The logger did not end after that.
     Survived,
     Done,
 }
 
-/// An orderly stop on its way.
+/// An orderly stop that has begun.
 #[derive(Debug, Default)]
 pub struct Stop {
     progress: BTreeMap<Key, Progress>,
@@ -61,7 +61,8 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// A further request: services and loggers are killed, and no longer waited for than a moment.
+    /// A further request: from now on services and loggers are killed, and waited for only a short
+    /// time.
     pub fn hurry(&mut self) {
         self.hurried.get_or_insert_with(clock::monotonic);
         for progress in self.progress.values_mut() {
@@ -69,7 +70,8 @@ impl Stop {
         }
     }
 
-    /// Goes on as far as it can; whether all is done, or the hurry is over.
+    /// Goes on as far as possible. Returns whether all is done, or the time of a hurried stop is
+    /// over.
     pub fn advance(&mut self, roster: &mut Roster, round: Round) -> bool {
         let now = clock::monotonic();
         let mut all_done = true;
@@ -84,7 +86,7 @@ impl Stop {
                 stuck_since: now,
                 was_hastened: false,
             });
-            // As many steps as can be taken at once.
+            // Take as many steps as possible at once.
             loop {
                 let before = progress.step;
                 let (role, wanted) = match before {
@@ -112,7 +114,7 @@ impl Stop {
         all_done || self.hurried.is_some_and(|since| now >= since.saturating_add(HURRIED))
     }
 
-    /// Names what did not stop; whether there is any.
+    /// Warns of each service that did not stop. Returns whether there is one.
     pub fn name_survivors(&self, roster: &Roster) -> bool {
         let mut any = false;
         for (key, entry) in roster.entries() {
@@ -131,11 +133,11 @@ impl Stop {
 
 enum Wanted {
     Nothing,
-    /// The dead supervise has to be started once more.
+    /// The dead supervise has to be started again.
     Again,
 }
 
-/// Has the service's own supervise take it down and leave.
+/// Asks the service's own supervise to take it down and exit.
 fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     match &entry.main {
         Supervise::Idle(_, Some(Ending::Killed)) if progress.retries < RETRIES => {
@@ -144,7 +146,7 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
             return Wanted::Again;
         }
         Supervise::Idle(..) => {
-            // Nobody of ours writes any more: the logger can see the end.
+            // Close our write end, so that the logger can read the end of file.
             if let Some(pipe) = &mut entry.pipe {
                 pipe.write = None;
             }
@@ -160,7 +162,7 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
     Wanted::Nothing
 }
 
-/// Has the logger read what is there, and its supervise leave.
+/// Lets the logger read the rest of its pipe, and asks its supervise to exit.
 fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     let now = clock::monotonic();
     let waiting = entry.pipe.as_ref().and_then(|pipe| {
@@ -186,7 +188,7 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
             let bytes: &[u8] = match progress.step {
                 _ if hurried && !bytes_wait => b"dkx",
                 Step::LoggerAbandoned => b"dx",
-                // A logger that is down would never see what is left for it.
+                // A logger that is down has to be started to read the rest of its pipe.
                 _ if bytes_wait && entry.is_down(Role::Log) => b"ox",
                 _ => b"x",
             };
@@ -196,7 +198,7 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
             Step::LoggerAbandoned if now >= progress.since.saturating_add(LOGGER_GOES) => {
                 progress.step = Step::Survived;
             }
-            // A second TERM hurries a multilog.
+            // A second TERM makes multilog hurry.
             Step::LoggerAbandoned
                 if !progress.was_hastened && now >= progress.since.saturating_add(LOGGER) =>
             {
@@ -212,7 +214,7 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     Wanted::Nothing
 }
 
-/// Sends control bytes; a supervise that does not listen yet is asked again.
+/// Sends control bytes. Returns false if the supervise does not listen yet; then we try again.
 fn ask(entry: &Entry, role: Role, bytes: &[u8]) -> bool {
     entry.send(role, bytes).is_ok()
 }

@@ -1,5 +1,6 @@
-//! How the ends of adopted supervises are noticed: one descriptor for each, as long as there are
-//! enough, all of them behind one that the loop waits on; the others are asked after.
+//! Notices the ends of adopted supervises. Each has one descriptor, as long as there are enough,
+//! and one epoll descriptor stands for all of them in the loop. Supervises without a descriptor
+//! (loose ones) are looked at from time to time.
 
 use super::adopted::Adopted;
 use super::entry::{Entry, Supervise};
@@ -11,9 +12,10 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Between the first two questions after one whose FIFOs broke and who has not ended, or not yet.
+/// The first pause between two looks at a supervise whose descriptor shows an error, but which has
+/// not ended, or not yet.
 const SOON: Duration = Duration::from_millis(10);
-/// How many descriptors are given up at once where there are none for what is new.
+/// How many descriptors are given up at once when a new service needs some.
 const SOME: usize = 16;
 
 /// The watches on the adopted supervises of a roster, each known by a number.
@@ -21,7 +23,7 @@ const SOME: usize = 16;
 pub struct Watches {
     breaks: Option<BreakWatcher>,
     known: BTreeMap<u64, (Key, Role)>,
-    /// Those of which we hold no descriptor.
+    /// Those without a descriptor.
     loose: BTreeSet<u64>,
     last: u64,
     pause: Duration,
@@ -29,7 +31,7 @@ pub struct Watches {
 }
 
 impl Default for Watches {
-    /// Nobody is watched yet.
+    /// No watch yet.
     fn default() -> Self {
         Self {
             breaks: behind_one(),
@@ -42,13 +44,13 @@ impl Default for Watches {
     }
 }
 
-/// The one descriptor for all, if there is one to spare.
+/// The epoll descriptor, unless descriptors are few.
 fn behind_one() -> Option<BreakWatcher> {
     if OpenFiles::are_few() { None } else { BreakWatcher::new().ok() }
 }
 
 impl Watches {
-    /// One more is to be watched; [`Self::take_hold`] does it.
+    /// Adds a supervise without a descriptor; [`Self::take_hold`] opens one.
     pub fn add(&mut self, key: Key, role: Role, adopted: &mut Adopted) {
         if self.loose.is_empty() {
             self.ask_within(TICK);
@@ -59,7 +61,7 @@ impl Watches {
         self.loose.insert(self.last);
     }
 
-    /// One is adopted no longer.
+    /// Ends the watch on a supervise.
     pub fn remove(&mut self, adopted: &Adopted) {
         self.known.remove(&adopted.number);
         if !self.loose.remove(&adopted.number) {
@@ -73,7 +75,7 @@ impl Watches {
         }
     }
 
-    /// Takes hold of those of which we hold nothing, as far as descriptors go.
+    /// Opens descriptors for loose supervises, as long as there are enough.
     pub fn take_hold(&mut self, entries: &mut BTreeMap<Key, Entry>) {
         if self.breaks.is_none() && !self.loose.is_empty() {
             self.breaks = behind_one();
@@ -95,7 +97,8 @@ impl Watches {
         self.next_question = clock::monotonic().saturating_add(pause);
     }
 
-    /// Gives up some descriptors, for what could not be held in another way; whether there were any.
+    /// Closes some of these descriptors, for a use that cannot do without. Returns whether there
+    /// were any.
     pub fn make_room(&mut self, entries: &mut BTreeMap<Key, Entry>) -> bool {
         let held = self.known.iter().filter(|(number, _)| !self.loose.contains(number));
         let some: Vec<_> = held.take(SOME).map(|(number, place)| (*number, *place)).collect();
@@ -113,8 +116,8 @@ impl Watches {
         self.loose.insert(number);
     }
 
-    /// Who has ended since it was last asked. `is_urgent`: those of which we hold nothing are asked
-    /// after with every call, as far as that is cheap.
+    /// The supervises that have ended since the last call. With `is_urgent`, each call looks at the
+    /// loose ones too, in the cheap way.
     pub fn ended(
         &mut self,
         entries: &mut BTreeMap<Key, Entry>,
@@ -129,7 +132,7 @@ impl Watches {
             for number in broken {
                 let Some(&(key, role)) = self.known.get(&number) else { continue };
                 if adopted_of(entries, key, role).is_some_and(|adopted| adopted.lives_on()) {
-                    // On its way out; or its FIFOs are others now.
+                    // It is about to end, or has new FIFOs now.
                     self.let_go(entries, number, key, role);
                     self.ask_within(SOON);
                 } else {
@@ -170,13 +173,13 @@ impl Watches {
         }
     }
 
-    /// When to ask after those of which we hold nothing.
+    /// When to look at the loose ones next.
     #[must_use]
     pub fn next_question(&self) -> Option<Duration> {
         (!self.loose.is_empty()).then_some(self.next_question)
     }
 
-    /// What is readable when one has ended.
+    /// The descriptor that is readable when a watched supervise has ended.
     #[must_use]
     pub fn watched(&self) -> Option<BorrowedFd<'_>> {
         self.breaks.as_ref().map(AsFd::as_fd)

@@ -1,5 +1,5 @@
-//! The supervises that run, found by the directory they work in: what a name, a FIFO or a journal
-//! says of one may be gone, or planted.
+//! Finds the running supervises by their working directories. Names, FIFOs and journals may be
+//! gone, or planted by another user.
 
 use crate::service::lock;
 use crate::service::records::Records;
@@ -11,20 +11,20 @@ use crate::sys::{Errno, proc};
 use std::cell::OnceCell;
 use std::os::fd::BorrowedFd;
 
-/// Looks through /proc when it is first asked, and answers all of a round from that one look.
+/// Searches /proc when it is first needed, and uses that result for a whole round.
 #[derive(Debug, Default)]
 pub struct Finder {
     found: OnceCell<Vec<(Key, Role, Pid)>>,
 }
 
 impl Finder {
-    /// One that finds nobody, for a service that nobody supervises yet: it does not look either.
+    /// A finder that finds nothing and does not search, for a service that has no supervise yet.
     #[must_use]
     pub fn blind() -> Self {
         Self { found: OnceCell::from(Vec::new()) }
     }
 
-    /// All that run: for which service, as which of its two, in the order of the services.
+    /// All running supervises, each with its service and its role, in the order of the services.
     #[must_use]
     pub fn all(&self) -> &[(Key, Role, Pid)] {
         self.found.get_or_init(|| {
@@ -32,7 +32,7 @@ impl Finder {
             let mut found = Vec::new();
             for worker in proc::workers(b"supervise") {
                 found.push((key(&worker.directory), Role::Main, worker.pid));
-                // A logger is a service in its own directory, too.
+                // A supervise in a directory `log` may be the logger's of the parent directory.
                 if let Some(around) = worker.around.filter(|_| worker.name == b"log") {
                     found.push((key(&around), Role::Log, worker.pid));
                 }
@@ -55,7 +55,7 @@ impl Finder {
         those.take_while(move |found| (found.0, found.1) == (key, role)).map(|found| found.2)
     }
 
-    /// The supervise that works in this service directory and has its lock open; where the lock was
+    /// The supervise that works in this service directory and has its lock open; if the lock was
     /// removed, the one that works there.
     #[must_use]
     pub fn supervise_of(&self, directory: BorrowedFd<'_>) -> Option<Pid> {
@@ -69,7 +69,7 @@ impl Finder {
     }
 }
 
-/// Whether this service still stands under this name.
+/// Whether this name still leads to this service.
 #[must_use]
 pub fn is_there(key: Key, name: &[u8]) -> bool {
     file::facts(HERE, name).is_ok_and(|facts| (facts.device, facts.inode) == key)

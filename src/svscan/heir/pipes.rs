@@ -1,9 +1,10 @@
-//! The log pipes: made once per entry; found again by a successor, through those who hold them.
+//! The log pipes: made once for each entry, and found again by a successor through the processes
+//! that have them open.
 //!
-//! A pipe is taken over only if it is the one that was recorded for the service; or, where
-//! nothing was recorded (0.76 was here), if it is the same at descriptor 1 of the main supervise or
-//! its service and at descriptor 0 of the logger's supervise or its logger. Never the pipe of a
-//! supervise's descriptor 2: that one leads to readproctitle.
+//! A pipe is taken over only if it is the recorded one of the service. Without a record (0.76's
+//! svscan was here) it must be at descriptor 1 of the main supervise or its service, and at
+//! descriptor 0 of the logger's supervise or the logger. The pipe at a supervise's descriptor 2 is
+//! never taken: it leads to readproctitle.
 
 use super::finder::Finder;
 use crate::scandir::pipe_records::PipeRecords;
@@ -19,11 +20,11 @@ use crate::sys::process::Pid;
 use crate::sys::{Errno, proc};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The pipe for a service with a logger: the one that was found, or a new one, recorded before
-/// anybody can use it.
+/// The pipe for a service with a logger: the one that was found, or a new one. It is recorded
+/// before any process uses it.
 ///
 /// # Errors
-/// Those of pipe2(2); EMFILE too where only the reserve is left.
+/// Those of pipe2(2); EMFILE also if only the reserve is left.
 pub fn keep(
     records: &mut PipeRecords,
     service: Key,
@@ -35,13 +36,13 @@ pub fn keep(
     }
     file::let_all_write(write.as_fd());
     let inode = file::facts_of(read.as_fd())?.inode;
-    // A record that cannot be written costs only what a killed svscan would need it for.
+    // If the record cannot be written, only a successor lacks it.
     let _ = records.put(service, inode);
     Ok(LogPipe { read, write: Some(write) })
 }
 
-/// Both ends of the pipe between the service and the logger of these directories, through whoever of
-/// them and of their supervises holds it.
+/// Both ends of the pipe between the service and the logger of these directories, opened through
+/// any of these two and their supervises that has it open.
 #[must_use]
 pub fn find(
     recorded: Option<u64>,
@@ -75,7 +76,7 @@ pub fn find(
         let pid = pid.filter(|_| at(pid, number) == Some(wanted))?;
         let ends = |purpose| {
             let end = proc::reopen(pid, number, purpose).ok()?;
-            // Once more, on what was opened: the process may have changed its mind in between.
+            // Check again what was opened: the process may have closed or replaced the descriptor.
             let is_it = |facts: Facts| is_pipe(&facts) && facts.inode == wanted;
             file::facts_of(end.as_fd()).is_ok_and(is_it).then_some(end)
         };
@@ -83,8 +84,8 @@ pub fn find(
     })
 }
 
-/// The running service of a directory, by its journal; or, where 0.76 left 18 bytes and no journal,
-/// by those if the process works there.
+/// The running service of a directory, by its journal. Without a journal (0.76), by its status, if
+/// that process works there.
 fn service_of(directory: BorrowedFd<'_>) -> Option<Pid> {
     if let Some(found) = recorded_service(directory) {
         return Some(found.pid);

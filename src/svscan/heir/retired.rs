@@ -1,6 +1,6 @@
-//! Services whose names are gone from the scan directory and that still run: the successor of a
-//! killed or re-executed svscan finds them by the record of what was held, so that it keeps their
-//! pipes and the orderly stop reaches them. Their directories may be gone too.
+//! Services that still run although their names are gone from the scan directory. The successor of
+//! a killed or re-executed svscan finds them in the record of held services, so that it keeps their
+//! pipes and its orderly stop reaches them. Their directories may be gone too.
 
 use super::finder::Finder;
 use super::pipes;
@@ -15,7 +15,7 @@ use crate::sys::{Errno, proc};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// The entry of a service, recorded but not seen, that still has a supervise.
+/// The entry of a service that is recorded but was not seen, if it still has a supervise.
 #[must_use]
 pub fn find(key: Key, records: &mut PipeRecords, running: &Finder) -> Option<Entry> {
     let [main, log] = Role::BOTH.map(|role| running.supervise(key, role));

@@ -1,5 +1,5 @@
-//! A logger that was made after its service was started: by a playbook that makes `run` first and
-//! `log` a moment later, or by an admin a year later.
+//! A `log` that was made after its service was started: by a playbook just after `run`, or by an
+//! admin a year later.
 
 use super::{Roster, Round};
 use crate::service;
@@ -13,12 +13,11 @@ use crate::sys::process;
 use crate::sys::signal::SIGTERM;
 use core::time::Duration;
 
-/// How long a logger that was made after its service has to be complete.
+/// For how long such a `log` must have been complete.
 const QUIET: Duration = Duration::from_millis(200);
 
 impl Roster {
-    /// Looks for loggers that were made after their services, at ticks; one that is still complete a
-    /// moment later is taken in.
+    /// Looks for such loggers at ticks. One that is still complete a moment later is started.
     pub fn look_for_late_loggers(&mut self, round: Round) {
         let now = clock::monotonic();
         let mut quiet = Vec::new();
@@ -45,8 +44,8 @@ impl Roster {
         }
     }
 
-    /// Makes the pipe and starts the logger; the service's supervise ends, which touches no service,
-    /// and the one that follows it has the pipe for the service's next start.
+    /// Makes the pipe and starts the logger. Ends the service's supervise, which leaves the service
+    /// running: the next supervise has the pipe for the next start of the service.
     fn take_late_logger_in(&mut self, key: Key, round: Round) {
         let Some(mut entry) = self.entries.remove(&key) else { return };
         entry.late_log = None;

@@ -1,5 +1,5 @@
-//! Services that run though no name in the scan directory leads to them: an admin removed the link
-//! and forgot the rest, or a `log`. Each is named once.
+//! Services and loggers that run although no name in the scan directory leads to them: an admin
+//! removed the link and did not stop them. svscan warns of each once.
 
 use super::Roster;
 use crate::svscan::SVSCAN;
@@ -8,18 +8,18 @@ use crate::sys::proc;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
-/// How many ticks have to agree: time for `rm /service/S` and then `svc -dx . log`, and for a link
-/// that comes back.
+/// How many ticks in a row must find a service so: this leaves time for `rm /service/S` and then
+/// `svc -dx . log`, and for a link that is made again.
 const TICKS: u8 = 3;
 
-/// Those of the ticks so far, each with how many have seen it so.
+/// The services without a name at the last tick, each with the number of ticks that found it so.
 #[derive(Debug, Default)]
 pub struct Nameless {
     ticks: BTreeMap<Key, u8>,
 }
 
 impl Nameless {
-    /// Takes note of all that are so at this tick; those of them that are to be named now.
+    /// Notes all services without a name at this tick. Returns those to warn of now.
     pub fn note(&mut self, those: &[Key]) -> Vec<Key> {
         let before = core::mem::take(&mut self.ticks);
         let count = |key: &Key| before.get(key).copied().unwrap_or(0);
@@ -29,7 +29,7 @@ impl Nameless {
 }
 
 impl Roster {
-    /// At a tick: names, once, what runs though the scan directory has no name for it.
+    /// At a tick: warns, once, of services that run without a name in the scan directory.
     pub fn name_the_nameless(&mut self) {
         let running = |key: &Key| {
             let entry = self.entries.get(key)?;
@@ -64,7 +64,7 @@ mod tests {
         for _ in 0..300 {
             assert_eq!(nameless.note(&[a, b]), []);
         }
-        // One that had a name again, or did not run, begins anew.
+        // For a service that had a name again, or did not run, the count begins anew.
         assert_eq!(nameless.note(&[b]), []);
         let named: Vec<_> = (0..4).map(|_| nameless.note(&[a, b])).collect();
         assert_eq!(named, [vec![], vec![], vec![a], vec![]]);
