@@ -1,5 +1,5 @@
-//! The beginning of svscanboot: it waits until the scan directory is there, opens its records, and
-//! says that the scan is wanted.
+//! The beginning of svscanboot: it waits until the scan directory exists, opens its records, and
+//! records that svscan is wanted.
 
 use super::SVSCANBOOT;
 use crate::error;
@@ -11,11 +11,11 @@ use crate::sys::{Errno, clock, file, poll};
 use core::time::Duration;
 use std::os::fd::AsFd;
 
-/// Between two tries to enter a scan directory that is not there.
+/// Time between two tries to open a missing scan directory.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Opens the records of the scan directory, waiting for it to be there; nothing when TERM came
-/// first. Without records there is no lock: one warning, and on as 0.76.
+/// Waits until the scan directory exists, and opens its records. Returns `None` if TERM came first.
+/// If there can be no records, and so no lock, it warns once, and we go on as 0.76 does.
 pub fn open_records(name: &[u8], signals: &Signals) -> Option<Option<ScanRecords>> {
     let mut has_warned = false;
     let directory = loop {
@@ -36,7 +36,8 @@ pub fn open_records(name: &[u8], signals: &Signals) -> Option<Option<ScanRecords
     Some(records.map_err(warn).ok())
 }
 
-/// Says that the scan is wanted again, also to an svscan that has yet to read that it shall stop.
+/// Records that svscan is wanted again. Sends this to a running svscan too, which may still have to
+/// read a request to stop.
 pub fn want(records: &ScanRecords) {
     mark::remove(records);
     if let Ok(sender) = scan_control::connect(records) {
@@ -44,8 +45,8 @@ pub fn want(records: &ScanRecords) {
     }
 }
 
-/// A warning before there is a readproctitle. An init that leads our stderr nowhere, as Upstart does,
-/// would have nobody read it: then it goes to the kernel's messages, and so to syslog and console.
+/// Prints a warning before there is a readproctitle. If our stderr is /dev/null, as under Upstart,
+/// the warning would be lost: then it goes to the kernel's messages, and so to syslog and console.
 fn warn(text: &[&[u8]], error: Errno) {
     SVSCANBOOT.warning_because(text, error);
     let null = file::facts(HERE, b"/dev/null");
@@ -56,7 +57,7 @@ fn warn(text: &[&[u8]], error: Errno) {
         return;
     }
     let Ok(messages) = open(HERE, b"/dev/kmsg", Purpose::Write) else { return };
-    // Priority 4 of the facility of daemons.
+    // Priority 4 (warning) of the facility for daemons.
     let line =
         [b"<28>svscanboot: warning: ", &text.concat()[..], b": ", error::words(error).as_bytes()];
     let _ = descriptor::write(messages.as_fd(), &[&line.concat()[..], b"\n"].concat());

@@ -1,5 +1,5 @@
-//! A child of svscanboot: svscan or readproctitle, started again when it ends, in a session of its
-//! own and with nothing but PATH in its environment.
+//! A child of svscanboot, svscan or readproctitle: started again when it ends, in a session of its
+//! own and with only PATH in its environment.
 
 use super::SVSCANBOOT;
 use crate::error::Exit;
@@ -12,7 +12,8 @@ use crate::sys::{Errno, clock};
 use core::time::Duration;
 use std::ffi::{CStr, CString};
 
-/// Between two starts of a child, and between two looks at a place that others hold.
+/// Time between two starts of a child, and between two looks at a scan directory where another
+/// svscanboot leads.
 pub const PACE: Duration = Duration::from_secs(1);
 /// The PATH that svscan and every service get: 0.76's.
 const PATH: &[u8] = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:\
@@ -33,8 +34,9 @@ impl Child {
         self.pid
     }
 
-    /// Starts it if it does not run and the pace allows; after a fork that failed it rests. A signal in `later` waits until the child
-    /// listens for it, and does not end it before.
+    /// Starts it, if it does not run and the last start is long enough ago; after a failed fork it
+    /// rests. The signal in `later` stays blocked in the child: it stays pending until the child
+    /// listens for it, and cannot end it before.
     pub fn keep(
         &mut self,
         words: &[&CStr],
@@ -71,7 +73,7 @@ impl Child {
         self.pid.is_none().then_some(left.max(Duration::from_millis(1)))
     }
 
-    /// Takes note of a child that ended; whether it was this one.
+    /// Notes that a child has ended. Returns whether it was this one.
     pub fn note_end(&mut self, pid: Pid) -> bool {
         let is_it = self.pid == Some(pid);
         if is_it {
@@ -82,7 +84,7 @@ impl Child {
 }
 
 /// Forks a child in a session of its own, so that a TERM to our group, a hang-up and Ctrl-C reach
-/// us alone, and execs `words` there with nothing but PATH in the environment.
+/// only us, and executes `words` there with only PATH in the environment.
 fn start(
     words: &[&CStr],
     later: Option<SignalNumber>,
@@ -105,8 +107,8 @@ fn start(
     }
 }
 
-/// Execs the command that stands beside us, or else the one on PATH. If our directory is not on that
-/// PATH, it goes in front, for the services.
+/// Executes the command in our own directory, or else the one on PATH. If our directory is not on
+/// that PATH, puts it at the front, for the services.
 fn exec_beside(name: &CStr, words: &[&CStr]) -> Errno {
     let mut path = b"PATH=".to_vec();
     let is_on_path =

@@ -1,8 +1,9 @@
-//! The loop of svscanboot: looks, waits for what can happen, and performs what [`leader`] decides.
-//! Many may be started (by inittab, Upstart, rc.local); the first leads, the others stand by without
-//! a word and take over when it is gone. The leader holds the scan directory's lock and hands it to
-//! its svscan; a new leader that finds an svscan at work leaves it alone and watches it. It never
-//! touches a service itself: what runs is found and adopted by svscan.
+//! The loop of svscanboot: it looks at the disk, waits for events, and performs what [`leader`]
+//! decides. Several svscanboots may be started (by inittab, Upstart, rc.local). The first one
+//! leads; the others stand by silently, and one of them takes over when the leader is gone. The
+//! leader takes the scan directory's lock and passes it to the svscan that it starts. A new leader
+//! that finds an svscan at work does not start another, but watches that one. svscanboot never
+//! touches a service: svscan finds and adopts those that run.
 //!
 //! [`leader`]: super::leader
 
@@ -27,26 +28,26 @@ use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// How long the last messages may take to reach readproctitle at the end.
+/// How long to wait at the end for readproctitle to read the last messages.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Between two tries to tell a new svscan that it shall stop.
+/// Time between two tries to send a word to a new svscan.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Between two looks at the records while nothing happens: whether somebody removed them.
+/// Time between two looks at the disk without an event: the records may have been removed.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// How svscanboot was called.
+/// The arguments of svscanboot.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The scan directory.
     pub directory: &'a CStr,
-    /// Leave at once with 0 where the scan is held, or the system is going down.
+    /// Whether to exit at once with 0 if another svscan works there, or the system is going down.
     pub is_fallback: bool,
-    /// An init started us, as far as could be seen at the beginning.
+    /// Whether an init started us, as seen at the beginning.
     pub is_inits: bool,
 }
 
-/// Keeps svscan until TERM stops it in order.
+/// Keeps svscan running until TERM asks for the orderly stop.
 #[must_use]
 pub fn run(call: Call<'_>) -> Exit {
     own_path::note();
@@ -86,30 +87,30 @@ struct Driver<'a> {
     call: Call<'a>,
     signals: Signals,
     place: ScanPlace<'a>,
-    /// What makes us the leader.
+    /// The leader's files, if we lead.
     keeper: Option<Keeper>,
-    /// The presence of the svscanboot that leads.
+    /// The presence of the leader, if another svscanboot leads.
     other: Option<OwnedFd>,
     lock: Option<ScanLock>,
-    /// The svscan that is our child.
+    /// The svscan that is our child, if we started one.
     svscan: Child,
-    /// Whether the records are others than those that it was started with.
+    /// Whether the records have been made again since that svscan was started.
     has_moved_on: bool,
-    /// The one that is not.
+    /// An svscan at work that is not our child.
     found: Option<Scanner>,
     messages: Option<Messages>,
-    /// What was last said on a terminal.
+    /// The notice last printed on a terminal.
     said: Option<Notice>,
 }
 
-/// What somebody at a terminal is told, when it comes to be so.
+/// A notice, printed on a terminal when it begins to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notice {
     StandsBy,
     Stopped,
 }
 
-/// What the end of one step was.
+/// Whether to go on after a step.
 enum Outcome {
     Goes,
     Leaves,
@@ -133,7 +134,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Says on a terminal why nothing is started.
+    /// Prints on a terminal why nothing is started.
     fn notify(&mut self, state: &State) {
         let name = self.call.directory.to_bytes();
         let notice = match (state.rank, state.svscan) {
@@ -157,7 +158,7 @@ impl Driver<'_> {
         }
     }
 
-    /// One step, and those that answer its questions.
+    /// Performs one step, and the steps that follow from the answers to its questions.
     fn apply(&mut self, state: &mut State, event: Event) -> Outcome {
         let mut next = Some(event);
         while let Some(event) = next.take() {
@@ -179,7 +180,7 @@ impl Driver<'_> {
 
     fn look(&mut self, state: &State) -> Event {
         self.other = self.other.take().filter(|other| !is_broken(other));
-        // As long as another one leads, it is his to make what was removed.
+        // While another svscanboot leads, it is the one that makes removed records again.
         let has_moved = self.other.is_none() && self.place.follow();
         if has_moved {
             self.has_moved_on = true;
@@ -197,17 +198,18 @@ impl Driver<'_> {
         }
     }
 
-    /// Has new records say what those that are gone said.
+    /// Writes into new records what the old ones said.
     fn settle_in(&mut self, state: &State) {
         let is_kept = self.place.records().is_some_and(|records| keeper::look(records).is_ok());
         let was_stopped = state.is_marked || self.place.is_stopped();
         if was_stopped && state.svscan == Svscan::None && !is_kept {
-            // Whoever wants the scan removes the mark alone, or leads by now.
+            // An svscanboot that wants the scan would have removed only the mark, or would lead by
+            // now.
             self.place.mark_stop();
         }
         let Some(records) = self.place.records() else { return };
         self.messages.iter().for_each(|messages| messages.record_in(records));
-        // Where another one has come before us, we keep what is ours to keep, and he the rest.
+        // If another svscanboot already leads in the new records, we keep our old files.
         self.keeper = Keeper::become_it(records).ok().or(self.keeper.take());
     }
 
@@ -235,8 +237,8 @@ impl Driver<'_> {
 
     fn take_lock(&mut self) -> Event {
         let acquired = self.place.records().map(ScanLock::acquire).transpose();
-        // One that works there without a lock lost it with records that were removed, and takes it
-        // again soon.
+        // An svscan that works there without the lock lost it with removed records, and takes it
+        // soon.
         self.found = self.place.find_svscan();
         if self.found.is_some() {
             return Event::Found;
@@ -261,7 +263,7 @@ impl Driver<'_> {
     }
 
     fn start(&mut self) -> Event {
-        // Without a pipe for its messages no svscan is started: there will be one soon.
+        // Without a pipe for its messages we start no svscan yet: the pipe is tried again soon.
         let Some(messages) = &self.messages else { return Event::NotStarted };
         let write = messages.write_end().as_fd();
         let lock = self.lock.as_ref().map(|lock| lock.file.as_fd());
@@ -275,7 +277,7 @@ impl Driver<'_> {
         if self.svscan.pid().is_some() { Event::Started } else { Event::NotStarted }
     }
 
-    /// Tells the svscan that runs; whether it was there to hear it.
+    /// Sends a word to the running svscan. Returns whether that was possible.
     fn tell(&mut self, svscan: Svscan, word: Word) -> bool {
         if svscan == Svscan::Ours {
             return self.tell_ours(word);
@@ -286,8 +288,8 @@ impl Driver<'_> {
         self.found.as_ref().is_some_and(|svscan| svscan.say(word))
     }
 
-    /// Tells our child through its control FIFO; where that is not there, not yet there or may be
-    /// another one's, by the signal, which waits for it if need be.
+    /// Sends a word to our child through its control FIFO or, if that is missing or may be another
+    /// svscan's, by the signal, which stays pending until the child listens.
     fn tell_ours(&self, word: Word) -> bool {
         let sender = self.place.records().filter(|_| !self.has_moved_on);
         sender
@@ -301,7 +303,7 @@ impl Driver<'_> {
             self.messages.take().map_or_else(|| Messages::obtain(self.place.records()), Ok);
         match obtained {
             Ok(mut messages) => {
-                // What we have to say goes there too.
+                // Our own messages go there too.
                 to_null(messages.write_end().as_fd());
                 messages.keep_reader();
                 self.messages = Some(messages);
@@ -310,10 +312,10 @@ impl Driver<'_> {
         }
     }
 
-    /// Gives up the message pipe and waits a moment for the reader to read it to the end.
+    /// Closes the message pipe and waits a moment for the reader to read it to the end.
     fn end_reader(&mut self) {
         let Some(messages) = self.messages.take() else { return };
-        // Our own stderr is that pipe too.
+        // Our own stderr is that pipe too: close it.
         if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
             to_null(null.as_fd());
         }
@@ -324,7 +326,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Waits for an event, or for as long as `state` allows; what happened.
+    /// Waits for an event, or as long as `state` allows. Returns what happened.
     fn wait(&mut self, state: &State) -> Vec<Event> {
         let until = self.next_look(state).map(|length| clock::monotonic().saturating_add(length));
         let mut watched = vec![poll::readable(self.signals.as_fd())];
@@ -355,7 +357,7 @@ impl Driver<'_> {
         events
     }
 
-    /// How long to wait for an event at most.
+    /// The longest time to wait for an event.
     fn next_look(&self, state: &State) -> Option<Duration> {
         let is_watched = self.found.as_ref().is_none_or(|found| found.watched().is_some());
         let patience = match state.patience() {
@@ -373,20 +375,20 @@ impl Driver<'_> {
     }
 }
 
-/// Says on a terminal what the end of an orderly stop leaves to be done.
+/// Prints on a terminal, after an orderly stop, how to start svscan again.
 pub(super) fn say_how_to_start(name: &[u8]) {
     let text: &[&[u8]] = &[name, b" is stopped; to start it again, start svscanboot anew"];
     SVSCANBOOT.notice(text);
 }
 
-/// Whether nobody reads this FIFO any more.
+/// Whether no process reads this FIFO any more.
 fn is_broken(presence: &OwnedFd) -> bool {
     let mut watched = [poll::broken(presence.as_fd())];
     let _ = poll::wait(&mut watched, Some(Duration::ZERO));
     watched.iter().any(poll::found)
 }
 
-/// Standard input and output become /dev/null, and standard error `messages`.
+/// Makes standard input and output /dev/null, and standard error `messages`.
 fn to_null(messages: BorrowedFd<'_>) {
     if let Ok(null) = open(HERE, b"/dev/null", Purpose::Read) {
         let _ = descriptor::place_at(null.as_fd(), 0);

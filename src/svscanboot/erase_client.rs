@@ -1,5 +1,6 @@
-//! `svscanboot --stop=SECONDS`: the stop for good, when the package is erased. Nothing is hurried,
-//! and so nothing killed: what has not ended by then is named, and ends by itself.
+//! `svscanboot --stop=SECONDS`: the final stop, when the package is erased. It does not hurry, so
+//! no service is killed. Services that have not ended in time are printed, and end by themselves
+//! later.
 
 use super::services::{Kinds, supervised, take_down};
 use super::status_client::{Standing, answer, is_ours, svscans};
@@ -15,16 +16,16 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 const STOPPED: (&str, u8) = ("stopped", 0);
-/// What still runs was named instead of a word.
+/// The exit code if the services that still run were printed.
 const STILL_RUNNING: u8 = 1;
-/// How long those may take that no svscan ends any more, services and loggers each.
+/// How long to wait for services, and then for loggers, that have no svscan to stop them.
 const LEFT_BEHIND: Duration = Duration::from_secs(5);
-/// How long an svscanboot may take to leave when its scan has ended.
+/// How long to wait for an svscanboot after its svscan has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const PACE: Duration = Duration::from_millis(20);
 
-/// Stops the scan of `directory`, the svscanboots that keep it or stand by for it, and the
-/// supervises that are left of an svscan that was killed.
+/// Stops the svscan of `directory`, then its svscanboots, leading or standing by, and then the
+/// supervises that a killed svscan left.
 #[must_use]
 pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     let Ok(place) = open(HERE, directory.to_bytes(), Purpose::Directory) else {
@@ -34,7 +35,7 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     let keepers = keepers(directory, records.as_ref());
     if Standing::of(directory) == Standing::Foreign {
         end(&keepers, true);
-        // It was there before us, or came from elsewhere: its services are not ours to stop.
+        // Another product's svscan: we do not stop its services.
         return answer(("foreign", 2));
     }
     let sender = records.as_ref().and_then(|records| scan_control::connect(records).ok());
@@ -43,10 +44,11 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
         let until = clock::monotonic().saturating_add(patience);
         let _ = poll::wait(&mut [poll::broken(sender.as_fd())], Some(until));
     }
-    // A TERM that comes while svscan has not ended would be taken for a wish to hurry.
+    // While svscan has not ended, svscanboot would take TERM for a request to hurry.
     end(&keepers, sender.as_ref().is_none_or(|sender| sender.is_gone()));
     if sender.is_none() {
-        // One without a control FIFO leaves its services be, as 0.76's does.
+        // At TERM, an svscan without a control FIFO ends and leaves its services running, as 0.76's
+        // does.
         signal_all(&svscans(directory), SIGTERM);
     }
     take_down(place.as_fd(), Kinds::Services, LEFT_BEHIND);
@@ -54,8 +56,8 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     say_what_runs(directory, place.as_fd())
 }
 
-/// The svscanboots of ours that keep `directory` or stand by for it. Where there can be no records, an
-/// svscan shows its own as its parent.
+/// The svscanboots of this program for `directory`, leading or standing by. Without records, the
+/// leader is found as the parent of its svscan.
 fn keepers(directory: &CStr, records: Option<&ScanRecords>) -> Vec<Pid> {
     let mut found = records.map(keeper::all).unwrap_or_default();
     let parents = svscans(directory).into_iter().filter_map(|pid| proc::Process::read(pid).ok());
@@ -68,7 +70,7 @@ fn is_svscanboot_of_ours(pid: Pid) -> bool {
     proc::is_named(pid, b"svscanboot") && is_ours(pid)
 }
 
-/// Ends svscanboots; by TERM first, where that asks for nothing more than their end.
+/// Ends svscanboots. Sends TERM first, if that means no more than their end.
 fn end(keepers: &[Pid], by_term: bool) {
     let left = || -> Vec<Pid> {
         keepers.iter().copied().filter(|&pid| is_svscanboot_of_ours(pid)).collect()
@@ -89,8 +91,8 @@ fn signal_all(pids: &[Pid], signal: SignalNumber) {
     }
 }
 
-/// The directory of each service and logger that still runs, a line each, or the word that none
-/// does.
+/// Prints the directory of each service and logger that still runs, one in each line, or the word
+/// that says that none does.
 fn say_what_runs(directory: &CStr, place: BorrowedFd<'_>) -> Exit {
     let left = [supervised(place, Kinds::Services), supervised(place, Kinds::Loggers)];
     let mut lines = Vec::new();

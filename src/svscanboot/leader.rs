@@ -7,21 +7,21 @@
 //!                                              +--------- ended ----------/
 //! ```
 //!
-//! Of several svscanboots one leads, and sees to it that an svscan runs: one that it starts under
-//! the scan directory's lock, or one that it finds at work. After an orderly stop it rests, without
-//! svscan, lock and reader, until somebody asks for the scan again. TERM asks for that stop: the
-//! wish is kept until the svscan that heard it is gone, and told again to the next if that one was
-//! killed on the way. A question ([`Question`]) is answered by the next event. Contract:
-//! svscanboot(8).
+//! Of several svscanboots one leads and keeps an svscan running: one that it starts under the scan
+//! directory's lock, or one that it finds at work. TERM asks for the orderly stop: svscanboot asks,
+//! svscan stops the services and exits. If svscan is killed before the stop is done, svscanboot
+//! asks the next svscan again. After an orderly stop the leader rests, without svscan, lock and
+//! reader, until a newly started svscanboot wants svscan again. Where a step asks a question
+//! ([`Question`]), the next event is the answer. Contract: svscanboot(8).
 
 pub use crate::scandir::word::Word;
 
 /// What we are among the svscanboots of this scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Another one leads, or nobody has looked yet.
+    /// Another one leads, or we have not looked yet.
     Standby,
-    /// The one that keeps svscan and readproctitle.
+    /// We keep svscan and readproctitle running.
     Leader,
 }
 
@@ -32,55 +32,55 @@ pub enum Svscan {
     None,
     /// It is our child.
     Ours,
-    /// It is somebody else's; its end shows.
+    /// We did not start it. We can see its end.
     Found,
 }
 
-/// Whether we were asked to stop the scan, and whether the svscan that runs has heard of it.
+/// Whether we were asked to stop svscan, and whether we have asked the running svscan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wish {
-    /// We were not.
+    /// We were not asked.
     None,
-    /// It has to be told this.
+    /// We still have to send svscan this word.
     Unheard(Word),
-    /// It has heard all that there was to tell.
+    /// We have sent svscan all words.
     Heard,
 }
 
-/// What the driver was asked and has not answered yet.
+/// A question to the driver that is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
-    /// To become the leader: [`Event::Led`], [`Event::Kept`] or [`Event::CannotLead`].
+    /// Become the leader. Answers: [`Event::Led`], [`Event::Kept`] or [`Event::CannotLead`].
     Lead,
-    /// To take the scan directory's lock, unless an svscan of ours works there all the same:
+    /// Take the scan directory's lock, unless an svscan of ours works there without it. Answers:
     /// [`Event::Locked`], [`Event::Found`], [`Event::Held`] or [`Event::CannotLock`].
     Lock,
-    /// To start an svscan: [`Event::Started`] or [`Event::NotStarted`].
+    /// Start an svscan. Answers: [`Event::Started`] or [`Event::NotStarted`].
     Start,
-    /// To tell the svscan that runs: [`Event::Told`] or [`Event::NotTold`].
+    /// Send the running svscan a word. Answers: [`Event::Told`] or [`Event::NotTold`].
     Tell(Word),
 }
 
 /// All that svscanboot knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
-    /// Whether an init started us: then TERM means the scan, whoever keeps it.
+    /// Whether an init started us. Then TERM asks for the orderly stop even if we do not lead.
     pub is_inits: bool,
-    /// Whether we leave where we would have to stand by (`--fallback`).
+    /// Whether we exit instead of standing by (`--fallback`).
     pub is_fallback: bool,
     /// What we are among the svscanboots.
     pub rank: Rank,
-    /// The svscan; a standby knows only one that it has told to stop.
+    /// The running svscan. A standby knows only one that it has asked to stop.
     pub svscan: Svscan,
     /// Whether we hold the scan directory's lock.
     pub holds_lock: bool,
-    /// Whether we keep a message pipe and its reader.
+    /// Whether we have a message pipe and keep its reader running.
     pub keeps_reader: bool,
-    /// Whether we were asked to stop the scan.
+    /// Whether we were asked to stop svscan.
     pub wish: Wish,
-    /// Whether another svscanboot kept the scan when we last looked.
+    /// Whether another svscanboot led when we last looked.
     pub is_kept: bool,
-    /// Whether the mark of an orderly stop was there when we last looked.
+    /// Whether there was the mark of an orderly stop when we last looked.
     pub is_marked: bool,
     /// What the driver has to answer next.
     pub question: Option<Question>,
@@ -89,14 +89,13 @@ pub struct State {
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    /// A look at the disk, at the beginning and after whatever else happened.
+    /// A look at the disk, at the beginning and after each other event.
     Looked {
-        /// Another svscanboot keeps the scan.
+        /// Another svscanboot leads.
         is_kept: bool,
-        /// The mark of an orderly stop is there.
+        /// There is the mark of an orderly stop.
         is_marked: bool,
-        /// The scan directory or its records were made again: the lock that we hold is in what is
-        /// gone.
+        /// The scan directory or its records were made again: our lock is in the old ones.
         has_moved: bool,
     },
     /// We lead.
@@ -106,32 +105,32 @@ pub enum Event {
     },
     /// Another svscanboot leads.
     Kept,
-    /// There is nothing to lead by: we do as the only one.
+    /// The leader's files cannot be made: act as the only svscanboot.
     CannotLead,
     /// We hold the lock.
     Locked,
-    /// An svscan of ours is at work, and its end will show.
+    /// An svscan of ours is at work. We will see its end.
     Found,
-    /// Somebody holds the lock who does not show.
+    /// An unknown process holds the lock.
     Held,
-    /// There is no lock to be had: on without.
+    /// The lock cannot be made: go on without it.
     CannotLock,
     /// Our svscan runs.
     Started,
-    /// It could not be started, or not so soon after the last time.
+    /// It could not be started, or not yet, so soon after the last start.
     NotStarted,
-    /// The svscan was told.
+    /// The word was sent to svscan.
     Told,
-    /// It could not be told: it does not listen yet, or there is none.
+    /// The word could not be sent: svscan does not listen yet, or there is none.
     NotTold,
     /// TERM.
     Term,
     /// Our svscan ended.
     OursEnded {
-        /// It left of its own accord: nothing killed it.
+        /// It exited by itself: no signal killed it.
         has_left: bool,
     },
-    /// The svscan that we found, or told as a standby, is gone.
+    /// The svscan that we found, or that we asked to stop as a standby, has ended.
     FoundEnded,
 }
 
@@ -140,15 +139,15 @@ pub enum Event {
 pub enum Effect {
     /// Answer this at once.
     Ask(Question),
-    /// See to it that there is a message pipe and that somebody reads it.
+    /// Make the message pipe and start its reader, if they are not there.
     KeepReader,
-    /// Give the message pipe up, and wait a moment for its reader to read to the end.
+    /// Close the message pipe, and wait a moment for its reader to read to the end.
     EndReader,
-    /// Let go of the scan directory's lock.
+    /// Release the scan directory's lock.
     GiveLockBack,
     /// Remove the mark of an orderly stop.
     RemoveMark,
-    /// Leave, with 0.
+    /// Exit with 0.
     Leave,
 }
 
@@ -164,7 +163,7 @@ impl Effects {
         self.list.iter().flatten().copied()
     }
 
-    /// Appends one effect; no step has more than five (the laws count them).
+    /// Appends one effect. There is room for five, and no step has as many (a law checks this).
     pub fn push(&mut self, effect: Effect) {
         if let Some(slot) = self.list.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(effect);
@@ -175,13 +174,13 @@ impl Effects {
 /// How long the driver waits for the next event before it looks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Until something happens.
+    /// Until an event comes.
     Event,
-    /// Until the leader goes; a leader that does not show is about to.
+    /// Until the leader ends. If we cannot watch it, for a short time.
     Keeper,
-    /// The pace at which an svscan is started, or a lock tried.
+    /// A second: the time between two starts of svscan, or two tries of a lock.
     Second,
-    /// An svscan that was just started listens soon.
+    /// A moment: an svscan that has just started will soon listen.
     Moment,
 }
 
@@ -203,7 +202,7 @@ impl State {
         }
     }
 
-    /// How long to wait, once everything has been done and answered.
+    /// How long to wait, once all effects are performed and all questions answered.
     #[must_use]
     pub fn patience(&self) -> Patience {
         match (self.rank, self.wish, self.svscan) {
@@ -214,8 +213,8 @@ impl State {
         }
     }
 
-    /// Whether the scan was stopped in order: until somebody asks for it again it is not ours to
-    /// start.
+    /// Whether an orderly stop was made. Then we start no svscan until a newly started svscanboot
+    /// wants it again.
     fn rests(&self) -> bool {
         self.is_marked && self.svscan == Svscan::None
     }
@@ -225,7 +224,7 @@ impl State {
         effects.push(Effect::Ask(question));
     }
 
-    /// What was heard by an svscan that is gone has to be told again.
+    /// The svscan that we asked to stop is gone: the next one has to be asked again.
     fn forget_hearing(&mut self) {
         if self.wish == Wish::Heard {
             self.wish = Wish::Unheard(Word::Stop);
@@ -255,7 +254,7 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             lead(&mut state, &mut effects);
         }
         Event::Kept if state.is_fallback => effects.push(Effect::Leave),
-        // They show by themselves, or the next look comes soon.
+        // Nothing to do: another event will come, or the next look comes soon.
         Event::Kept | Event::Held | Event::NotStarted => {}
         Event::Locked => {
             state.holds_lock = true;
@@ -273,13 +272,13 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             }
         }
         Event::NotTold => {
-            // A standby waits for a listener as long as there is somebody to start one.
+            // A standby tries again as long as there is a leader that may start an svscan.
             let is_over = state.is_marked || !state.is_kept;
             if state.rank == Rank::Standby && state.svscan == Svscan::None && is_over {
                 effects.push(Effect::Leave);
             }
         }
-        // A stray one that stands by takes nothing along.
+        // A standby that no init started only ends itself.
         Event::Term if state.rank == Rank::Standby && !state.is_inits => {
             effects.push(Effect::Leave);
         }
@@ -292,8 +291,8 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             if state.wish == Wish::Heard && has_left {
                 leave(&mut state, &mut effects);
             } else if !has_left {
-                // Killed in the middle of a stop: the next one has to go on with it, and whoever
-                // asked asks again.
+                // It may have been killed in the middle of a stop, after it wrote the mark. Remove
+                // the mark, so that another svscan is started; it is then asked again to stop.
                 effects.push(Effect::RemoveMark);
             }
             state.forget_hearing();
@@ -309,8 +308,8 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
     (state, effects)
 }
 
-/// TERM to an svscanboot of an init's stops the scan, whoever holds it; without it we wait for our
-/// turn.
+/// Stands by: tries to lead if no svscanboot leads. After TERM (only an init's svscanboot comes
+/// here) asks the running svscan to stop, whichever svscanboot leads.
 fn stand_by(state: &mut State, effects: &mut Effects) {
     match state.wish {
         Wish::None if !state.is_kept => state.ask(Question::Lead, effects),

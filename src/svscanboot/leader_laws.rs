@@ -1,12 +1,12 @@
-//! The laws of the leader, checked on every edge of every reachable state and on the way through a
-//! world that does what it is asked.
+//! The laws of the leader: checked on every edge of every reachable state, and on walks through a
+//! simulated world in which every request succeeds.
 
 use super::leader::{
     Effect, Effects, Event, Patience, Question, Rank, State, Svscan, Wish, Word, step,
 };
 use std::collections::BTreeSet;
 
-/// A step, ours or a mutant of it.
+/// The step function, or a mutant of it.
 pub type Step = dyn Fn(State, Event) -> (State, Effects);
 
 fn beginnings() -> Vec<State> {
@@ -46,7 +46,7 @@ fn possible(state: State) -> Vec<Event> {
     }
 }
 
-/// Every law that looks at one edge: `before`, `event`, `after` and the effects between.
+/// Every law about one edge: the state before, the event, the state after, and the effects.
 fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Result<(), String> {
     let list: Vec<Effect> = effects.iter().collect();
     let has = |effect| list.contains(&effect);
@@ -73,7 +73,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     law(
         (before.rank == after.rank)
             || matches!(event, Event::Led { .. } | Event::CannotLead) && leads,
-        "a leader is one that leads, for good",
+        "only Led or CannotLead makes a leader, and it stays one",
     )?;
     law(leads || asked != [Question::Lock] && asked != [Question::Start], "only a leader starts")?;
     law(!leads || asked != [Question::Lead], "a leader does not ask to lead")?;
@@ -82,24 +82,24 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         Event::Locked => true,
         _ => before.holds_lock && !has(Effect::GiveLockBack),
     };
-    law(after.holds_lock == lock, "the lock is held from the answer on until it is given back")?;
+    law(after.holds_lock == lock, "the lock is held from Locked until GiveLockBack")?;
     law(!has(Effect::GiveLockBack) || before.holds_lock, "what is given back was held")?;
     law(
         !matches!(event, Event::Looked { has_moved: true, .. }) || !after.holds_lock,
-        "a lock in what is gone is none",
+        "a lock in removed records is given back",
     )?;
     if asked == [Question::Start] {
         law(after.svscan == Svscan::None, "an svscan is started only where there is none")?;
         law(
             after.holds_lock || event == Event::CannotLock,
-            "an svscan is started under the lock, or where there is no lock to be had",
+            "an svscan is started under the lock, or if the lock cannot be made",
         )?;
         law(!after.is_marked, "after an orderly stop nothing is started")?;
-        law(after.keeps_reader, "an svscan has somewhere to send its messages")?;
+        law(after.keeps_reader, "an svscan is started with a message pipe")?;
     }
     law(
         !matches!(event, Event::Locked | Event::CannotLock) || asked == [Question::Start],
-        "with the lock, or where there is none to be had, an svscan is started",
+        "after Locked or CannotLock an svscan is started",
     )?;
     law(
         asked != [Question::Lock] || !after.holds_lock && after.svscan == Svscan::None,
@@ -108,9 +108,9 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     law(
         after.keeps_reader
             == (has(Effect::KeepReader) || before.keeps_reader && !has(Effect::EndReader)),
-        "what keeps the reader is known",
+        "keeps_reader is set by KeepReader and cleared by EndReader",
     )?;
-    law(!has(Effect::EndReader) || before.keeps_reader, "a reader is ended that is kept")?;
+    law(!has(Effect::EndReader) || before.keeps_reader, "only a kept reader is ended")?;
     law(
         !has(Effect::KeepReader)
             || asked.is_empty()
@@ -125,7 +125,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         Event::OursEnded { .. } | Event::FoundEnded => Svscan::None,
         _ => before.svscan,
     };
-    law(after.svscan == svscan, "an svscan runs from the answer on until its end")?;
+    law(after.svscan == svscan, "an svscan runs from Started or Found until its end")?;
 
     let is_stray = before.rank == Rank::Standby && !before.is_inits;
     let wish = match event {
@@ -140,20 +140,23 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     };
     law(
         after.wish == wish,
-        "the first TERM asks, each further one hurries, and it holds until an svscan that heard it has ended by it",
+        "the first TERM asks for a stop, each further one to hurry, until an svscan has made the stop",
     )?;
     if let Some(Question::Tell(word)) = after.question {
-        law(after.wish == Wish::Unheard(word), "svscan is told what it has not heard")?;
-        law(!leads || after.svscan != Svscan::None, "a leader tells an svscan that runs")?;
+        law(after.wish == Wish::Unheard(word), "only an unsent word is sent")?;
+        law(
+            !leads || after.svscan != Svscan::None,
+            "a leader sends a word only to a running svscan",
+        )?;
     }
     law(
         has(Effect::RemoveMark) == (event == Event::OursEnded { has_left: false }),
-        "only an svscan of ours that was killed leaves a mark that does not count",
+        "only the mark of a killed svscan of ours is removed",
     )?;
 
     if leaves {
-        law(after.svscan == Svscan::None, "no svscan that we know of is left alone")?;
-        law(!after.keeps_reader, "the reader reads to the end before we leave")?;
+        law(after.svscan == Svscan::None, "we exit only without an svscan")?;
+        law(!after.keeps_reader, "the reader is ended before we exit")?;
         let may = match event {
             Event::Kept | Event::Led { is_scanned: true } => before.is_fallback,
             Event::Looked { is_kept, is_marked, .. } => {
@@ -166,32 +169,35 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
             Event::NotTold => !leads && (before.is_marked || !before.is_kept),
             _ => false,
         };
-        law(may, "we leave when the stop is over, or where we would stand by and may not")?;
+        law(may, "we exit when the stop is over, or instead of standing by")?;
     }
     let stays = match event {
         Event::Kept => !before.is_fallback,
         Event::Led { is_scanned: true } => !before.is_fallback,
         _ => true,
     };
-    law(leaves || stays, "what does not stand by leaves")?;
+    law(leaves || stays, "with --fallback we exit instead of standing by")?;
     law(
         event != Event::Term || leaves == is_stray,
-        "TERM ends at once who stands by and is no init's, and nobody else",
+        "TERM ends at once only a standby that no init started",
     )?;
     let is_over = event == (Event::OursEnded { has_left: true }) && before.wish == Wish::Heard;
-    law(leaves || !is_over, "an svscan that heard and left has made the stop")?;
+    law(leaves || !is_over, "if svscan exits after it was asked, the stop is made and we exit")?;
 
-    // Nothing is left lying: whoever waits without a limit waits for something that shows.
+    // Nothing is forgotten: a wait without a limit is for an event that will be seen.
     let waits = after.question.is_none() && !leaves && matches!(event, Event::Looked { .. });
     if waits && leads {
         let rests = after.is_marked && after.svscan == Svscan::None;
         law(
             if rests { !after.holds_lock && !after.keeps_reader } else { after.keeps_reader },
-            "after an orderly stop lock and reader are given up, and kept otherwise",
+            "lock and reader are given up after an orderly stop, and only then",
         )?;
-        law(!rests || after.wish == Wish::None, "a stop that is made is not waited for")?;
-        law(rests || after.svscan != Svscan::None, "without an svscan one is asked for")?;
-        law(!matches!(after.wish, Wish::Unheard(_)), "what is to be told is told at each look")?;
+        law(
+            !rests || after.wish == Wish::None,
+            "after the stop that was asked for we exit and do not rest",
+        )?;
+        law(rests || after.svscan != Svscan::None, "a leader without an svscan asks for one")?;
+        law(!matches!(after.wish, Wish::Unheard(_)), "an unsent word is tried at each look")?;
     }
     let patience = after.patience();
     law(
@@ -203,7 +209,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     )
 }
 
-/// Walks every reachable state and checks every edge; the states.
+/// Walks every reachable state and checks every edge. Returns the states.
 fn explore(step: &Step) -> Result<BTreeSet<State>, String> {
     let mut seen = BTreeSet::new();
     let mut left = beginnings();
@@ -225,16 +231,16 @@ fn explore(step: &Step) -> Result<BTreeSet<State>, String> {
 /// How a walk ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// An svscan runs, and nothing is to be told.
+    /// An svscan runs, and no word is to be sent.
     Runs,
-    /// The scan was stopped, and we wait.
+    /// svscan was stopped, and we wait.
     Rests,
-    /// We left.
+    /// We exited.
     Left,
 }
 
-/// Walks on from `state` in a world that does what it is asked: nobody else leads, the lock is free,
-/// svscan starts, hears, stops in order, leaves its mark and ends.
+/// Walks on from `state` in a world in which every request succeeds: no other svscanboot leads, the
+/// lock is free, svscan starts, reads its words, makes the orderly stop, writes the mark and ends.
 fn go_on(step: &Step, mut state: State, mut is_marked: bool) -> Result<End, String> {
     let begun = state;
     for _ in 0..10 {
@@ -275,7 +281,7 @@ fn go_on(step: &Step, mut state: State, mut is_marked: bool) -> Result<End, Stri
     Err(format!("no end is reached from {begun:?}"))
 }
 
-/// Where it comes to from each reachable state, once the world does what it is asked.
+/// Where the walk from each reachable state ends in such a world.
 fn ends(step: &Step, states: &BTreeSet<State>) -> Result<(), String> {
     for &state in states.iter().filter(|state| state.question.is_none()) {
         for is_marked in [false, true] {

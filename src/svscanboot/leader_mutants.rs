@@ -3,33 +3,33 @@
 use super::leader::{Effect, Effects, Event, Question, Rank, State, Wish, Word, step};
 use super::leader_laws::check;
 
-/// Changes what a step returns.
+/// A fault changes what a step returns.
 type Fault = fn(State, Event, &mut State, &mut Vec<Effect>);
 
 fn without(list: &mut Vec<Effect>, effect: Effect) {
     list.retain(|other| *other != effect);
 }
 
-/// Asks nothing.
+/// Removes the question from a step.
 fn silent(after: &mut State, list: &mut Vec<Effect>) {
     list.retain(|effect| !matches!(effect, Effect::Ask(_)));
     after.question = None;
 }
 
-/// Faults that someone might well make, each in its own words.
+/// Plausible faults, each with a description.
 const MUTANTS: [(&str, Fault); 27] = [
     ("TERM is not remembered", |before, event, after, _| {
         if event == Event::Term {
             after.wish = before.wish;
         }
     }),
-    ("a stray one that stands by stops the scan", |_, event, after, list| {
+    ("TERM to a standby that no init started stops svscan", |_, event, after, list| {
         if event == Event::Term {
             list.clear();
             after.wish = Wish::Unheard(Word::Stop);
         }
     }),
-    ("TERM ends an init's alone", |before, event, _, list| {
+    ("TERM to an init's standby only ends that one", |before, event, _, list| {
         if event == Event::Term && before.rank == Rank::Standby {
             list.push(Effect::Leave);
         }
@@ -44,23 +44,26 @@ const MUTANTS: [(&str, Fault); 27] = [
             after.wish = Wish::Unheard(Word::Stop);
         }
     }),
-    ("what was not heard is not told again", |_, event, after, _| {
+    ("a word that could not be sent is not tried again", |_, event, after, _| {
         if event == Event::NotTold {
             after.wish = Wish::Heard;
         }
     }),
-    ("what a killed svscan heard is not told to the next", |before, event, after, _| {
-        if matches!(event, Event::OursEnded { .. }) {
-            after.wish = before.wish;
-        }
-    }),
-    ("what a found svscan heard is not told to the next", |before, event, after, _| {
+    (
+        "after an svscan of ours is killed, the next is not asked to stop",
+        |before, event, after, _| {
+            if matches!(event, Event::OursEnded { .. }) {
+                after.wish = before.wish;
+            }
+        },
+    ),
+    ("after a found svscan has ended, the next is not asked to stop", |before, event, after, _| {
         if event == Event::FoundEnded {
             after.wish = before.wish;
         }
     }),
     ("a killed svscan's mark counts", |_, _, _, list| without(list, Effect::RemoveMark)),
-    ("the mark of one that left does not count", |_, event, _, list| {
+    ("the mark of an svscan that exited does not count", |_, event, _, list| {
         if event == (Event::OursEnded { has_left: true }) {
             list.insert(0, Effect::RemoveMark);
         }
@@ -85,7 +88,7 @@ const MUTANTS: [(&str, Fault); 27] = [
             after.holds_lock = false;
         }
     }),
-    ("a lock in what is gone counts", |before, event, after, list| {
+    ("a lock in removed records counts", |before, event, after, list| {
         if matches!(event, Event::Looked { has_moved: true, .. }) {
             without(list, Effect::GiveLockBack);
             after.holds_lock = before.holds_lock;
@@ -126,12 +129,12 @@ const MUTANTS: [(&str, Fault); 27] = [
     }),
     ("the last messages are lost", |_, _, _, list| without(list, Effect::EndReader)),
     ("the reader is not kept", |_, _, _, list| without(list, Effect::KeepReader)),
-    ("the stop is over and we stay", |_, event, _, list| {
+    ("we do not exit when the stop is over", |_, event, _, list| {
         if matches!(event, Event::OursEnded { .. }) {
             without(list, Effect::Leave);
         }
     }),
-    ("we leave with the first death of svscan", |_, event, _, list| {
+    ("we exit at the first death of svscan", |_, event, _, list| {
         if event == (Event::OursEnded { has_left: false }) {
             list.push(Effect::Leave);
         }

@@ -1,5 +1,6 @@
-//! The pipe that carries what svscan, the supervises and the services say to readproctitle, and
-//! the readproctitle that reads it: found again by a new svscanboot through those who hold them.
+//! The message pipe, from svscan, the supervises and the services to readproctitle, and the
+//! readproctitle that reads it. A new svscanboot finds both again through the processes that have
+//! the pipe open.
 
 use super::child::Child;
 use crate::scandir::{ScanRecords, message_record};
@@ -11,9 +12,9 @@ use crate::sys::{Errno, poll};
 use core::time::Duration;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// How many dots readproctitle has to write over.
+/// How many dots readproctitle has as space for messages.
 const DOTS: usize = 400;
-/// Between two looks at a readproctitle that is not our child.
+/// Time between two looks at a readproctitle that is not our child.
 const PROBE: Duration = Duration::from_secs(5);
 
 /// The message pipe, both ends, and its reader.
@@ -26,14 +27,14 @@ pub struct Messages {
 
 #[derive(Debug)]
 enum Reader {
-    /// Ours to start, and started again when it ends.
+    /// Our child, started again when it ends.
     Ours(Child),
-    /// Another svscanboot started it: pid, start time, and a pidfd where there is one.
+    /// Another svscanboot started it: its pid, start time, and a pidfd if the kernel has them.
     Found(Pid, u64, Option<OwnedFd>),
 }
 
 impl Messages {
-    /// The pipe that was recorded, if anybody still holds it, or a new one.
+    /// The recorded pipe, if a process still has it open, or a new one.
     ///
     /// # Errors
     /// Those of pipe2(2).
@@ -52,7 +53,7 @@ impl Messages {
         Ok(Self { read, write, reader })
     }
 
-    /// Records it in other records: those of before were removed.
+    /// Records the pipe in new records, because the old ones were removed.
     pub fn record_in(&self, records: &ScanRecords) {
         if let Ok(facts) = file::facts_of(self.read.as_fd()) {
             record(records, facts.inode);
@@ -65,7 +66,7 @@ impl Messages {
         &self.write
     }
 
-    /// Sees to it that a reader runs.
+    /// Starts a reader if none runs.
     pub fn keep_reader(&mut self) {
         if let Reader::Found(pid, start, _) = self.reader {
             let found = Process::read(pid);
@@ -79,21 +80,21 @@ impl Messages {
             let words = [c"readproctitle", c"service", c"errors:", dots.as_c_str()];
             child.keep(&words, None, || {
                 descriptor::place_at(read, 0)?;
-                // What it says itself can go nowhere else.
+                // Messages of readproctitle itself have no other place to go.
                 let null = open(HERE, b"/dev/null", Purpose::Write);
                 null.map_or(Ok(()), |null| descriptor::place_at(null.as_fd(), 2))
             });
         }
     }
 
-    /// Takes note of a child that ended.
+    /// Notes that a child has ended.
     pub fn note_end(&mut self, pid: Pid) {
         if let Reader::Ours(child) = &mut self.reader {
             child.note_end(pid);
         }
     }
 
-    /// A descriptor that becomes readable when a found reader ends.
+    /// The descriptor that becomes readable when a found reader ends.
     #[must_use]
     pub fn watched(&self) -> Option<poll::PollFd<'_>> {
         match &self.reader {
@@ -102,7 +103,7 @@ impl Messages {
         }
     }
 
-    /// How long the reader may be left unwatched.
+    /// When to look at the reader next, if there is nothing to watch it by.
     #[must_use]
     pub fn look_after(&self) -> Option<Duration> {
         match &self.reader {
@@ -112,8 +113,8 @@ impl Messages {
         }
     }
 
-    /// Gives up both ends, so that the reader can see the end of file; whether it still runs is
-    /// what the returned function says.
+    /// Closes both ends, so that the reader can read the end of file. Returns a function that says
+    /// whether the reader still runs.
     pub fn give_up(self) -> impl FnMut() -> bool {
         let Self { reader, .. } = self;
         move || match &reader {
@@ -125,7 +126,7 @@ impl Messages {
     }
 }
 
-/// A record that cannot be written costs only what the successor of a killed svscanboot would need.
+/// Records the pipe. If that fails, only the successor of a killed svscanboot lacks it.
 fn record(records: &ScanRecords, inode: u64) {
     let _ = message_record::put(records, inode);
 }
@@ -135,10 +136,11 @@ fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {
         .is_ok_and(|facts| facts.kind == Kind::Fifo && facts.inode == inode)
 }
 
-/// Both ends of the pipe of this inode, through whoever has it at descriptor 2, as svscan, the
-/// supervises and the services do: with all of ours killed at once the services still do.
+/// Opens both ends of the pipe of this inode, through any process that has it at descriptor 2:
+/// svscan, a supervise or a service. Even if svscan and all supervises are killed, the services
+/// still have it.
 fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
-    // Every pipe is on one device; a FIFO that somebody made elsewhere is none.
+    // All pipes are on one device; a FIFO in a directory is on another.
     let (sample, _) = descriptor::pipe().ok()?;
     let device = file::facts_of(sample.as_fd()).ok()?.device;
     let is_it = |end: &OwnedFd| {
@@ -146,15 +148,15 @@ fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
             .is_ok_and(|facts| (facts.device, facts.inode) == (device, inode))
     };
     let pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
-    // Each may be gone by the time it is asked: then the next.
+    // A process may have ended meanwhile: then try the next.
     pids.filter(|&pid| is_pipe(pid, 2, inode)).find_map(|pid| {
         let end = |purpose| proc::reopen(pid, 2, purpose).ok().filter(is_it);
         Some((end(Purpose::Read)?, end(Purpose::Write)?))
     })
 }
 
-/// Whoever reads the pipe of this inode at descriptor 0, whatever its name: the child that a killed
-/// svscanboot forked is not called readproctitle before its exec is over.
+/// Finds the process that reads the pipe of this inode at descriptor 0. Its name does not matter: a
+/// child that a killed svscanboot forked is named readproctitle only after its exec.
 fn find_reader(inode: u64) -> Option<Reader> {
     let mut pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
     let pid = pids.find(|&pid| {

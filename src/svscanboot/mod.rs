@@ -1,8 +1,9 @@
-//! svscanboot: what an init starts. [`leader`] decides, as a pure function; [`driver`] is the loop
-//! that performs it, [`beginning`] what comes before, [`child`] svscan or readproctitle as a child,
-//! [`messages`] the pipe between the two, [`place`] the scan directory by its name. [`stop_client`] is `svscanboot --stop`, for what an init runs
-//! at a halt; [`status_client`] and [`erase_client`] answer the scriptlets of a package, and
-//! [`services`] knows whose supervise runs. Manual page: svscanboot(8).
+//! svscanboot: the command that an init starts. [`leader`] decides, as a pure function; [`driver`]
+//! is the loop that performs its effects, [`beginning`] what comes before the loop. [`child`] is
+//! svscan or readproctitle as a child, [`messages`] the pipe between the two, [`place`] the scan
+//! directory, found by its name. [`stop_client`] is `svscanboot --stop`, which an init runs at a
+//! halt; [`status_client`] and [`erase_client`] are for the scriptlets of a package, and
+//! [`services`] finds the running supervises for them. Manual page: svscanboot(8).
 
 pub mod beginning;
 pub mod child;

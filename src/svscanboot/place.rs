@@ -1,5 +1,5 @@
-//! The scan directory by its name, and its records: followed when somebody removes them, or the
-//! directory, and makes it again.
+//! The scan directory, found by its name, and its records. If they, or the directory, are removed
+//! and made again, svscanboot goes over to the new ones.
 
 use crate::scandir::scanner::{self, Scanner};
 use crate::scandir::{ScanRecords, mark};
@@ -9,13 +9,13 @@ use crate::sys::process::Pid;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// The scan directory that has our name now.
+/// The scan directory that has the name now.
 #[derive(Debug)]
 pub struct ScanPlace<'a> {
     name: &'a CStr,
-    /// None where none can be made.
+    /// `None` if none can be made.
     records: Option<ScanRecords>,
-    /// The scan was stopped in order where that cannot be recorded.
+    /// An orderly stop was made, and could not be recorded.
     was_stopped: bool,
 }
 
@@ -38,8 +38,8 @@ impl<'a> ScanPlace<'a> {
         self.records.as_ref()
     }
 
-    /// Goes over to the records that the name leads to now; whether they are others than before. As
-    /// long as it leads to none, those of before stay.
+    /// Goes over to the records that the name leads to now. Returns whether they are new. While the
+    /// name leads to none, keeps the old ones.
     pub fn follow(&mut self) -> bool {
         let Ok(directory) = self.open() else { return false };
         if self.records.as_ref().is_some_and(|records| records.are_of(directory.as_fd())) {
@@ -51,14 +51,14 @@ impl<'a> ScanPlace<'a> {
         has_moved
     }
 
-    /// Whether the scan was stopped in order, and nobody has asked for it since.
+    /// Whether an orderly stop was made, and no newly started svscanboot has wanted svscan since.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.was_stopped || self.records.as_ref().is_some_and(mark::is_there)
     }
 
-    /// An svscan of ours has made an orderly stop. Where it could leave no mark, we remember; else a
-    /// mark that is missing was removed by a starter who wants the scan.
+    /// Notes that our svscan has made an orderly stop. If it could write no mark, we remember the
+    /// stop ourselves. If it could and there is none, a newly started svscanboot has removed it.
     pub fn note_stop(&mut self) {
         let directory = self.open();
         let could_be_marked = self.records.as_ref().is_some_and(|records| {
@@ -68,26 +68,26 @@ impl<'a> ScanPlace<'a> {
         self.was_stopped = !could_be_marked;
     }
 
-    /// Has new records say that the scan was stopped.
+    /// Writes the mark of an orderly stop into new records.
     pub fn mark_stop(&mut self) {
         if let Some(records) = &self.records {
             self.was_stopped = mark::put(records).is_err();
         }
     }
 
-    /// The scan is wanted, or has to be stopped anew.
+    /// Removes the mark: svscan is wanted, or has to be stopped again.
     pub fn forget_stop(&mut self) {
         self.was_stopped = false;
         self.records.iter().for_each(mark::remove);
     }
 
-    /// The svscan of ours that works there, if it is not our child.
+    /// The svscan of this program that works there and is not our child.
     #[must_use]
     pub fn find_svscan(&self) -> Option<Scanner> {
         Scanner::find(self.records.as_ref(), || self.workers())
     }
 
-    /// Every svscan that works there, ours or not.
+    /// Every svscan that works there, ours or another product's.
     #[must_use]
     pub fn workers(&self) -> Vec<Pid> {
         match self.open() {

@@ -1,5 +1,5 @@
-//! The supervises of a scan directory, as its names show them: for the stop clients, which say what
-//! they wait for, and at an erase end what no svscan ends any more.
+//! The supervises of a scan directory, found by the names in it. The stop clients use them to print
+//! what they wait for, and to stop services that no svscan stops.
 
 use crate::service::control::connect;
 use crate::service::presence;
@@ -12,12 +12,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// A service or logger whose supervise runs.
 #[derive(Debug)]
 pub struct Supervised {
-    /// Its directory, from the scan directory.
+    /// Its directory, relative to the scan directory.
     pub name: Vec<u8>,
     presence: OwnedFd,
 }
 
-/// Which of the two a name may have.
+/// Which supervises of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinds {
     /// The services.
@@ -26,7 +26,7 @@ pub enum Kinds {
     Loggers,
 }
 
-/// Those of `scan_directory` whose supervise runs, in the order of their names.
+/// The services or loggers of `scan_directory` whose supervise runs, in the order of their names.
 #[must_use]
 pub fn supervised(scan_directory: BorrowedFd<'_>, kinds: Kinds) -> Vec<Supervised> {
     let mut names = directory::names_in(scan_directory).unwrap_or_default();
@@ -46,8 +46,7 @@ fn records(scan_directory: BorrowedFd<'_>, name: &[u8]) -> Result<Records, Errno
     Records::find(service.as_fd())
 }
 
-/// Takes them down for good, as `svc -dx` does, and waits at most `patience` for their supervises
-/// to go.
+/// Takes them down, as `svc -dx` does, and waits at most `patience` for their supervises to exit.
 pub fn take_down(scan_directory: BorrowedFd<'_>, kinds: Kinds, patience: Duration) {
     let all = supervised(scan_directory, kinds);
     for one in &all {

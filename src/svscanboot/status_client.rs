@@ -1,6 +1,5 @@
-//! `svscanboot --status` and `svscanboot --reexec`: what the scriptlets of a package ask, and are
-//! answered by one word and an exit code. [`svscans`] and [`Standing`] serve the stop at an erase
-//! too.
+//! `svscanboot --status` and `svscanboot --reexec`, for the scriptlets of a package: they print one
+//! word and set the exit code. `--stop=SECONDS` uses [`svscans`] and [`Standing`] too.
 
 use crate::error::Exit;
 use crate::scandir::{ScanRecords, keeper};
@@ -13,26 +12,26 @@ use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
-/// The program that we are, on disk.
+/// Our own program.
 const OURSELVES: &[u8] = b"/proc/self/exe";
-/// Between two looks at a scan directory.
+/// Time between two looks at a scan directory.
 const PACE: Duration = Duration::from_millis(50);
 
-/// How a scan directory is scanned, and by which program.
+/// Which svscan works in a scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// By an svscan of this program, which an svscanboot keeps.
+    /// One of this program, and an svscanboot starts it again if it dies.
     Kept,
-    /// By an svscan of this program, which nobody starts again.
+    /// One of this program, without an svscanboot.
     Alone,
-    /// By another program.
+    /// One of another product.
     Foreign,
-    /// Not at all.
+    /// None.
     Absent,
 }
 
 impl Standing {
-    /// How `directory` is scanned.
+    /// Which svscan works in `directory`.
     #[must_use]
     pub fn of(directory: &CStr) -> Self {
         let svscans = svscans(directory);
@@ -57,15 +56,15 @@ impl Standing {
     }
 }
 
-/// The svscans that work in `directory`, whatever program they are of.
+/// All svscans that work in `directory`, of any program.
 #[must_use]
 pub fn svscans(directory: &CStr) -> Vec<Pid> {
     file::facts(HERE, directory.to_bytes())
         .map_or_else(|_| Vec::new(), |here| proc::workers_in(&here, b"svscan"))
 }
 
-/// Whether a process runs the file that we run, or one that stood at the same path before an
-/// upgrade replaced it.
+/// Whether a process runs the same file as we, or the file that an upgrade replaced at the same
+/// path.
 #[must_use]
 pub fn is_ours(pid: Pid) -> bool {
     let program = file::link_target(HERE, &program_of(pid));
@@ -74,7 +73,7 @@ pub fn is_ours(pid: Pid) -> bool {
         .is_ok_and(|program| ours.is_ok_and(|ours| without_mark(&program) == without_mark(&ours)))
 }
 
-/// What the kernel puts behind the path of a program that was removed or replaced.
+/// The path without the mark that the kernel appends when a program was removed or replaced.
 fn without_mark(program: &[u8]) -> &[u8] {
     program.strip_suffix(b" (deleted)").unwrap_or(program)
 }
@@ -89,12 +88,12 @@ fn has_leader(directory: &CStr) -> bool {
         .is_ok_and(|records| keeper::look(&records).is_ok())
 }
 
-/// Where no records can be kept there is no leader to be seen.
+/// Without records this is the only way to find the leader.
 fn is_child_of_svscanboot(pid: Pid) -> bool {
     Process::read(pid).is_ok_and(|found| proc::is_named(found.parent, b"svscanboot"))
 }
 
-/// Says how `directory` is scanned; where it is not, as soon as it is, or when `patience` is over.
+/// Prints which svscan works in `directory`. If there is none, waits for one, at most `patience`.
 #[must_use]
 pub fn status(directory: &CStr, patience: Duration) -> Exit {
     let until = clock::monotonic().saturating_add(patience);
@@ -106,12 +105,12 @@ pub fn status(directory: &CStr, patience: Duration) -> Exit {
     answer(standing.answer())
 }
 
-/// Has the svscan of `directory` become the program that is on disk, with its supervises, where it
-/// is of this program and runs another file.
+/// Makes the svscan of `directory` and its supervises execute the program that is on disk, if that
+/// svscan is of this program and runs another file.
 #[must_use]
 pub fn reexec(directory: &CStr) -> Exit {
     let standing = Standing::of(directory);
-    // HUP would end an svscan of 0.76.
+    // HUP would kill an svscan of 0.76.
     if matches!(standing, Standing::Foreign | Standing::Absent) {
         return answer(standing.answer());
     }
@@ -130,7 +129,7 @@ fn runs_what_we_run(pid: Pid) -> Result<bool, Errno> {
     Ok(theirs == file::facts(HERE, OURSELVES).map(identity)?)
 }
 
-/// One line on standard output, and the code to leave with.
+/// Prints one line on standard output and returns the exit code.
 pub(super) fn answer((word, code): (&str, u8)) -> Exit {
     let _ = descriptor::write(descriptor::standard(1), &[word.as_bytes(), b"\n"].concat());
     Exit::of_child(code)

@@ -1,5 +1,5 @@
 //! `svscanboot --stop`: asks the svscan of a scan directory for the orderly stop and waits for its
-//! end. For the scripts that an init runs before it kills what is left.
+//! end. For scripts that an init runs before it kills all processes.
 
 use super::SVSCANBOOT;
 use super::driver::say_how_to_start;
@@ -15,20 +15,20 @@ use core::time::Duration;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// After which it is said what is waited for: at a halt, on the console.
+/// How long to wait before printing what we wait for: at a halt, on the console.
 const TELL_AFTER: Duration = Duration::from_secs(5);
-/// After which a stop is hurried: what has not ended is killed.
+/// How long to wait before making svscan hurry: then it kills what has not ended.
 const HURRY_AFTER: Duration = Duration::from_secs(30);
-/// After which it is not waited for any longer: a hurried stop takes five seconds.
+/// How long to wait in all. A hurried stop takes five seconds.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
-/// How long an svscan may work there that can be told nothing, and how long svscanboot may take to
-/// start another one after a killed one.
+/// How long to wait for an svscan that does not listen, and for an svscanboot to start another
+/// svscan after a killed one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks at what does not show by itself.
+/// Time between two looks, where there is nothing to poll.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Stops the scan of `directory`, or waits for the end of a stop that is on its way: until no svscan
-/// works there.
+/// Stops the svscan of `directory`, or waits for the end of a stop that has begun. Returns when no
+/// svscan works there.
 #[must_use]
 pub fn stop(directory: &CStr) -> Exit {
     let name = directory.to_bytes();
@@ -39,7 +39,7 @@ pub fn stop(directory: &CStr) -> Exit {
     let error = records.as_ref().err().copied();
     let place = ScanPlace::new(directory, records.ok());
     match error {
-        // No svscan of ours was ever there.
+        // No svscan of this program was ever there.
         None | Some((b"/.svscan", Errno::ENOENT)) => {}
         Some((what, error)) if place.workers().is_empty() => {
             return SVSCANBOOT.fatal_because(&[b"unable to open ", name, what], error);
@@ -67,7 +67,7 @@ pub fn stop(directory: &CStr) -> Exit {
                 let text: &[&[u8]] = &[b"unable to stop svscan (pid ", pid.as_bytes(), b") of "];
                 return SVSCANBOOT.fatal(&[text, &[name, b": it is not ours"]].concat());
             }
-            // One that has just been started listens soon.
+            // It may have just started and will soon listen.
             Some(_) => {}
             None if is_late || !has_asked || !starts_again(&place) => {
                 if has_asked {
@@ -81,8 +81,8 @@ pub fn stop(directory: &CStr) -> Exit {
     }
 }
 
-/// Whether an svscanboot is about to start another svscan: the one that we asked was killed before
-/// its stop was made.
+/// Whether an svscanboot is about to start another svscan, because the one that we asked was killed
+/// before it had made the stop.
 fn starts_again(place: &ScanPlace<'_>) -> bool {
     let is_kept = place.records().is_some_and(|records| keeper::look(records).is_ok());
     is_kept && !place.is_stopped()
@@ -96,7 +96,7 @@ struct Stop {
 }
 
 impl Stop {
-    /// Asks one svscan to stop and waits for its end; whether it came.
+    /// Asks one svscan to stop and waits for its end. Returns false if it did not end in time.
     fn ask(&mut self, svscan: &Scanner, scan_directory: Option<BorrowedFd<'_>>) -> bool {
         let _ = svscan.say(Word::Stop);
         if self.is_hurried {
@@ -131,7 +131,7 @@ impl Stop {
     }
 }
 
-/// Says which services have not ended yet; where only loggers are left, which of those.
+/// Prints which services have not ended yet or, if all have, which loggers.
 fn tell_of(place: BorrowedFd<'_>) {
     let mut left = supervised(place, Kinds::Services);
     if left.is_empty() {
