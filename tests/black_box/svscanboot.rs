@@ -14,7 +14,7 @@ fn boot(scratch: &Scratch, arguments: &[&str]) -> Child {
     scratch.command("svscanboot").args(arguments).arg("scan").spawn().unwrap()
 }
 
-/// An svscanboot as an init starts it: a child of process 1 that leads its session. None where what
+/// An svscanboot as an init starts it, standing by behind another one: a child of process 1 that leads its session. None where what
 /// has lost its parent is given to another process than that.
 fn boot_by_an_init(scratch: &Scratch) -> Option<u32> {
     scratch.write("pid", b"");
@@ -37,9 +37,11 @@ fn boot_by_an_init(scratch: &Scratch) -> Option<u32> {
         kill(pid, "KILL");
         return None;
     }
-    // It blocks TERM, and so listens, before it does anything else.
-    wait_for("it to listen", || {
-        of_it("status").lines().any(|line| line == "SigBlk:\t0000000000014000")
+    // It listens, has said that the scan is wanted, and has found who leads.
+    wait_for("it to stand by", || {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut links = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.any(|link| link.ends_with(".svscan/boot-ok"))
     });
     Some(pid)
 }
