@@ -11,6 +11,9 @@ ROOTLINKS = yes
 
 .PHONY: build run check test chaos mutants bench vm install install-daemontools install-svctl uninstall install-package notices rpm cargo-rpm repo clean
 
+# svctl runs for a moment and is full of words: small goes before fast, but for the search through logs.
+SMALLER = --config 'profile.release.opt-level = "z"' --config 'profile.release.package.memchr.opt-level = 3'
+
 # The release binary, and one link per command in target/command. It holds no path of its builder's,
 # those of the sources of its crates included.
 # Two calls: what svctl needs never comes into daemontools.
@@ -21,7 +24,7 @@ build:
 	@packaging/toolchain $(TARGET)
 	cargo fetch --quiet --locked --target $(TARGET)
 	$(COMPILE) --bin daemontools
-	$(COMPILE) --bin svctl --features svctl
+	$(COMPILE) --bin svctl --features svctl $(SMALLER)
 	rm -rf target/command && mkdir -p target/command
 	$(BINARY) | awk 'NR > 1 { print $$1 }' | while read -r name; do \
 	  ln -s ../$(TARGET)/release/daemontools target/command/$$name; done
