@@ -264,15 +264,23 @@ pub enum Awaited {
     Gone,
 }
 
-/// The longest time that can be asked for, in seconds: some thirty years.
-const LONGEST: f64 = 1e9;
+/// The longest time that can be asked for: some thirty years.
+const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 
+/// Reads a decimal number of seconds. The tables that an `f64` would be read by are large.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let number: Option<f64> = text.parse().ok().filter(|_| is_decimal);
-    number
-        .filter(|number| (0.0..=LONGEST).contains(number))
-        .map(Duration::from_secs_f64)
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    let is_decimal = text != "." && !text.is_empty();
+    let is_decimal = is_decimal && whole.bytes().chain(fraction.bytes()).all(is_digit);
+    let nanoseconds = format!("{fraction:0<9}");
+    let number = |digits: &str| format!("0{digits}").parse().ok().filter(|_| is_decimal);
+    number(whole)
+        .zip(nanoseconds.get(..9).and_then(number))
+        .map(|(whole, nanos)| {
+            Duration::from_secs(whole).saturating_add(Duration::from_nanos(nanos))
+        })
+        .filter(|length| *length <= LONGEST)
         .ok_or_else(|| "not a number of seconds".to_owned())
 }
 
@@ -370,7 +378,22 @@ mod tests {
     fn seconds_are_decimal() {
         assert_eq!(seconds("0"), Ok(Duration::ZERO));
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
-        for wrong in ["", "-1", "1e3", "inf", "NaN", "1s", "1.2.3", ".", "99999999999"] {
+        assert_eq!(seconds("0.0123456789"), Ok(Duration::from_nanos(12_345_678)));
+        assert_eq!(seconds(".5"), seconds("0.50"));
+        assert_eq!(seconds("1000000000."), Ok(LONGEST));
+        for wrong in [
+            "",
+            "-1",
+            "1e3",
+            "inf",
+            "NaN",
+            "1s",
+            "1.2.3",
+            ".",
+            "99999999999",
+            "1000000000.1",
+            "1.x",
+        ] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }
