@@ -96,7 +96,7 @@ uninstall:
 	-rmdir $(DESTDIR)$(PREFIX)/libexec/daemontools-rs $(DESTDIR)/command $(DESTDIR)/service 2>/dev/null
 
 # What a package holds: all that, the manual pages compressed, the files for the inits, licences and
-# notices, svctl's JSON schema, and two sample services.
+# notices, the schemas of svctl's JSON, and two sample services.
 DOCUMENTS = $(DESTDIR)$(PREFIX)/share/doc/daemontools-rs
 install-package: build install-daemontools install-svctl
 	gzip --force --no-name --best $(DESTDIR)$(PREFIX)/share/man/man[78]/*

@@ -8,9 +8,9 @@ use std::io::Write;
 use std::path::Path;
 
 /// The verbs that the promises below try.
-const TRIED: [&str; 12] = [
+const TRIED: [&str; 13] = [
     "status", "start", "stop", "restart", "once", "pause", "continue", "reload", "signal", "wait",
-    "list", "logs",
+    "doctor", "list", "logs",
 ];
 
 /// The release program, or the one that `FLOOR_SVCTL` names.
@@ -32,6 +32,7 @@ pub fn promises(tally: &mut Tally) {
     promise("svctl pause, continue, reload and signal reach the service", reach);
     promise("svctl wait ends when the service is up or down, or its supervise gone", waits);
     promise("svctl logs reads old logs and follows new ones", reads_logs);
+    promise("svctl doctor looks at all there is, and finds what is wrong", examines);
     promise("svctl stop --kill-after ends what does not hear", kills);
 }
 
@@ -173,4 +174,15 @@ fn reads_logs(scratch: &Scratch) {
     kill(follower.id(), "TERM");
     end_of(&mut follower);
     assert_eq!(scratch.errors(), "");
+}
+
+fn examines(scratch: &Scratch) {
+    let mut svscan = scanning(scratch);
+    let said = svctl(scratch, &["doctor"]);
+    assert!(matches!(said.code, Some(0 | 1)) && said.err.is_empty(), "{said:?}");
+    assert!(!said.out.contains("no svscan works here"), "{said:?}");
+    svscan.kill();
+    let said = svctl(scratch, &["doctor"]);
+    assert!(said.code == Some(1) && said.err.is_empty(), "{said:?}");
+    assert!(said.out.contains("no svscan works here"), "{said:?}");
 }
