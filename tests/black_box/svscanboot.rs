@@ -305,16 +305,18 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
     wait_for("the trap", || scratch.read("ready") == "ready\n");
     let standby = boot_by_an_init(&scratch);
     let svscan = child_once_there(child.id(), "svscan ");
+    let control = fs::File::open(scratch.path().join("scan/.svscan/control")).unwrap();
+    let waiting = || descriptor::waiting_bytes(control.as_fd());
+    wait_for("svscan to have read what the standby said", || waiting() == Ok(0));
     // All that an init, its script and an admin may ask at once, before svscan reads any of it.
     kill(svscan, "STOP");
-    let control = fs::File::open(scratch.path().join("scan/.svscan/control")).unwrap();
     let mut asking: Vec<_> = (0..2)
         .map(|_| scratch.command("svscanboot").args(["--stop", "scan"]).spawn().unwrap())
         .collect();
     kill(child.id(), "TERM");
     standby.iter().for_each(|&standby| kill(standby, "TERM"));
     let count = if standby.is_some() { 4 } else { 3 };
-    wait_for("all to have asked", || descriptor::waiting_bytes(control.as_fd()) == Ok(count));
+    wait_for("all to have asked", || waiting() == Ok(count));
     // While anybody reads it, svscan counts as alive.
     drop(control);
     kill(svscan, "CONT");
