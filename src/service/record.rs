@@ -169,5 +169,9 @@ mod tests {
         history.note_start(wall(3), Duration::from_secs(102));
         history.note_end(wall(4), Duration::from_secs(103), None);
         assert_eq!(history.last_end, Some(LastEnd::Code(7)));
+        let noticed = Label::of_unix(wall(9));
+        history.note_unseen_end(noticed);
+        assert_eq!(history.label, noticed);
+        assert_eq!((history.ended, history.last_run, history.last_end), (0, None, None));
     }
 }

@@ -232,3 +232,58 @@ fn what_is_written_down_is_taken_over() {
         assert_eq!(again, state);
     }
 }
+
+#[test]
+fn what_a_process_leaves_is_taken_over_only_while_it_lives() {
+    let all = Record {
+        owed: Owed::Asked,
+        is_paused: true,
+        kill_asked: true,
+        down_told: true,
+        want: Want::Down,
+        ..record()
+    };
+    let told = |state: State| [state.is_paused, state.kill_asked, state.down_told];
+    let living = State::taken_over(&all, true, Pause::Over);
+    assert_eq!(
+        (living.service, living.owed, told(living)),
+        (Service::Up, Owed::Nothing, [true; 3])
+    );
+    let dead = State::taken_over(&all, false, Pause::Over);
+    assert_eq!((dead.service, dead.owed, told(dead)), (Service::Down, Owed::Nothing, [false; 3]));
+    // The end of a service that is wanted up has it started again; of no other.
+    let owed = |want, exit_requested| {
+        let record = Record { want, exit_requested, ..all };
+        State::taken_over(&record, false, Pause::Over).owed
+    };
+    assert_eq!(owed(Want::Up, false), Owed::Restart);
+    assert_eq!([owed(Want::Up, true), owed(Want::Once, false)], [Owed::Nothing; 2]);
+    // Nothing ran: what was owed is owed still.
+    let none = Record { service: None, want: Want::Up, ..all };
+    assert_eq!(State::taken_over(&none, false, Pause::Over).owed, Owed::Asked);
+    let up = Record { want: Want::Up, ..all };
+    assert!(!State::taken_over(&up, true, Pause::Over).down_told, "told of what is wanted no more");
+}
+
+#[test]
+fn the_driver_wakes_us_for_a_start_that_a_pause_holds_up() {
+    for owed in [Owed::Nothing, Owed::Restart, Owed::Asked] {
+        for pause in [Pause::Over, Pause::Second, Pause::ForkFailed] {
+            let state = State { owed, pause, ..State::first(false) };
+            let is_held_up = owed != Owed::Nothing && pause != Pause::Over;
+            assert_eq!(state.waits_for_pause(), is_held_up, "{state:?}");
+        }
+    }
+}
+
+#[test]
+fn the_pause_doubles_with_each_fork_that_fails_until_one_does_not() {
+    let mut state = State { service: Service::Starting, ..State::first(false) };
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        pauses.push(state.fork_pause());
+        state = State { service: Service::Starting, ..step(state, Event::ForkFailed).0 };
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+    assert_eq!(step(state, Event::Forked).0.fork_pause(), 1);
+}
