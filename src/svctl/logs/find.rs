@@ -5,8 +5,9 @@ use crate::look::{Looker, Scope, Trouble};
 use crate::options::{self, Logs, Options};
 use crate::select::{Target, drop_second_names, select};
 use crate::{SVCTL, text};
+use core::time::Duration;
 use daemontools_rs::error::Exit;
-use daemontools_rs::sys::Errno;
+use daemontools_rs::sys::{Errno, clock, descriptor, poll};
 use std::os::fd::OwnedFd;
 
 /// A log directory that is to be read.
@@ -101,6 +102,30 @@ fn say_trouble(target: &Target, trouble: &Trouble) {
     let reason = if trouble.is_refusal { "not permitted; try sudo" } else { trouble.reason };
     let text: &[u8] = b"unable to look at ";
     SVCTL.warning(&[text, name.as_bytes(), b": ", reason.as_bytes()]);
+}
+
+/// How often a directory that is not there yet is looked for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Waits for a log directory that is not there yet: its logger is about to make it.
+///
+/// # Errors
+/// The exit code, when nobody reads any more what we print.
+pub fn wait_for(directory: &LogDirectory) -> Result<(), Exit> {
+    let stdout = descriptor::standard(1);
+    let mut is_said = false;
+    while matches!(directory.open(), Err(Refusal::System(Errno::ENOENT))) {
+        if !std::mem::replace(&mut is_said, true) {
+            let path = text::name(&directory.path);
+            SVCTL.warning(&[path.as_bytes(), b" is not there yet, waiting for it"]);
+        }
+        let mut watched = [poll::broken(stdout)];
+        let _ = poll::wait(&mut watched, Some(clock::monotonic().saturating_add(LOOK)));
+        if watched.iter().any(poll::found) {
+            return Err(Exit::SUCCESS);
+        }
+    }
+    Ok(())
 }
 
 /// Opens a log directory; the exit code, when it was said why not.

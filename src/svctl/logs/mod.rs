@@ -93,6 +93,9 @@ fn perform(options: &Options, asked: &Logs) -> Result<Exit, Exit> {
         exit = exit.max(messages::explain(&all.without, scan.as_ref(), &again, exit));
     }
     let has_names = all.found.len() > 1;
+    if let (true, [only]) = (asked.follow, &all.found[..]) {
+        find::wait_for(&only.directory)?;
+    }
     if has_names {
         // Each has two files open at least.
         let _ = OpenFiles::raise();

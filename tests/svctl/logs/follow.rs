@@ -321,6 +321,22 @@ fn several_services_are_followed_in_the_order_of_arrival() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_yet_is_waited_for() {
+    let scratch = Scratch::new();
+    let follower = follow(&scratch, &[]);
+    let waiting = "svctl: warning: m is not there yet, waiting for it\n";
+    wait_for("the word", || scratch.read("said") == waiting);
+    let (mut child, mut stdin) = multilog(&scratch, &["t"]);
+    write(&mut stdin, 0..5);
+    wait_for_line(&scratch, 4);
+    drop(stdin);
+    child.wait().unwrap();
+    end(follower);
+    check(&scratch, 0..5);
+    assert_eq!(scratch.read("said"), waiting);
+}
+
+#[test]
 fn a_follower_whose_reader_is_gone_ends_without_another_line() {
     let scratch = Scratch::new();
     log(&scratch, "m/current", &lines([1]));
