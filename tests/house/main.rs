@@ -7,6 +7,7 @@ mod lints;
 mod lowest_rust;
 mod manual;
 mod mutants;
+mod notices;
 mod openings;
 mod rules;
 mod waits;
