@@ -21,7 +21,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of this name, if that is one that multilog gives to finished ones.
+    /// The log of this name, if multilog gives such names to finished logs.
     #[must_use]
     pub fn finished(name: &[u8]) -> Option<Self> {
         let (label, ending) = name.split_first_chunk::<TEXT>()?;

@@ -114,7 +114,7 @@ mod tests {
         order.open(2, false);
         // `previous` is removed before the name is given.
         assert_eq!(order.name(Some(7), |id| id == 1), Verdict::Known);
-        // One that lies there from before, and is named while 2 is written.
+        // A log that was left from before, and is named while 2 is written.
         assert_eq!(order.name(Some(8), |_| false), Verdict::Read);
         assert!(order.has(2) && !order.has(1));
     }

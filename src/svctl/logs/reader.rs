@@ -196,7 +196,7 @@ impl Reader {
         }
     }
 
-    /// Goes on to the next line; where no moment counts, to one that has what is looked for.
+    /// Goes on to the next line; where no moment counts, to the next that has what is looked for.
     fn next_line(&mut self) -> bool {
         if let (true, Some(needle)) = (self.may_skip, &self.filter.needle) {
             self.lines.skip_to(|text| needle.find(text));

@@ -39,7 +39,7 @@ pub struct Trail {
     current: Option<Identity>,
     /// What was opened, and is read if no name has come meanwhile.
     candidate: Option<Candidate>,
-    /// Whether names have come that we were not told of.
+    /// Whether names may have come that we have not heard of.
     pub is_behind: bool,
     /// The directory that has taken the place of ours.
     next: Option<OwnedFd>,
@@ -126,8 +126,8 @@ impl Trail {
         reader.has_stopped_growing();
     }
 
-    /// `is_told`: the kernel has told of it, so that it is the next one.
-    fn note_finished(&mut self, log: Log, reader: &mut Reader, is_told: bool) {
+    /// `is_heard`: the kernel named it, so that it is the next one.
+    fn note_finished(&mut self, log: Log, reader: &mut Reader, is_heard: bool) {
         if !self.known.insert(log.name.clone()) {
             return;
         }
@@ -143,7 +143,7 @@ impl Trail {
             self.current = None;
             reader.has_stopped_growing();
         }
-        let may_be_processed = is_told || self.directory.is_processed;
+        let may_be_processed = is_heard || self.directory.is_processed;
         let is_lost = |id| may_be_processed && !files::has_name(place, id);
         let verdict = self.order.name(found, is_lost);
         match verdict {
@@ -190,7 +190,7 @@ impl Trail {
         true
     }
 
-    /// Looks for what we were not told of.
+    /// Looks for what we have not heard of.
     pub fn catch_up(&mut self, reader: &mut Reader) {
         self.is_behind = false;
         self.look_at_current(reader, true);

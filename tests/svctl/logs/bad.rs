@@ -101,7 +101,7 @@ fn a_directory_that_may_not_be_read_is_named() {
     let path = path.display();
     let expected = format!("svctl: warning: unable to open {path}: not permitted; try sudo");
     assert_eq!(said, Said::complaint(111, &expected));
-    // One without a logger, and one that may not be entered.
+    // A service without a logger, and another that may not be entered.
     stage.add("b", STAYS);
     stage.add("c", STAYS);
     let mode = fs::Permissions::from_mode;

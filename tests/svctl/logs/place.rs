@@ -42,7 +42,7 @@ fn a_log_is_where_its_run_script_says_or_in_main() {
     }
     let said = stage.svctl(&["logs", "--in", "d/a/log/b"]);
     assert_eq!(words(&said.out), ["1"]);
-    // One that is not there, and one that names none.
+    // A directory that is not there, and a script that names none.
     stage.scratch.service("d/a/log", "exec multilog t ./gone");
     stage.scratch.service("d/c/log", "exec cat");
     let said = stage.svctl(&["logs", "a", "b", "c"]);
@@ -52,7 +52,7 @@ fn a_log_is_where_its_run_script_says_or_in_main() {
     assert!(said.err.contains("unable to find the log of c: "), "{said:?}");
 }
 
-/// Whoever runs a logger can write anything on its command line.
+/// The user of a logger can write anything on its command line.
 #[test]
 fn what_another_user_says_is_followed_where_it_is_his_or_roots() {
     if !nix::unistd::geteuid().is_root() {

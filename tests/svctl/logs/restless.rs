@@ -42,7 +42,7 @@ fn run(seed: u64, words: &[&str]) {
             text.push_str(&format!("{number} {}\n", "x".repeat(usize::try_from(length).unwrap())));
             number += 1;
         }
-        // One that was killed takes nothing more.
+        // A multilog that was killed takes nothing more.
         let _ = multilog.stdin.as_ref().unwrap().write_all(text.as_bytes());
         if chance.below(7) == 0 {
             kill(multilog.id(), if chance.below(3) == 0 { "TERM" } else { "KILL" });
