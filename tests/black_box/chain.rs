@@ -1,4 +1,4 @@
-//! The wrappers behind one another: what the program at the end of the chain is given.
+//! Wrappers in a chain: what the program at the end of the chain gets.
 
 use crate::scratch::{Said, Scratch};
 use std::os::unix::process::CommandExt;

@@ -1,5 +1,5 @@
-//! Descriptors 0, 1 and 2 closed at the start: what is read and written there fails, nothing of ours
-//! stands in their place, and a program that is run finds them closed.
+//! Descriptors 0, 1 and 2 closed at the start: reads and writes fail, no file of ours gets these
+//! numbers, and a program that is run finds them closed.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, only_ours, wait_for};
 use std::process::{Child, Command, Stdio};

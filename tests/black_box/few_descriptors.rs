@@ -1,5 +1,5 @@
-//! svscan with few descriptors and no right to raise its limit: what it starts, what a successor
-//! adopts, and the orderly stop of it all.
+//! svscan with few descriptors and no right to raise its limit: starts, adoption by a successor,
+//! and the orderly stop.
 
 use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, wait_for};
 use crate::svscan::{starts, stayer, supervises, up};

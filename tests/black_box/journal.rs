@@ -1,4 +1,4 @@
-//! The journal as bad input: what a supervise finds that it must not believe.
+//! Journals that a supervise must not believe.
 
 use super::scratch::{Scratch, is_alive, kill, only_ours, stays, wait_for};
 use super::supervise::{murder, stayer, supervise};
@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a slot's fields are, and how long its first part is, which never changes: see the journal's
-/// own module.
+/// Where a slot's fields are, and how long its first part is, which never changes: see the
+/// journal's own module.
 const SLOTS: [usize; 2] = [0, 512];
 const SLOT: usize = 160;
 const VERSION: usize = 6;
@@ -52,9 +52,9 @@ impl Orphan {
     }
 }
 
-/// What is no journal at all names nobody: with the status gone too the next supervise says `reason`
-/// once and starts a process of its own, without touching the other. The status alone is evidence as
-/// one of 0.76 is.
+/// What is no journal at all names nobody: with the status gone too the next supervise says
+/// `reason` once and starts a process of its own, without touching the other. The status alone is
+/// evidence as one of 0.76 is.
 fn is_ignored(spoil: impl Fn(&Path), reason: &str) {
     if !only_ours("the journal") {
         return;
@@ -74,9 +74,9 @@ fn is_ignored(spoil: impl Fn(&Path), reason: &str) {
     assert!(is_alive(orphan.pid), "the other process was touched");
 }
 
-/// A journal that somebody else may have written names a process that is there: it is waited for and
-/// never touched, until its end, or until an admin says that it is another one. If the status bears
-/// it out, it is the service.
+/// A journal that somebody else may have written names a process that is there: it is waited for
+/// and never touched, until its end, or until an admin says that it is another one. If the status
+/// bears it out, it is the service.
 fn is_doubted(spoil: impl Fn(&Path), reason: &str) {
     if !only_ours("the journal") {
         return;

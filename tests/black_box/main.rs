@@ -1,6 +1,7 @@
 //! Black-box tests, a file per command. The same suite runs against the commands in the directory
 //! that `DAEMONTOOLS_COMMANDS` names (Debian's daemontools 0.76: `/usr/bin`), and must pass there
-//! too, but for the cases that open with [`scratch::only_ours`], which then say so and do nothing.
+//! too, except the cases that begin with [`scratch::only_ours`]: these then print that they are
+//! skipped.
 
 mod chain;
 mod closed;

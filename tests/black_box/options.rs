@@ -1,4 +1,4 @@
-//! Words that look like options where 0.76 knows directories only.
+//! Words that look like options, for commands of 0.76 that take only directories.
 
 use crate::scratch::{Said, Scratch, only_ours};
 

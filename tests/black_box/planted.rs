@@ -1,4 +1,5 @@
-//! What the owner of `supervise/` can plant there: links, second names, terminals. Nobody follows.
+//! Entries that the owner of `supervise/` can plant there: links, second names, terminals. Our
+//! programs follow none.
 
 use super::scratch::{Said, Scratch, end_of, kill, only_ours, stays, wait_for};
 use super::supervise::{murder, stayer, supervise};

@@ -1,4 +1,4 @@
-//! HUP: a daemon becomes the program on disk and lets go of nothing. An addition of ours.
+//! HUP: a daemon executes the program on disk and keeps all its descriptors. An addition of ours.
 
 use crate::scratch::{Said, Scratch, commands, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;

@@ -1,4 +1,4 @@
-//! What the kernel refuses svscan and svscanboot for a while: processes, and inotify.
+//! The kernel refuses svscan and svscanboot new processes, or inotify, for a while.
 
 use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use crate::svscan::{starts, stayer, supervises, up};

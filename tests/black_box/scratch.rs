@@ -1,5 +1,5 @@
-//! A place of its own for every test: a directory, the commands under test, and the certainty
-//! that no process outlives it.
+//! The surroundings of a test: a directory of its own, the commands under test, and the end of all
+//! processes that it started.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -186,8 +186,8 @@ impl Scratch {
         pid.unwrap()
     }
 
-    /// Pauses service `name` until its logger has written all that it has to `log.txt`: a `cat` that
-    /// is killed between its read and its write loses what it read.
+    /// Pauses service `name` until its logger has written all that it has to `log.txt`: a `cat`
+    /// that is killed between its read and its write loses what it read.
     pub fn pause_until_written(&self, name: &str) {
         self.svc("-p", name);
         let mut written = usize::MAX;

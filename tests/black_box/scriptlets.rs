@@ -1,5 +1,5 @@
-//! What the scriptlets of the package ask svscanboot, svscanboot(8): one word and an exit code. Ours
-//! alone.
+//! The options of svscanboot(8) for the scriptlets of a package: one word and an exit code. Not in
+//! 0.76.
 
 use crate::scratch::{Said, Scratch, commands, end_of, is_alive, kill, only_ours, wait_for};
 use std::fs;

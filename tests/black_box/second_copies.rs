@@ -1,5 +1,5 @@
-//! Where the evidence of what runs is gone, or is of another boot: no second copy, and no belief in
-//! what others recorded. Without /proc, and in a container that was started again.
+//! Records of the running service are missing, or of another boot: supervise starts no second copy,
+//! and does not believe records of others. Without /proc, and in a restarted container.
 
 use crate::journal::forge_pids;
 use crate::scratch::{Scratch, end_of, kill, only_ours, stays, wait_for};
@@ -50,8 +50,8 @@ fn a_container_that_was_started_again_does_not_believe_the_journal_of_before() {
     }
     let mut second = container();
     wait_for("its number", || !scratch.read("space").is_empty());
-    // The kernel gives the number of a namespace out again, sooner or later: then what tells the two
-    // apart is when process 1 started, and no more.
+    // The kernel gives the number of a namespace out again, sooner or later: then what tells the
+    // two apart is when process 1 started, and no more.
     let space = scratch.read("space");
     let number = space.trim().strip_prefix("pid:[").and_then(|rest| rest.strip_suffix(']'));
     forge_pids(&scratch.path().join("a/supervise/journal"), number.unwrap().parse().unwrap());

@@ -1,4 +1,4 @@
-//! setuidgid, contract.md, section 13. Who is not root can only be told that he may not.
+//! setuidgid, contract.md, section 13. Without root, only the error can be tested.
 
 use crate::scratch::{Said, Scratch, only_ours};
 

@@ -1,4 +1,5 @@
-//! No memory: a command says so and ends with 111, a daemon waits, and nothing aborts.
+//! Without memory a command prints a message and ends with 111, a daemon waits, and no program
+//! aborts.
 
 use crate::scratch::{Said, Scratch, is_alive, only_ours, wait_for};
 use std::fs;

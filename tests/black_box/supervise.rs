@@ -1,4 +1,4 @@
-//! supervise, contract.md, section 3: what a service and those who control it see.
+//! supervise, contract.md, section 3, as a service and its users see it.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
@@ -937,8 +937,9 @@ mod adoption {
         wait_for("the worker's end by kill-group", || !is_alive(worker));
     }
 
-    /// A service with `kill-group` that starts `worker` when there is a file `go`, which is after the
-    /// death of its supervise; then it dies too. What became of the worker when the next one starts.
+    /// A service with `kill-group` that starts `worker` when there is a file `go`, which is after
+    /// the death of its supervise; then it dies too. What became of the worker when the next one
+    /// starts.
     fn worker_of_an_unseen_end(scratch: &Scratch, worker: &str) -> bool {
         scratch.script("worker", &format!("{worker}\necho $$ >>$SCRATCH/workers\nexec sleep 1000"));
         scratch.directory_at("elsewhere");

@@ -1,5 +1,5 @@
-//! svscanboot, contract.md, section 2 and svscanboot(8). 0.76's is a script bound to one directory,
-//! so these cases are ours alone.
+//! svscanboot, contract.md, section 2 and svscanboot(8). 0.76's is a script for one fixed
+//! directory, so it cannot run these cases.
 
 use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use daemontools_rs::sys::descriptor;
@@ -63,8 +63,8 @@ fn child_named(parent: u32, name: &str) -> Option<u32> {
     children(parent).into_iter().find(|(_, line)| line.starts_with(name)).map(|(pid, _)| pid)
 }
 
-/// The child of this name, once it is there: the list of children that /proc shows may leave out one
-/// while others come and go.
+/// The child of this name, once it is there: the list of children that /proc shows may leave out
+/// one while others come and go.
 fn child_once_there(parent: u32, name: &str) -> u32 {
     let mut child = None;
     wait_for(name, || {

@@ -1,4 +1,4 @@
-//! tai64n, contract.md, section 11. What both filters have in common is tested for both here.
+//! tai64n, contract.md, section 11. The common behaviour of both filters is tested here.
 
 use crate::scratch::{DEADLINE, Scratch, end_of, only_ours, wait_for};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -1,4 +1,4 @@
-//! tai64nlocal, contract.md, section 12. What it has in common with tai64n is tested there.
+//! tai64nlocal, contract.md, section 12. Its common behaviour with tai64n is tested there.
 
 use crate::scratch::{Scratch, only_ours};
 use crate::tai64n::Filter;

@@ -1,6 +1,6 @@
-//! The service and its logger: this program in two other modes. Both keep their own books in a
-//! directory of records, so that the judge needs no word from any supervisor: each start with pid
-//! and start time, each second copy, each complaint.
+//! The service and its logger: this program in two other modes. Both write their own records, so
+//! that the judge does not depend on any supervisor: each start with pid and start time, each
+//! second copy, each complaint.
 
 use crate::processes;
 use signal_hook::consts::{SIGHUP, SIGTERM};

@@ -1,5 +1,5 @@
-//! What our processes take over time: private memory and descriptors, against what the first ones
-//! took before the first strike.
+//! The private memory and descriptors of our processes over time, compared with the first ones
+//! before the first kill.
 
 use crate::processes::{self, Process};
 use crate::system::{Role, System};
@@ -82,8 +82,8 @@ impl Growth {
         }
     }
 
-    /// Looks, if it is time. What counts is what a process took at two looks in a row: in the moment
-    /// of a fork or an exec it may take anything.
+    /// Looks, if it is time. What counts is what a process took at two looks in a row: in the
+    /// moment of a fork or an exec it may take anything.
     pub fn look(&mut self, system: &System) {
         if self.next.is_some_and(|next| Instant::now() < next) {
             return;

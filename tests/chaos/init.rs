@@ -1,5 +1,5 @@
-//! Process 1 of the run: starts the top of the supervisor again at once whenever it dies, as an
-//! init with respawn would, and reaps every orphan.
+//! Process 1 of the run: starts the first program of the supervisor again whenever it dies, as an
+//! init with respawn does, and reaps every orphan.
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;

@@ -1,4 +1,4 @@
-//! What was promised, and what was seen of it.
+//! The promises, and the violations that were seen.
 
 use std::collections::BTreeMap;
 

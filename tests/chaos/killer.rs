@@ -1,4 +1,4 @@
-//! Who is killed or signalled, and when.
+//! Which process is killed or signalled, and when.
 
 use crate::processes::{self, Process};
 use crate::random::Random;
@@ -147,8 +147,8 @@ impl Killer {
         Duration::from_millis(self.random.within(5..=50))
     }
 
-    /// Sends one process another signal than KILL. TERM to svscanboot is the orderly stop: it is left
-    /// for the end of the run.
+    /// Sends one process another signal than KILL. TERM to svscanboot is the orderly stop: it is
+    /// left for the end of the run.
     fn signal_one(&mut self, targets: &[Target]) {
         let Some(target) = self.pick(targets) else { return };
         let signals = [Signal::SIGHUP, Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGINT];
@@ -156,7 +156,8 @@ impl Killer {
         if signal == Signal::SIGTERM && target.1 == Role::Boot {
             return;
         }
-        // Until it has opened what it has to hold it is no holder of a pipe: such a one is not stopped.
+        // Until it has opened what it has to hold it is no holder of a pipe: such a one is not
+        // stopped.
         let is_young = target.0.start + SETTLED > processes::now();
         if signal == Signal::SIGSTOP && is_young {
             return;

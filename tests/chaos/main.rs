@@ -1,14 +1,14 @@
-//! The kill test: some thirty services with loggers, and `kill -9` at random on everything that
-//! supervises them, for a time. Ours also gets HUP, TERM, INT, STOP and CONT, has some services and
-//! their loggers killed, and links that come and go. Judged from outside, by pid, start time, what
-//! the logs hold, and what memory and descriptors are taken over time.
+//! The kill test: some thirty services with loggers, and for a time random `kill -9` on everything
+//! that supervises them. Our supervisors are also sent HUP, TERM, INT, STOP and CONT, some of their
+//! services and loggers are killed, and links come and go. The judge looks from outside: at pids,
+//! start times, the contents of logs, and the use of memory and descriptors over time.
 //!
-//! `chaos [SECONDS] [--seed N] [--peers]`; 60 seconds without a word. The commands are those of
+//! `chaos [SECONDS] [--seed N] [--peers]`; 60 seconds by default. The commands are those of
 //! `target/command`, as `make build` leaves them, or of the directory that `CHAOS_COMMANDS` names.
-//! With `--peers` the same is then done, shorter, to Debian's 0.76, runit and s6, as far as they
-//! are installed: their violations are told beside ours, and fail nothing.
+//! With `--peers` a shorter run is then made with Debian's 0.76, runit and s6, as far as they are
+//! installed: their violations are printed beside ours, but the test does not fail for them.
 //!
-//! Every run has a PID namespace of its own, where it is process 1. Nothing can outlive it.
+//! Every run is process 1 of its own PID namespace, so that no process can outlive it.
 
 mod actors;
 mod growth;

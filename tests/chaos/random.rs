@@ -1,4 +1,5 @@
-//! A small generator, so that a run can be had again from its seed (as far as a scheduler lets it).
+//! A small generator, so that a run can be repeated from its seed (as far as the scheduler
+//! permits).
 
 use std::ops::RangeInclusive;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! One run, as process 1 of its namespace: everything is brought up, struck for a time, left to
-//! settle, judged, and stopped.
+//! One run, as process 1 of its namespace: start everything, kill for a time, wait until all is
+//! calm, judge, and stop.
 
 use crate::growth::Growth;
 use crate::init::{Init, id};
@@ -231,8 +231,8 @@ impl Run {
                 if service.is_wanted_up { Ask::Up } else { Ask::Down }
             }
             Part::Linked => {
-                // Only from the one state to the other: what is on its way goes on in `ask_again`. What
-                // no logger has come to read yet would go with its pipe.
+                // Only from the one state to the other: what is on its way goes on in `ask_again`.
+                // What no logger has come to read yet would go with its pipe.
                 let service = &mut self.services[index];
                 let is_whole = service.running().is_some() && service.running_logger().is_some();
                 match service.link {

@@ -1,4 +1,4 @@
-//! The services: what each is for, where it stands, and what its books say.
+//! The services: the purpose of each, its directory, and its records.
 
 use crate::actors::{LOGGER, MORTAL, WRITER};
 use crate::killer::Mortal;

@@ -1,4 +1,4 @@
-//! The four supervisors under test: how each is started, told what to do, and hit.
+//! The four supervisors under test: how each is started, controlled and killed.
 
 use crate::processes::{self, Process};
 use std::fs::File;

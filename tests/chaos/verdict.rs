@@ -1,4 +1,4 @@
-//! What is looked at when the last kill is done, and held against the promises.
+//! The checks after the last kill.
 
 use crate::judge::Promise;
 use crate::killer::{Killer, Life, life};
@@ -60,9 +60,9 @@ impl Run {
         }
     }
 
-    /// No service meets a broken pipe: its supervise keeps a read end of the log pipe, and where the
-    /// logger was killed that supervise is spared. Only where a link comes and goes, and the logger
-    /// with it, can there be a moment at which all who hold one are dead.
+    /// No service meets a broken pipe: its supervise keeps a read end of the log pipe, and where
+    /// the logger was killed that supervise is spared. Only where a link comes and goes, and the
+    /// logger with it, can there be a moment at which all who hold one are dead.
     pub fn judge_pipes(&mut self) {
         let held = Holders::of(&self.killer, self.system.kind);
         for service in &self.services {

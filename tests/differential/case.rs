@@ -1,4 +1,4 @@
-//! One case: a script, and an input with the places where its writer stops.
+//! One case: a script, and an input with the places where its writer pauses.
 
 use crate::random::Random;
 

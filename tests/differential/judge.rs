@@ -1,4 +1,4 @@
-//! Runs both on one case and compares what they leave.
+//! Runs both programs on one case and compares their results.
 
 use crate::ORIGINAL;
 use crate::case::Case;

@@ -1,7 +1,7 @@
-//! Our multilog against Debian's: generated scripts and inputs, judged file by file.
+//! Our multilog against Debian's: generated scripts and inputs, compared file by file.
 //!
-//! Without arguments a fixed number of seeds; `SEED` alone repeats one. Ends with a line
-//! `N passed, M failed`.
+//! Without arguments it runs a fixed number of seeds; with the argument `SEED`, only that one. It
+//! ends with a line `N passed, M failed`.
 
 mod case;
 mod judge;

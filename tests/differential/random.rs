@@ -1,4 +1,4 @@
-//! Numbers that are the same for the same seed.
+//! Random numbers from a seed.
 
 pub struct Random(u64);
 

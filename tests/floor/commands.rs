@@ -1,4 +1,4 @@
-//! The other commands, one or two promises each: what they ask of the kernel beyond the rest.
+//! The other commands, with one or two promises each, about the system calls that only they use.
 
 use super::place::child;
 use super::scratch::{Said, Scratch, end_of, kill, wait_for};

@@ -1,7 +1,7 @@
-//! The kernel of CentOS 6 (2.6.32-642.el6) as far as a seccomp filter can play it: a system call
-//! that it does not have answers as it would there. Inherited by every child, and never undone.
+//! Imitates the kernel of CentOS 6 (2.6.32-642.el6) with a seccomp filter: system calls that it
+//! lacks fail as they would there. Every child inherits the filter, and it cannot be removed.
 //!
-//! A filter sees numbers and plain arguments only. What it cannot play: calls that the vDSO
+//! A filter sees only numbers and plain arguments. What it cannot imitate: calls that the vDSO
 //! answers without entering the kernel (clock_gettime as a C library makes it; a direct call does
 //! pass here), flags that 2.6.32 ignores, and what /proc shows.
 

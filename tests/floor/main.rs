@@ -1,12 +1,12 @@
-//! The EL6 floor: our release binary on the system calls of CentOS 6, whatever kernel this is.
+//! The EL6 floor: our release binary with the system calls of CentOS 6, on any kernel.
 //!
 //! `floor --under-el6 COMMAND [ARG...]` runs a static program under the filter of [`filter`].
 //! Without arguments it runs itself that way and then, promise by promise, the commands in the
-//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it), and the svctl
-//! that `FLOOR_SVCTL` names. With one argument, only the promises that contain it.
+//! directory that `FLOOR_COMMANDS` names (`target/command`, as `make build` leaves it), and the
+//! svctl that `FLOOR_SVCTL` names. With one argument, only the promises that contain it.
 //!
-//! It has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the numbers
-//! of x86_64 only.
+//! This program has to be static itself: `--target x86_64-unknown-linux-musl`. The filter knows the
+//! numbers of x86_64 only.
 
 mod commands;
 mod filter;

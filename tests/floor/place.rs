@@ -1,4 +1,5 @@
-//! The ground under the suite: the filter itself, and services that a filtered supervise can run.
+//! The basis of the suite: checks of the filter itself, and services that a filtered supervise can
+//! run.
 
 use super::probe;
 use super::scratch::{Said, Scratch, commands, end_of, wait_for};

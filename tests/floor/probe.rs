@@ -1,7 +1,6 @@
-//! Asks the kernel it runs on for what CentOS 6 lacks, and for what it has.
+//! Tries system calls that CentOS 6 lacks, and some that it has.
 //!
-//! Every call is made with arguments that can do nothing, so that the probe is harmless where the
-//! filter is not in force.
+//! Every call has arguments with no effect, so that the probe is harmless without the filter.
 
 use super::filter::{ABSENT, ABSENT_PRCTL, CLOCK_CALLS, LARGEST};
 use std::fs;

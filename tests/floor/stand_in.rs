@@ -1,5 +1,5 @@
-//! What the commands of the suite start: a host's `/bin/sh` is dynamic, and its C library fails
-//! on the kernel that the filter plays. So this program stands in, under a role; it is static.
+//! The programs that the commands of the suite start. The host's `/bin/sh` is dynamic, and its C
+//! library fails under the filter. So this static program takes its place, in several roles.
 
 use super::probe;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! svc, svok, svstat and supervise on the system calls of CentOS 6.
+//! svc, svok, svstat and supervise with the system calls of CentOS 6.
 
 use super::place::{
     Daemon, install, is_current, is_gone, is_stopped, service, supervised, wait_for_another,

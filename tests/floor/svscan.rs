@@ -1,4 +1,4 @@
-//! svscan on the system calls of CentOS 6.
+//! svscan with the system calls of CentOS 6.
 
 use super::place::{Daemon, install, is_current, is_gone, service, wait_for_another};
 use super::scratch::{Scratch, kill, stays, wait_for};

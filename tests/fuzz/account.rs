@@ -1,5 +1,5 @@
-//! Lines of passwd(5) and group(5) with anything in them: an account is what a naive reading says,
-//! and never one whose ids are not there in digits.
+//! Lines of passwd(5) and group(5) with any contents: the result is that of a naive parser, and
+//! never an account whose ids are not decimal numbers.
 
 use crate::random::Random;
 use daemontools_rs::account::lines::{Ids, group_with, ids};

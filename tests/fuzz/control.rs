@@ -1,5 +1,5 @@
-//! Control bytes of any kind, in any number: supervise and svscan go on, and what is no request
-//! changes nothing.
+//! Control bytes of any kind, in any number: supervise and svscan go on, and bytes that are no
+//! request change nothing.
 
 use crate::random::{Random, runs};
 use crate::scratch::{Scratch, end_of, kill, wait_for};

@@ -1,5 +1,5 @@
-//! envdir on trees of any names and bytes: what it makes of the environment is what the manual page
-//! says, or it says in one line why it cannot.
+//! envdir on directories with any names and bytes: the environment is as the manual page says, or
+//! one line says why it cannot be made.
 
 use crate::random::{Random, runs};
 use crate::scratch::{Said, Scratch};

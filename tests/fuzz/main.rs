@@ -1,6 +1,6 @@
-//! Random and mutated input for what reads foreign bytes: never a crash, and always what a naive
-//! model says. A file per area. The seeds are constants: a failure comes again. `FUZZ_TIMES=1000`
-//! makes some of them longer.
+//! Random and mutated input for all code that reads bytes from outside: never a crash, and always
+//! the result of a naive model. One file for each area. The seeds are constants, so that a failure
+//! can be repeated. `FUZZ_TIMES=1000` makes some of them longer.
 
 mod account;
 mod control;

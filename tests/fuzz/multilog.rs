@@ -1,5 +1,5 @@
-//! multilog's scripts and lines on any bytes: what a random script makes of random input does not
-//! depend on how the input was cut into reads, and is what a naive reading of the rules says.
+//! multilog's scripts and lines on any bytes: the result of a random script on random input does
+//! not depend on how the input is cut into reads, and is that of a naive version of the rules.
 
 use crate::random::Random;
 use daemontools_rs::multilog::lines::{Lines, Origin, Stop, Take, WINDOW};

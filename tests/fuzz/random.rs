@@ -1,5 +1,4 @@
-//! Random numbers that are the same in every run (splitmix64), and what to make of bytes with
-//! them.
+//! Random numbers that are the same in every run (splitmix64), and mutations of bytes.
 
 pub struct Random(u64);
 

@@ -1,5 +1,5 @@
-//! The records in `.svscan` of any bytes, and what may stand in their places: what is not whole, or
-//! of another boot, is as if it were not there, and can be recorded anew.
+//! Records in `.svscan` of any bytes, and other entries with their names: a record that is not
+//! whole, or of another boot, counts as missing, and can be written anew.
 
 use crate::random::{Random, runs};
 use crate::scratch::Scratch;

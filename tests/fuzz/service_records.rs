@@ -1,5 +1,5 @@
-//! `supervise/status` and `supervise/journal` of any bytes: svstat has a line for each, a supervise
-//! or svscan believes what was written whole and nothing else, and no process is touched for it.
+//! `supervise/status` and `supervise/journal` of any bytes: svstat prints a line for each,
+//! supervise and svscan believe only whole records, and signal no process because of another.
 
 use crate::random::{Random, runs};
 use crate::scratch::{Scratch, end_of, is_alive, kill, wait_for};

@@ -1,4 +1,4 @@
-//! tai64n on any bytes: each line gets the label of the block that its first byte came in.
+//! tai64n on any bytes: each line gets the label of the block with its first byte.
 
 use crate::random::Random;
 use daemontools_rs::cmd::tai64n::Stamper;

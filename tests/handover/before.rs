@@ -1,4 +1,5 @@
-//! What 0.76 has running before ours comes: a service that counts, its logger, and who they were.
+//! The services that 0.76 runs before our programs start: a service that counts, its logger, and
+//! their pids.
 
 use crate::scratch::{Scratch, is_alive, kill, wait_for};
 use std::fs;

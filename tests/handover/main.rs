@@ -1,9 +1,9 @@
-//! A running daemontools 0.76 is handed over to ours: while its svscan lives ours waits; what that
-//! leaves behind ours adopts, supervises, services and log pipes, without a restart or a lost
-//! line; and where it cannot be sure it waits rather than run a second copy.
+//! Our programs take over from a running daemontools 0.76. While 0.76's svscan lives, our svscan
+//! waits. Then it adopts supervises, services and log pipes, without a restart or a lost line. If
+//! our supervise cannot be sure, it waits rather than start a second copy.
 //!
-//! `handover [PART]`: the promises that contain PART, each in a place of its own. It needs Debian's
-//! package daemontools, and nothing else.
+//! `handover [PART]`: the promises whose names contain PART, each in a directory of its own. It
+//! needs only Debian's package daemontools.
 
 mod before;
 #[allow(dead_code, reason = "shared with the black-box suite, which uses all of it")]

@@ -1,5 +1,5 @@
-//! What comments and pages cite: "contract.md, section 3.3" is a heading of packaging/doc/contract.md,
-//! and nobody cites a paper that is not in the tree.
+//! What comments and pages cite: "contract.md, section 3.3" is a heading of
+//! packaging/doc/contract.md, and no comment cites a document that is not in the tree.
 
 use std::collections::BTreeSet;
 use std::fs;

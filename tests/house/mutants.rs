@@ -1,4 +1,4 @@
-//! The faults of `tests/mutants`, which `tests/mutants/run` seeds by hand, still fit the sources.
+//! The faults in `tests/mutants`, which `tests/mutants/run` seeds into the sources, still fit them.
 
 use std::fs;
 use std::path::Path;

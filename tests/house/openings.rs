@@ -1,4 +1,5 @@
-//! Who may open what a link leads to, and who knows the names that others can plant links under.
+//! Which files may open the target of a link, and which have the names under which other users can
+//! plant links.
 
 use crate::rules::{Source, none, sources};
 
@@ -99,7 +100,8 @@ const NAMERS: [&str; 2] = ["service/entries.rs", "scandir/entries.rs"];
 /// link in its place leads to. Messages aside.
 fn naming_breaches(source: &Source) -> Vec<String> {
     let path = source.path.as_str();
-    // multilog's names are those of a log directory; those in a hand-over and options are of no file.
+    // multilog's names are those of a log directory; those in a hand-over and options are of no
+    // file.
     let has_others = matches!(path, "reexec.rs" | "cmd/svscanboot.rs");
     if NAMERS.contains(&path) || path.starts_with("multilog/") || has_others {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Which room may call which, where `unsafe` may stand, who may end the process.
+//! Which room may call which, where `unsafe` may stand, which files may end the process.
 //!
 //! Each rule is a function from a source text to its breaches, so that each is also shown to
 //! find a planted one.

@@ -1,4 +1,4 @@
-//! Where multilog may wait: in one file, all of whose waits listen to TERM.
+//! multilog waits in one file only, and each wait there notices TERM.
 
 use crate::rules::{Source, none, sources};
 

@@ -1,4 +1,4 @@
-//! What a multilog has cost when it has ended: a wait is no work.
+//! The processor time of a multilog that has ended: a wait must take none.
 
 use crate::scratch::{DEADLINE, wait_for};
 use std::fs;

@@ -1,4 +1,4 @@
-//! A disk that is full and is emptied: a small file system of its own, which only multilog sees.
+//! A disk that is full and then has room again: a small file system that only multilog uses.
 
 use crate::cost::end_of;
 use crate::scratch::{Scratch, wait_for};

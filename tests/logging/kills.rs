@@ -1,6 +1,6 @@
 //! A million numbered lines while multilog itself is killed with -9, between any two of its system
-//! calls and in the middle of them: every line is there, and what is there twice is no more than
-//! what one look had brought, once for each kill.
+//! calls and in the middle of them: every line is there, and each kill doubles at most the lines of
+//! one look.
 
 use crate::lossless::{LINES, logged, logs, wait_for_all};
 use crate::random::Random;

@@ -1,8 +1,8 @@
-//! Nothing is lost: numbered lines through multilog while it, and whatever supervises it, is
+//! No line is lost: numbered lines go through multilog while multilog and its supervisors are
 //! stopped, killed and started again, while its processor fails, and while its disk is full.
 //!
-//! `logging [PART]`: the promises that contain PART. It needs root: a file system of its own in a
-//! private mount namespace.
+//! `logging [PART]`: the promises whose names contain PART. It needs root, for a file system of its
+//! own in a private mount namespace.
 
 mod cost;
 mod disk;

@@ -1,4 +1,5 @@
-//! A system call that is refused: multilog on a file system without hard links, or on a stale one.
+//! System calls that fail: multilog on a file system without hard links, or with a stale file
+//! handle.
 
 use libc::{sock_filter, sock_fprog};
 use std::os::unix::process::CommandExt;

@@ -1,4 +1,4 @@
-//! File systems that cannot do everything, as a filter of system calls plays them.
+//! File systems with missing features, imitated by a filter of system calls.
 
 use crate::cost::end_of;
 use crate::refuse;

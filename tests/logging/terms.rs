@@ -1,5 +1,5 @@
-//! A million numbered lines while multilog is sent TERM in whatever state it is, its disk fills and
-//! empties, and its directory is moved away: every line is there, once.
+//! A million numbered lines while multilog is sent TERM in any state, its disk fills and empties,
+//! and its directory is moved away: every line is there, once.
 
 use crate::cost::end_of;
 use crate::lossless::LINES;

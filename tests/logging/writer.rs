@@ -1,5 +1,5 @@
-//! The service: this program in another mode. Numbered lines, some to each write, so that it never
-//! pauses in the middle of one; then it stays.
+//! The service: this program in another mode. It writes numbered lines, several in each write and
+//! never a part of one; then it stays.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The search: every state reachable by anybody's steps, and from every one of them a way to a
+//! The search: every state reachable by steps of any actor, and from each of them a way to a
 //! settled state by our own steps alone.
 
 use crate::world::World;

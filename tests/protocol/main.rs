@@ -1,9 +1,8 @@
 //! The protocol of killing and succeeding as a model: two generations of supervise and svscan, a
-//! service, a killer that may strike between any two steps, pid reuse and a reboot. Every
-//! reachable state is visited ([`explore`]), the laws are checked on the way ([`world`]), and each
-//! seeded fault must be found. What supervise decides is not modelled but called: the machine of
-//! the program itself, its record, and how that is judged and taken over; the steps around it bear
-//! the names of the code.
+//! service, a killer that may kill between any two steps, pid reuse and a reboot. The test visits
+//! every reachable state ([`explore`]), checks the laws there ([`world`]), and must find each
+//! seeded fault. The decisions of supervise are not modelled: the test calls the program's own
+//! machine, record, and judgement of records. The steps around them have the names of the code.
 
 mod explore;
 mod world;

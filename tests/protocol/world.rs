@@ -1,4 +1,4 @@
-//! The world of the model: what is on disk, who lives, what may happen next, and the laws.
+//! The world of the model: the files, the living processes, the possible next steps, and the laws.
 
 use daemontools_rs::service::record::{History, Origin, ProcessIdentity, Record};
 use daemontools_rs::service::slot::Slot;
@@ -187,7 +187,8 @@ pub struct World {
     processes: Vec<Process>,
     control: Option<Request>,
     /// What was last asked and recorded; how many starts `o` still allows, and which process was
-    /// the last of them; whether the service was told to go down since. No part of the program: the laws look at them.
+    /// the last of them; whether the service was told to go down since. No part of the program: the
+    /// laws look at them.
     wanted: Want,
     once: u8,
     once_by: Option<ProcessIdentity>,

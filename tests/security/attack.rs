@@ -1,4 +1,4 @@
-//! An attack, what it may harm, and how it is judged.
+//! An attack: what it may harm, and how the harm is found.
 
 use crate::scratch::{Said, Scratch, is_alive};
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! The delegation that service(7) and SECURITY.md describe: it gives what it says, it lasts, and no
-//! other user has anything of it.
+//! The delegation that service(7) and SECURITY.md describe: it gives the user the described rights,
+//! it lasts, and other users gain nothing.
 
 use crate::attack::{Attack, OTHER, OWNER, give, is_ours, run_as};
 use crate::scratch::{Scratch, end_of, kill, wait_for};
@@ -69,8 +69,8 @@ fn delegated(scratch: &Scratch, behind_link: bool) -> Vec<String> {
     harms
 }
 
-/// Where the kernel lets him, any user may give a FIFO that he can reach a second name. Root reaches
-/// the service all the same.
+/// Where the kernel lets him, any user may give a FIFO that he can reach a second name. Root
+/// reaches the service all the same.
 fn second_name(scratch: &Scratch) -> Vec<String> {
     scratch.service("scan/a", "exec sleep 1000");
     let mut svscan = scratch.start("svscan", &["--stop-on-term", "scan"]);

@@ -1,7 +1,8 @@
-//! Attacks by local users on what runs as root. Three of them are played: the owner of a `supervise/`
-//! that root's supervise works in; any other local user; and a user in whose own tree root uses our
-//! commands. An attack says what it harmed: nothing of ours may be. Where Debian's daemontools is
-//! installed each is also tried on 0.76, for the record and to show that it can do harm.
+//! Attacks by local users on programs that run as root. There are three attackers: the owner of a
+//! `supervise/` in which root's supervise works; any other local user; and a user in whose own
+//! directories root uses our commands. Each attack reports what it harmed: with our programs that
+//! must be nothing. If Debian's daemontools is installed, each attack is also tried on 0.76, to
+//! show that it can do harm.
 //!
 //! `security [PART]`: the attacks whose names contain PART. It needs root (a PID namespace of its
 //! own) and the commands of `target/command`, as `make build` leaves them.

@@ -1,5 +1,5 @@
-//! Root's svc, svok and svstat in a user's own tree, and root's supervise there: what is the user's
-//! may lead to what is his, and to nothing else.
+//! Root's svc, svok, svstat and supervise in a user's own directories: the user's links may lead
+//! only to the user's own directories.
 
 use crate::attack::{Attack, OTHER, OWNER, Victim, give, run_as};
 use crate::scratch::Scratch;

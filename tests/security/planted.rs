@@ -1,6 +1,6 @@
-//! What the owner of `supervise/` plants there, for root's supervise, svscan and commands to fall
-//! into. The service directory is root's. Where a kernel keeps users from giving second names to
-//! files of others, root gives them in the test: that of CentOS 6 does not.
+//! Traps that the owner of `supervise/` plants there for root's supervise, svscan and commands. The
+//! service directory is root's. Newer kernels do not let users give files of others a second name
+//! (that of CentOS 6 does): there root makes these names in the test.
 
 use crate::attack::{Attack, OWNER, PRECIOUS, Victim, WATCHDOG, give};
 use crate::scratch::{Scratch, end_of, is_alive, kill, wait_for};
@@ -54,8 +54,8 @@ fn running(scratch: &Scratch) -> Child {
     child
 }
 
-/// Plants `target` (of the victim, or beside it) as entry `name`, by a link and by a second name, and
-/// has root run a command.
+/// Plants `target` (of the victim, or beside it) as entry `name`, by a link and by a second name,
+/// and has root run a command.
 fn asked(scratch: &Scratch, name: &str, target: &str, words: &[&str]) -> Vec<String> {
     let victim = Victim::new(scratch);
     if !scratch.path().join("a").exists() {
@@ -79,8 +79,8 @@ fn asked(scratch: &Scratch, name: &str, target: &str, words: &[&str]) -> Vec<Str
     harms
 }
 
-/// Each entry in turn leads to a file of root's, a FIFO of somebody's or a device, while supervise is
-/// started, told things, re-executed and killed.
+/// Each entry in turn leads to a file of root's, a FIFO of somebody's or a device, while supervise
+/// is started, told things, re-executed and killed.
 fn started(scratch: &Scratch, plant: fn(&Path, &Path)) -> Vec<String> {
     let victim = Victim::new(scratch);
     given(scratch);

@@ -1,5 +1,5 @@
-//! Entries that the owner of `supervise/` swaps in a loop, while root starts, re-executes, kills,
-//! asks and commands: there is no moment between a look and a use.
+//! The owner of `supervise/` replaces entries in a loop while root starts, re-executes and kills
+//! supervise and uses the commands: no replacement between a check and a use does harm.
 
 use crate::attack::{Attack, OWNER, PRECIOUS, Victim, WATCHDOG, give, is_ours};
 use crate::scratch::{Scratch, end_of, is_alive, kill, wait_for};
@@ -23,8 +23,8 @@ pub fn attacks() -> Vec<Attack> {
     }]
 }
 
-/// In a process of the user's: puts links, FIFOs, files and second names in each entry's place, until
-/// it is killed. The words: the records, and what the links lead to.
+/// In a process of the user's: puts links, FIFOs, files and second names in each entry's place,
+/// until it is killed. The words: the records, and what the links lead to.
 pub fn swap(words: &[String]) -> ExitCode {
     let (records, targets) = words.split_first().unwrap();
     let records = Path::new(records);

@@ -1,4 +1,4 @@
-//! svscanboot, killed at every step of whatever it does.
+//! svscanboot, killed at every step.
 
 use crate::case::Case;
 use crate::scan::{

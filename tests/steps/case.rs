@@ -1,4 +1,4 @@
-//! What is killed when, and what has to hold afterwards.
+//! Which process is killed when, and what must be true afterwards.
 
 use crate::scratch::{DEADLINE, Scratch};
 use crate::tracer::{Step, Traced};

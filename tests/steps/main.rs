@@ -1,11 +1,11 @@
-//! Killed at every single step: a process of ours runs under ptrace(2) up to its first, second,
-//! third... system call and is killed there, before the call is made. Then a successor is started,
-//! as whoever keeps it would, and the promises are looked at: the service's process is the same,
-//! there is one copy, nothing was started unasked, and control works on.
+//! A kill at every single step: one of our programs runs under ptrace(2) up to its first, second,
+//! third... system call and is killed just before that call. Then a successor is started, as its
+//! supervisor would do, and the promises are checked: the service has the same process, there is
+//! one copy, nothing was started unasked, and control bytes still act.
 //!
 //! `steps [PART]`: the cases whose name contains PART. It needs root (a PID namespace of its own)
 //! and the commands of `target/command`, as `make build` leaves them, or of the directory that
-//! `STEPS_COMMANDS` names. Each step is a promise of its own in the last line.
+//! `STEPS_COMMANDS` names. The last line counts each step as a promise.
 
 mod boot;
 mod case;

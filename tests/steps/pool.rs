@@ -1,4 +1,4 @@
-//! Every step of every case, some at a time: most of an attempt is waiting.
+//! Runs every step of every case, several at the same time, because each is mostly waiting.
 
 use crate::case::{Case, attempt};
 use std::cell::RefCell;

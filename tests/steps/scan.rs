@@ -1,5 +1,5 @@
-//! svscan, killed at every step of whatever it does. One service has a logger and says numbered
-//! lines; the other one is plain.
+//! svscan, killed at every step. One service has a logger and writes numbered lines; the other has
+//! none.
 
 use crate::case::Case;
 use crate::scratch::{DEADLINE, Scratch, end_of, is_alive, kill, wait_for};

@@ -1,4 +1,4 @@
-//! supervise, killed at every step of whatever it does. The service notes each of its starts.
+//! supervise, killed at every step. The service notes each of its starts.
 
 use crate::case::Case;
 use crate::scan::{is_current, published, supervises_of};
@@ -187,8 +187,8 @@ pub fn cases() -> Vec<Case> {
                 scratch.directory_at("elsewhere");
                 scratch.write("a/kill-group", b"");
             },
-            // Alive a second after its start, as the second record says: so its first worker is known
-            // to be of its group, wherever that works.
+            // Alive a second after its start, as the second record says: so its first worker is
+            // known to be of its group, wherever that works.
             ready: Some(|scratch| {
                 let journal = fs::read(scratch.path().join("a/supervise/journal"));
                 let is_noted = journal.is_ok_and(|bytes| bytes[..6] != [0; 6]);

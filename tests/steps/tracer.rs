@@ -1,5 +1,6 @@
-//! A process under ptrace(2), which goes on from system call to system call. Calls that nobody
-//! else can notice are no steps: to be killed before one of them is to be killed before the next.
+//! A process under ptrace(2), which goes from system call to system call. Calls without an effect
+//! outside the process are no steps: a kill before one of them is the same as a kill before the
+//! next.
 
 use nix::libc;
 use nix::sys::ptrace::{self, Options};

@@ -1,5 +1,5 @@
-//! svctl against running services, a file per subject. Needs neither root nor network; what a case
-//! needs beyond that, it says, and does nothing without it.
+//! svctl with running services, one file for each subject. Needs neither root nor network. A case
+//! that needs more says so, and does nothing without it.
 
 mod bad_input;
 mod completion;

@@ -1,4 +1,4 @@
-//! The names of finished logs, and which of them go.
+//! The names of finished logs, and which logs are removed.
 
 use super::{end_of, log, old_logs, start, whole};
 use crate::scratch::{Scratch, kill, only_ours, wait_for};

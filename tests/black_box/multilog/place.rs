@@ -1,6 +1,6 @@
-//! `current`, the lock or the log directory itself is removed, moved or replaced while multilog runs
-//! (a cleaning job, logrotate, a new deployment). 0.76 logs into nowhere, and blocks at the next
-//! rotation.
+//! `current`, the lock or the log directory itself is removed, moved or replaced while multilog
+//! runs (a cleaning job, logrotate, a new deployment). 0.76 goes on in a file that has lost its
+//! name, and blocks at the next rotation.
 
 use super::term::{Feed, said};
 use super::{end_of, log, mode, old_logs, whole};
@@ -18,7 +18,8 @@ fn begun(scratch: &Scratch) -> (Feed, Child) {
     (feed, child)
 }
 
-/// Lines that come now and then: the first may go where nobody looks, if it comes in the first second.
+/// Lines that come now and then: the first may go where nobody looks, if it comes in the first
+/// second.
 fn wait_for_line(scratch: &Scratch, feed: &mut Feed, name: &str) {
     feed.write(b"next\n");
     let mut writes = 0;

@@ -1,5 +1,5 @@
-//! A log directory belongs to a user, and multilog may be root's: what stands under one of its names
-//! is not followed, not opened when it is no regular file of one name, and never touched.
+//! A log directory may belong to a user while multilog runs as root. multilog follows no link
+//! there, opens only regular files with one name, and changes no other entry.
 
 use super::term::Feed;
 use super::{end_of, end_within, old_logs};

@@ -1,4 +1,4 @@
-//! TERM, wherever it comes. None of this is 0.76's: it is deaf in its pauses, and polls for the rest
+//! TERM at any time. 0.76 does none of this: it ignores TERM in its pauses, and polls for the rest
 //! of a line.
 
 use super::{end_of, log, mode, old_logs, start, whole};
