@@ -132,7 +132,7 @@ impl From<&FileStat> for Facts {
 pub struct Room {
     /// How many bytes root may still write.
     pub bytes: u64,
-    /// How many bytes anybody may still write.
+    /// How many bytes a user other than root may still write.
     pub bytes_for_all: u64,
     /// Whether no further file can be made.
     pub has_no_inode: bool,

@@ -4,7 +4,7 @@ use crate::scratch::{Said, Scratch};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// The links that anybody may use, and setuidgid where we are root.
+/// The wrappers that any user may use, and setuidgid if we are root.
 fn chain(scratch: &Scratch) -> Vec<&'static str> {
     scratch.directory_at("e");
     scratch.write("e/COLOUR", b"green\n");

@@ -65,7 +65,7 @@ const TAKEN: [(&str, &str, &str); 11] = [
     ("last:x:52:53", "last", "52 53"),
 ];
 
-/// Names whose lines nobody should believe, and those that only glibc believes.
+/// Names whose lines must not be accepted, and those that only glibc accepts.
 const REFUSED: [(&str, &str); 18] = [
     ("nouid:x::33::/:/bin/sh", "nouid"),
     ("nogid:x:33:::/:/bin/sh", "nogid"),

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// svscan with no more than `limit` descriptors, no right to raise that, and none from whoever
-/// started the test.
+/// svscan with at most `limit` descriptors, no right to raise this limit, and no inherited
+/// descriptors.
 fn limited(scratch: &Scratch, limit: usize, options: &str) -> Child {
     scratch.directory_at("scan");
     let errors =

@@ -52,9 +52,9 @@ impl Orphan {
     }
 }
 
-/// What is no journal at all names nobody: with the status gone too the next supervise says
-/// `reason` once and starts a process of its own, without touching the other. The status alone is
-/// evidence as one of 0.76 is.
+/// An invalid journal names no process. If the status is gone too, the next supervise prints
+/// `reason` once and starts a process of its own, and leaves the other one alone. A status is
+/// believed as one of 0.76's would be.
 fn is_ignored(spoil: impl Fn(&Path), reason: &str) {
     if !only_ours("the journal") {
         return;
@@ -74,9 +74,9 @@ fn is_ignored(spoil: impl Fn(&Path), reason: &str) {
     assert!(is_alive(orphan.pid), "the other process was touched");
 }
 
-/// A journal that somebody else may have written names a process that is there: it is waited for
-/// and never touched, until its end, or until an admin says that it is another one. If the status
-/// bears it out, it is the service.
+/// A journal that another user may have written names a running process. supervise waits for its
+/// end, and sends it no signal, or until an admin says that it is not the service. If the status
+/// names the same process, it is the service.
 fn is_doubted(spoil: impl Fn(&Path), reason: &str) {
     if !only_ours("the journal") {
         return;
@@ -191,7 +191,7 @@ fn a_journal_has_its_mark_from_the_first_record_on_and_gets_it_back() {
     scratch.svc("-p", "a");
     wait_for("the pause", || scratch.svstat("a").contains("paused"));
     assert_eq!(facts().ino(), before, "it is written over in its place");
-    // Whoever may have it open to write gets nothing more to see.
+    // A process that may have the file open to write cannot change or read later records.
     set_mode(&journal, 0o644);
     scratch.svc("-c", "a");
     wait_for("another one", || marks() == (0o1600, 1, 1024));
@@ -278,7 +278,7 @@ fn a_forged_checksum_is_right() {
     assert_eq!(fs::read(&journal).unwrap(), before);
 }
 
-/// Adopted without a word, as if its journal were of this very version.
+/// Adopted silently, as if its journal were of the same version.
 fn is_adopted(rewrite: impl Fn(&Path)) {
     if !only_ours("the journal") {
         return;

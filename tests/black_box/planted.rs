@@ -199,7 +199,7 @@ fn of_many_supervises_at_a_planted_lock_one_runs() {
         scratch.directory_at(&format!("{name}/supervise"));
         let lock = scratch.path().join(&name).join("supervise/lock");
         fs::hard_link(scratch.path().join("other"), lock).unwrap();
-        // Somebody else holds it for a moment: all wait for that file.
+        // Another process holds the lock for a moment: all wait for that file.
         other.lock().unwrap();
         let mut all: Vec<_> = (0..6).map(|_| scratch.start("supervise", &[&name])).collect();
         wait_for("all to wait", || all.iter().all(|child| opened(child.id(), "supervise/lock")));

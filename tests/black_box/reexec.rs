@@ -59,8 +59,8 @@ impl Installed {
     }
 }
 
-/// Copies a program by another process: had we it open to write while another test's thread forks,
-/// nobody could exec it ("text busy").
+/// Copies a program by another process: if we had it open to write while a thread of another test
+/// forks, it could not be executed ("text busy").
 fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }

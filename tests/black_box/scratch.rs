@@ -123,7 +123,7 @@ impl Scratch {
     }
 
     pub fn script(&self, name: &str, text: &str) {
-        // Written beside and renamed: nobody may meet it half-written or busy.
+        // Written beside and renamed, so that no process sees it half-written or busy.
         let path = self.path().join(name);
         let new = path.with_extension("new");
         fs::write(&new, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -300,7 +300,7 @@ pub fn stays(what: &str, length: Duration, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process runs: a zombie that nobody has reaped yet does not.
+/// Whether a process runs. A zombie that is not reaped yet does not.
 pub fn is_alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))

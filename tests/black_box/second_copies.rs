@@ -103,7 +103,8 @@ fn without_proc_nobody_starts_a_second_copy_in_silence() {
         "supervise: warning: process {service} may be the service of a, waiting until it is gone; \
          if it is another one, remove a/supervise/journal\n"
     );
-    // Its supervise is killed: nobody can say whether the recorded process is the service.
+    // Its supervise is killed. Now it cannot be decided whether the recorded process is the
+    // service.
     let supervise = supervises(first.id())[0];
     kill(supervise, "KILL");
     wait_for("the word of its successor", || scratch.errors() == warning);

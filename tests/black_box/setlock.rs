@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const USAGE: &str = "setlock: usage: setlock [ -nNxX ] file program [ arg ... ]";
 
-/// Somebody who holds the lock on `f` until `go` is there.
+/// A process that holds the lock on `f` until `go` exists.
 fn holder(scratch: &Scratch) -> std::process::Child {
     let hold = ": >held; until [ -e go ]; do sleep 0.01; done";
     let child = scratch.start("setlock", &["f", "sh", "-c", hold]);

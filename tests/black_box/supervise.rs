@@ -714,7 +714,7 @@ fn what_could_not_be_published_is_tried_again() {
     assert_eq!(scratch.errors(), line);
 }
 
-/// Removes `a/supervise` under the one who works there.
+/// Removes `a/supervise` while supervise works there.
 fn remove_records(scratch: &Scratch) {
     fs::remove_dir_all(scratch.path().join("a/supervise")).unwrap();
 }
@@ -729,7 +729,7 @@ fn a_supervise_directory_that_was_removed_is_made_again() {
     let mut child = supervise(&scratch, "a");
     let pid = scratch.pid("a");
     remove_records(&scratch);
-    // Nobody finds the first one now but by the directory that it works in.
+    // Now the first one can be found only by its working directory.
     let expected = "supervise: fatal: unable to acquire a/supervise/lock: temporary failure";
     assert_eq!(scratch.run("supervise", &["a"]), Said::complaint(111, expected));
     assert!(is_alive(pid));
@@ -953,7 +953,7 @@ mod adoption {
         scratch.write("go", b"");
         wait_for("the worker", || scratch.lines("workers") == 1);
         kill(service, "KILL");
-        // As long as nobody has reaped it, its number is its own.
+        // As long as it is not reaped, no other process has its number.
         let there = format!("/proc/{service}");
         wait_for("an init that reaps", || !std::path::Path::new(&there).exists());
         let _second = supervise(scratch, "a");

@@ -591,7 +591,7 @@ mod a_foreign_svscan {
     use super::*;
     use std::process::Stdio;
 
-    /// Somebody called svscan who works in `place` until its input ends, as 0.76's would.
+    /// A process named svscan that works in `place` until its input ends, as 0.76's would.
     fn stand_in(scratch: &Scratch, place: &str) -> Child {
         scratch.script("svscan", "read line");
         let mut command = std::process::Command::new(scratch.path().join("svscan"));
@@ -640,8 +640,8 @@ mod a_foreign_svscan {
         assert!(is_alive(other.id()) && !scratch.is_running("scan/a"));
     }
 
-    /// A set-user-id program of root's under the name svscan, run by another user in `place`: what
-    /// `su` would be behind a link of his. None where that cannot be had.
+    /// A set-user-id program of root's under the name svscan, run by another user in `place`, like
+    /// `su` through a link. `None` if it cannot be made.
     fn set_user_id(scratch: &Scratch, place: &str) -> Option<Child> {
         use std::os::unix::process::CommandExt;
         if !nix::unistd::geteuid().is_root() {
@@ -652,8 +652,8 @@ mod a_foreign_svscan {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
         let program = scratch.path().join("program");
-        // By another process: had we it open to write while a thread of another test forks, nobody
-        // could exec it.
+        // Copied by another process: if we had it open to write while a thread of another test
+        // forks, it could not be executed.
         let copied = std::process::Command::new("cp").arg("/bin/sleep").arg(&program).status();
         assert!(copied.unwrap().success());
         mode(&program, 0o4755);
@@ -1063,7 +1063,7 @@ mod orderly_stop {
         wait_for("it to be let go of", || length() > held);
         kill(first.id(), "KILL");
         end_of(&mut first);
-        // Somebody else's from here on.
+        // It belongs to another user from here on.
         let own = scratch.start("supervise", &["real"]);
         wait_for("the second start", || starts(&scratch, "real") == 2);
         stayer(&scratch, "scan/b");

@@ -317,7 +317,7 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
     standby.iter().for_each(|&standby| kill(standby, "TERM"));
     let count = if standby.is_some() { 4 } else { 3 };
     wait_for("all to have asked", || waiting() == Ok(count));
-    // While anybody reads it, svscan counts as alive.
+    // While any process reads it, svscan counts as alive.
     drop(control);
     kill(svscan, "CONT");
     for asked in asking.iter_mut().chain([&mut child]) {
@@ -403,7 +403,7 @@ fn a_second_pwr_of_the_same_sender_hurries_the_stop() {
     assert!(!scratch.is_running("scan/a"));
 }
 
-/// What somebody does to a scan directory and its records while they are in use.
+/// Removal of a scan directory or its records while they are in use.
 type Havoc = fn(&Scratch);
 
 const HAVOC: [(&str, Havoc); 3] = [
@@ -467,7 +467,7 @@ fn a_stop_that_is_asked_for_is_made_whatever_became_of_the_scan_directory() {
         stays("no new scan", Duration::from_millis(1500), || {
             scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
         });
-        // It rests until somebody asks for the scan again.
+        // It rests until a newly started svscanboot wants svscan again.
         if scratch.path().join("scan").exists() {
             let _second = boot(&scratch, &[]);
             symlink("../a", scratch.path().join("scan/a")).ok();
@@ -742,7 +742,7 @@ fn a_users_set_id_program_under_the_name_of_svscan_keeps_no_fallback_away() {
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
     fs::set_permissions(scratch.path().join("svscan"), fs::Permissions::from_mode(0o4755)).unwrap();
-    // Root by its effective user, as anybody's `su` is.
+    // Its effective user is root, as for any user's `su`.
     let mut planted = scratch.command("setuidgid");
     planted.args([":65534:65534", "../svscan", "1000"]).current_dir(scratch.path().join("scan"));
     let planted = Ended(planted.spawn().unwrap());

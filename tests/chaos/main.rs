@@ -30,7 +30,7 @@ use std::time::Duration;
 use system::{Kind, PEERS};
 
 const USAGE: &str = "usage: chaos [SECONDS] [--seed N] [--peers]";
-/// How long ours is struck if nobody says otherwise, and how long each of the others.
+/// The default length of a run with our programs, and with each of the others.
 const SECONDS: u64 = 60;
 const SECONDS_OF_PEERS: u64 = 20;
 /// Starts a run in the namespace: kind, seconds, seed, directory.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an effect of a control command may take.
 pub const EFFECT: Duration = Duration::from_secs(10);
-/// How long the others have to settle: nobody waits for what may never be.
+/// How long the other supervisors have to become calm: they may never be.
 const SETTLE_OF_PEERS: Duration = Duration::from_secs(8);
 /// Between two looks at all processes.
 const LOOK: Duration = Duration::from_millis(100);

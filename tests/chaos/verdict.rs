@@ -119,8 +119,8 @@ impl Run {
         }
     }
 
-    /// A logger ends when nobody is left to write to it. While its service is up, the service
-    /// itself is; while it is down, svscan or one of its supervises has to be.
+    /// A logger ends when no process has its pipe open to write. While its service is up, the
+    /// service has; while it is down, svscan or a supervise must have.
     pub fn judge_loggers(&mut self) {
         let held = Holders::of(&self.killer, self.system.kind);
         let mut excused = 0;
@@ -365,7 +365,7 @@ impl Run {
             lines += last;
             let log = service.text("log.txt");
             let flaws = flaws(&log, last);
-            // What was in a pipe that nobody held went with it.
+            // Lines in a pipe are lost when no process has it open.
             if service.part == Part::Linked && !service.text("broken-pipes").is_empty() {
                 continue;
             }

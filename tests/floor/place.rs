@@ -55,7 +55,7 @@ pub fn child(scratch: &Scratch, role: &str) -> [String; 2] {
 pub fn service(scratch: &Scratch, name: &str, role: &str) {
     let program = program(scratch);
     scratch.directory_at(name);
-    // Written beside and renamed: nobody may meet it half-written or busy.
+    // Written beside and renamed, so that no process sees it half-written or busy.
     let path = scratch.path().join(name).join("run");
     let new = path.with_extension("new");
     fs::write(&new, format!("#!{} --role={role}\n", program.display())).unwrap();

@@ -201,7 +201,7 @@ fn speaking(scratch: &Scratch) -> (u32, u32) {
     (scratch.pid("scan/s"), scratch.pid("scan/s/log"))
 }
 
-/// What an orderly stop leaves: nobody, and every line that was said.
+/// After an orderly stop no process is left, and every line is in the log.
 fn stopped(scratch: &Scratch, (speaker, logger): (u32, u32)) {
     assert!(is_gone(speaker) && is_gone(logger), "not stopped");
     assert!(!scratch.is_running("scan/s") && !scratch.is_running("scan/s/log"), "supervise runs");

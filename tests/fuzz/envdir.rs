@@ -104,7 +104,7 @@ fn value(path: &Path) -> Option<Option<Vec<u8>>> {
     let is_fifo = fs::metadata(path).is_ok_and(|facts| facts.file_type().is_fifo());
     let bytes = match fs::read_dir(path) {
         Ok(_) => return None,
-        // Nobody writes it: it is at its end.
+        // It has no writer: it is at its end.
         Err(_) if is_fifo => Vec::new(),
         Err(_) => match fs::read(path) {
             Ok(bytes) => bytes,

@@ -154,7 +154,7 @@ fn a_journal_is_believed_where_a_slot_is_whole_and_the_bytes_of_a_forged_one_har
         }
         believed += usize::from(found.is_some());
         forged += usize::from(is_forged && found.is_some());
-        // Whoever it names is one that runs.
+        // The process that it names must run.
         for pid in [service(), recorded_supervise(directory.as_fd()).map(|it| it.pid)] {
             assert!(pid.is_none_or(is_alive), "run {run}");
         }

@@ -96,8 +96,8 @@ const ENTRIES: [&str; 15] = [
 ];
 const NAMERS: [&str; 2] = ["service/entries.rs", "scandir/entries.rs"];
 
-/// An entry is named in one place, so that nobody opens it by a path, or looks at what a
-/// link in its place leads to. Messages aside.
+/// An entry is named in one place, so that no file opens it by a path, or follows a link that has
+/// its name. Messages aside.
 fn naming_breaches(source: &Source) -> Vec<String> {
     let path = source.path.as_str();
     // multilog's names are those of a log directory; those in a hand-over and options are of no

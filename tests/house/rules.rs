@@ -220,7 +220,7 @@ fn safety_breaches(path: &str, text: &str) -> Vec<String> {
     breaches
 }
 
-/// Rule 5: only `error.rs` names the exit numbers, and nobody calls exit.
+/// Rule 5: only `error.rs` names the exit numbers, and no file calls exit.
 fn exit_breaches(source: &Source) -> Vec<String> {
     let mut breaches: Vec<String> = source.lines_with(&["process::exit", "libc::exit"]).collect();
     if source.path != "error.rs" {

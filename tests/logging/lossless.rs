@@ -49,8 +49,8 @@ pub fn million(scratch: &Scratch) {
             }
         }
         strikes[strike] += 1;
-        // One after the other: with all of them dead at once and multilog gone too, nobody would be
-        // left to hold the pipe.
+        // One after the other: if all of them and multilog were dead at the same time, no process
+        // would have the pipe open.
         wait_for("both supervises and svscan", || {
             let listens = |name: &str| scratch.run("svok", &[name]).code == Some(0);
             listens("scan/a") && listens("scan/a/log") && holds_the_pipe(scratch, svscan.id())

@@ -18,7 +18,7 @@ pub struct Budget {
     pub aliens: u8,
     /// Reboots.
     pub reboots: u8,
-    /// `chown -R` of `supervise/`: what was recorded until then is somebody else's.
+    /// `chown -R` of `supervise/`: the records so far belong to another user then.
     pub chowns: u8,
     /// Whether no process can be looked at: there is no /proc.
     pub is_blind: bool,
@@ -80,7 +80,7 @@ enum Kind {
     Held { parent: Option<usize>, released: bool },
     /// It runs the service.
     Service,
-    /// Somebody else's.
+    /// Another process.
     Alien,
 }
 
@@ -92,7 +92,8 @@ struct Process {
     is_dying: bool,
 }
 
-/// The journal: of each record what may differ here, and whether somebody else may have written it.
+/// The journal: the fields of a record that may differ here, and whether another user may have
+/// written it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Journal {
     boot: u8,
@@ -490,7 +491,7 @@ impl World {
     }
 
     /// The supervise in `slot` is gone; its waiting child has no parent any more. A control FIFO
-    /// that nobody holds forgets what is in it.
+    /// that no process has open loses its contents.
     fn remove(&mut self, slot: usize) -> Result<(), String> {
         self.supervises[slot] = None;
         for process in &mut self.processes {

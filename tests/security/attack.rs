@@ -88,8 +88,7 @@ pub fn run_as(scratch: &Scratch, user: u32, name: &str, arguments: &[&str]) -> S
     Said::of(&command.output().unwrap())
 }
 
-/// What belongs to root and must stay as it is: a service, a file with a lock, a FIFO that somebody
-/// reads.
+/// Things of root's that must not change: a service, a file with a lock, a FIFO with a reader.
 pub struct Victim<'a> {
     scratch: &'a Scratch,
     pid: u32,

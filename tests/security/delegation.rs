@@ -69,8 +69,8 @@ fn delegated(scratch: &Scratch, behind_link: bool) -> Vec<String> {
     harms
 }
 
-/// Where the kernel lets him, any user may give a FIFO that he can reach a second name. Root
-/// reaches the service all the same.
+/// On some kernels any user can give a FIFO within reach a second name. Root reaches the service
+/// all the same.
 fn second_name(scratch: &Scratch) -> Vec<String> {
     scratch.service("scan/a", "exec sleep 1000");
     let mut svscan = scratch.start("svscan", &["--stop-on-term", "scan"]);

@@ -66,8 +66,8 @@ fn led(scratch: &Scratch, plant: fn(&Path, &Path)) -> Vec<String> {
     harms
 }
 
-/// The user's own supervise, with its records in several places: root's commands and his own reach
-/// it. It harms nobody; what fails is said.
+/// The user's own supervise, with its records in several places: root's commands and the user's
+/// reach it. This is no attack; it returns what failed.
 fn reached(scratch: &Scratch) -> Vec<String> {
     let mut harms = Vec::new();
     let layouts: [(&str, &[(&str, &str)]); 4] = [

@@ -79,8 +79,8 @@ fn asked(scratch: &Scratch, name: &str, target: &str, words: &[&str]) -> Vec<Str
     harms
 }
 
-/// Each entry in turn leads to a file of root's, a FIFO of somebody's or a device, while supervise
-/// is started, told things, re-executed and killed.
+/// Each entry in turn leads to a file of root's, a FIFO with a reader or a device, while supervise
+/// is started, sent commands, re-executed and killed.
 fn started(scratch: &Scratch, plant: fn(&Path, &Path)) -> Vec<String> {
     let victim = Victim::new(scratch);
     given(scratch);

@@ -84,7 +84,7 @@ pub fn cases() -> Vec<Case> {
             judge: |scratch| {
                 let mut successor = scratch.start("svscan", &["--stop-on-term", "scan"]);
                 wait_for("all to be up", || all_up(scratch));
-                // Whoever had been stopped was started again, once.
+                // Each service that had been stopped was started again, once.
                 one_copy_each(scratch, 2);
                 lines_flow(scratch);
                 kill(successor.id(), "TERM");

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_micros(100);
 /// How long a process sleeps in a call before it counts as waiting for something to happen.
 const CALM: Duration = Duration::from_millis(3);
 
-/// Calls that change nothing outside of their process, and wait for nobody.
+/// Calls that change nothing outside of their process, and wait for nothing.
 const UNSEEN: [i64; 22] = [
     libc::SYS_arch_prctl,
     libc::SYS_brk,
@@ -170,7 +170,7 @@ impl Traced {
         self.has_ended = true;
     }
 
-    /// Whether nobody else can notice the call that it is about to make.
+    /// Whether the call that it is about to make has no effect outside the process.
     fn is_unseen(&mut self, registers: &libc::user_regs_struct) -> bool {
         let call = registers.orig_rax.cast_signed();
         if UNSEEN.contains(&call) {

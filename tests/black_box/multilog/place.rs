@@ -18,7 +18,7 @@ fn begun(scratch: &Scratch) -> (Feed, Child) {
     (feed, child)
 }
 
-/// Lines that come now and then: the first may go where nobody looks, if it comes in the first
+/// Lines that come now and then. The first one may go to the removed file, if it comes in the first
 /// second.
 fn wait_for_line(scratch: &Scratch, feed: &mut Feed, name: &str) {
     feed.write(b"next\n");

@@ -19,7 +19,7 @@ const LINES: [&str; 3] = [
     "multilog: warning: ./main/current is ",
 ];
 
-/// A file that nobody may touch, which looks like a log that was left in order.
+/// A file that must not change. It looks like a log that was left in order.
 fn precious(scratch: &Scratch) -> PathBuf {
     let path = scratch.path().join("precious");
     fs::write(&path, "precious\n").unwrap();
@@ -139,7 +139,7 @@ fn what_is_planted_while_it_runs_is_not_touched_or_waited_for() {
     }
 }
 
-/// Swapped all the time, by somebody who is quicker than any look.
+/// Replaced all the time, by a user who is faster than any check.
 #[test]
 fn a_race_gets_nobody_s_file() {
     if !only_ours("what is planted") {
