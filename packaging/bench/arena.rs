@@ -1,5 +1,5 @@
-//! Where a contestant runs: a scan directory of its own below a temporary directory, its svscan,
-//! and the certainty that none of their processes and files is left at the end.
+//! Where a contestant runs: a scan directory of its own below a temporary directory, and its
+//! svscan. At the end none of its processes and files is left.
 //!
 //! The temporary directory is in memory, or in `TMPDIR`: ext4 has been seen to take from 15 to 600
 //! microseconds for a new file, by what was deleted on it a short while ago, and then the benchmark
@@ -21,11 +21,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// To be called once: from here on signals end the benchmark in order, and orphans come to it. The
-/// temporary directory that everything is below; it goes when this is dropped.
+/// Call it once: from here on signals end the benchmark in order, and orphans become its children.
+/// Returns the temporary directory for everything else, which is removed when it is dropped.
 pub fn prepare() -> Fallible<TempDir> {
     patience::end_at_signals()?;
-    // In a container PID 1 may reap nobody, and there are thousands.
+    // In a container process 1 may reap no orphans, and there are thousands.
     nix::sys::prctl::set_child_subreaper(true)?;
     let make = |around: &Path| -> Fallible<TempDir> {
         fs::create_dir_all(around)?;
@@ -85,7 +85,7 @@ impl Arena {
             service.link_into(&arena.scan())?;
             arena.services.push(service);
         }
-        // What the making of them left to write must not be on the contestant's bill.
+        // Write the new files to the disk now, so that the contestant is not charged for it.
         nix::unistd::sync();
         arena.start_svscan()?;
         Ok(arena)
@@ -111,7 +111,7 @@ impl Arena {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(self.errors())?)
-            // Ctrl-C is for the benchmark alone, which then ends the others.
+            // Ctrl-C must reach only the benchmark, which then ends the others.
             .process_group(0);
         self.started = crate::service::now();
         self.svscan = Pid::from_raw(command.spawn()?.id().cast_signed());
@@ -122,8 +122,8 @@ impl Arena {
         self.place.join("errors")
     }
 
-    /// Waits for the first start of every service. What the contestant said is the better reason
-    /// if that fails.
+    /// Waits for the first start of every service. If that fails, the contestant's own message is
+    /// the better reason.
     pub fn wait_until_up(&mut self) -> Fallible<()> {
         let mut services = self.services.iter_mut();
         services.try_for_each(|service| service.look_for_start().map(drop)).map_err(|error| {
@@ -151,7 +151,7 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // First what starts others, else they are started while they are killed.
+        // First svscan, or it would start others while they are killed.
         let _ = kill(self.svscan, Signal::SIGKILL);
         end_all_inside(&self.place);
     }
@@ -171,7 +171,7 @@ fn end_all_inside(place: &Path) {
         if left.is_empty() || Instant::now() > until {
             return;
         }
-        // The dead take a moment.
+        // Killed processes need a moment to end.
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,5 +1,5 @@
-//! The wrappers behind one another: from the start of the first to the first instruction of the
-//! program at the end, and its end, which is the same for all.
+//! Wrappers in a chain: the time from the start of the first one to the end of the program at the
+//! end of the chain, which is the same program for all contestants.
 
 use crate::Fallible;
 use crate::contestant::{Contestant, Kind};

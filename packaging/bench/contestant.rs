@@ -1,4 +1,4 @@
-//! Who takes part: the commands of each, how its svscan is started, and where it comes from.
+//! The contestants: the commands of each, how its svscan is started, and its package.
 
 use nix::unistd::geteuid;
 use std::ffi::OsString;
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// One that takes part.
+/// A contestant.
 #[derive(Clone)]
 pub struct Contestant {
     pub kind: Kind,
@@ -64,7 +64,7 @@ pub struct Contestant {
 }
 
 impl Contestant {
-    /// Those that can take part. Of the others a line says why not.
+    /// The contestants that can take part. Prints why the others cannot.
     pub fn present() -> Vec<Self> {
         Kind::ALL.into_iter().filter_map(Self::find).collect()
     }
@@ -92,8 +92,8 @@ impl Contestant {
         command
     }
 
-    /// Tells svscan of a new link, where it does not look by itself. What it has to be told with
-    /// is a part of what the contestant takes.
+    /// Makes svscan look for a new link, if it does not look by itself. The time of this command
+    /// counts for the contestant.
     pub fn announce(&self, scan: &Path) -> std::io::Result<()> {
         match self.kind {
             Kind::S6 => self.command("s6-svscanctl").arg("-a").arg(scan).status().map(drop),
@@ -146,7 +146,7 @@ fn package_version(package: &str) -> Option<String> {
     Some(format!("{package} {}", text.strip_prefix("ii ")?))
 }
 
-/// Says which packages the benchmark would like, and installs them where it can.
+/// Prints which packages the benchmark needs, and installs them if it can.
 pub fn install_missing() {
     let missing: Vec<&str> = Kind::ALL
         .into_iter()

@@ -1,8 +1,8 @@
 //! The logging commands: the lines of a web server through a filter, weighed by the processor
 //! time, user and system, that the filter and all it started took.
 //!
-//! The lines come down a pipe, as those of a service do, and are made before the first is sent.
-//! What a filter prints goes to /dev/null: its reader is not on its bill.
+//! The lines come down a pipe, as those of a service do, and are made before the first is sent. The
+//! output of a filter goes to /dev/null, so that no reader's time is counted.
 
 use crate::Fallible;
 use crate::contestant::Contestant;

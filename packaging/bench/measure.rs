@@ -85,7 +85,7 @@ pub fn restart(arenas: &mut [Arena]) -> Fallible<Times> {
                 patience::nap(APART)?;
             }
         }
-        // Only now: who takes a second for it must not hold up the others.
+        // Only now: a contestant that takes a second for it must not delay the others.
         for (place, number, killed) in killed {
             let start = arenas[place].services[number].look_for_start()?;
             times[place].push(milliseconds(killed, start.at));

@@ -33,7 +33,8 @@ pub fn rows(contestants: &[Contestant], root: &Path) -> Fallible<Vec<Row>> {
         let count = Cell::new(0);
         let times = logging::through(contestants, &input, |contestant| {
             let place = |number: u32| root.join(format!("{}-{number}", words.len()));
-            // What the one before has left makes room: new memory would cost whoever is next.
+            // Remove the directory of the contestant before: its memory is reused, and new memory
+            // would cost the next contestant time.
             let _ = fs::remove_dir_all(place(count.get()));
             count.set(count.get() + 1);
             let place = place(count.get());
@@ -53,7 +54,7 @@ fn command(contestant: &Contestant, script: Script, place: &Path) -> Fallible<Co
     });
     match (contestant.kind, script) {
         (Kind::Runit, _) => {
-            // It is told by a file in its directory.
+            // It reads its settings from a file in its directory.
             fs::create_dir(place)?;
             let selection = "-*\n+*\"GET /news*\n";
             let selection = if script == Script::Selected { selection } else { "" };

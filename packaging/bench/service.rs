@@ -82,7 +82,7 @@ impl Service {
         Ok(Self { directory, fifo, last: None })
     }
 
-    /// The next start, if it has been told of.
+    /// The next start, if it has been reported.
     pub fn started(&mut self) -> Fallible<Option<Start>> {
         let mut record = [0; Start::SIZE];
         match self.fifo.read(&mut record) {

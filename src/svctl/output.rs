@@ -1,4 +1,4 @@
-//! What goes to standard output. A reader that closes the pipe ends it, without a word.
+//! What goes to standard output. A reader that closes the pipe ends it, silently.
 
 use crate::SVCTL;
 use daemontools_rs::error::Exit;

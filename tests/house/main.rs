@@ -11,3 +11,4 @@ mod notices;
 mod openings;
 mod rules;
 mod waits;
+mod words;

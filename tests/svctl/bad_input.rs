@@ -65,7 +65,7 @@ fn one_who_may_enter_supervise_reads_the_status() {
     fs::set_permissions(path, fs::Permissions::from_mode(0o711)).unwrap();
     let Some(said) = as_nobody(&stage, &["--fields", "name,state,pid,starts"]) else { return };
     assert_eq!(said, Said::text(&format!("a\tup\t{}\t-\n", stage.pid("a"))));
-    // The control FIFO is somebody else's.
+    // The control FIFO belongs to another user.
     let said = as_nobody(&stage, &["stop", "a"]).unwrap();
     assert_eq!((said.code, said.out.as_str()), (Some(111), ""), "{said:?}");
 }

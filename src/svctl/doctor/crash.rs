@@ -22,7 +22,7 @@ pub struct Ends {
 const WORK: Duration = Duration::from_secs(1);
 /// A run that lasts longer than this was up.
 const UP: Duration = Duration::from_secs(5);
-/// TERM, by which somebody stops and restarts a service.
+/// TERM, by which a person stops and restarts a service.
 const TERM: u8 = 15;
 
 impl Ends {
@@ -166,7 +166,7 @@ fn port_of_address(word: &[u8]) -> Option<u16> {
     number(port).filter(|_| is_address)
 }
 
-/// A service whose port somebody else has. `who`: who has each port that its log names.
+/// A service whose port another process has. `who`: who has each port that its log names.
 #[must_use]
 pub fn port_taken(
     name: &[u8],

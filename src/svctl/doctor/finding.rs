@@ -146,7 +146,7 @@ kinds! {
     LogDiskFull "log-disk-full"
         "multilog waits until there is room, and the service stands still when the pipe is full"
     MultilogMistake "multilog-mistake"
-        "multilog passes over what it does not know without a word, and locks each directory once"
+        "multilog ignores what it does not know, and locks each directory once"
     WritableByOthers "writable-by-others"
         "who can write what supervise runs can have it run anything, as the user of supervise"
 }

@@ -1,5 +1,5 @@
-//! The look at the system that the judges are told of. It opens nothing but directories, and regular
-//! files that it has looked at before; it changes nothing.
+//! The look at the system, whose results the judges get. It opens nothing but directories, and
+//! regular files that it has looked at before; it changes nothing.
 
 use super::crash::Origin;
 use super::run::{Files, Program, Run};

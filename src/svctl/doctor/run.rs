@@ -20,7 +20,7 @@ pub enum Run {
     Other,
     /// A file.
     File {
-        /// Whether anybody may execute it.
+        /// Whether any user may execute it.
         is_executable: bool,
         /// Its beginning; nothing where it cannot be read.
         text: Option<Vec<u8>>,

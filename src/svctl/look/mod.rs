@@ -139,7 +139,7 @@ pub struct Looker {
     pub monotonic: Monotonic,
     /// The processes of services, once they were weighed.
     pub processes: Option<Processes>,
-    /// All processes, once somebody had to be told by their names.
+    /// All processes, once a process had to be found by its name.
     named: OnceCell<Option<Processes>>,
 }
 

@@ -39,7 +39,7 @@ pub fn last_run(record: &Record) -> Option<Duration> {
     record.history.last_run
 }
 
-/// How long ago somebody last asked for another state, if that is recorded.
+/// How long ago another state was last asked for, if that is recorded.
 #[must_use]
 pub fn asked_ago(record: &Record, now: Monotonic) -> Option<Duration> {
     now.since(record.history.want_since)

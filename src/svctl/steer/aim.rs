@@ -17,7 +17,7 @@ pub enum Step {
     Pending(Option<Duration>),
     /// It will not: each run ends, so many did.
     DoesNotStay(u64),
-    /// It will not: somebody has asked for something else since.
+    /// It will not: another command has asked for something else since.
     Countermanded,
 }
 

@@ -33,7 +33,7 @@ pub enum Failure {
     TimedOut,
     /// It is up, and ends again: so many runs did.
     DoesNotStay(u64),
-    /// Somebody asked for something else meanwhile.
+    /// Another command asked for something else meanwhile.
     Countermanded,
     /// It is down, and a process is needed.
     NoProcess,
@@ -210,7 +210,7 @@ impl Teller {
         }
     }
 
-    /// Tells what is waited for, if somebody sits at a terminal.
+    /// Says what is waited for, if standard error is a terminal.
     pub fn tell_waiting<'a>(&self, waits: impl Iterator<Item = (&'a Service, &'a Seen)>) {
         let stderr = descriptor::standard(2);
         if !self.is_loud || terminal::columns(stderr).is_none() {

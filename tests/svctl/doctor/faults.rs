@@ -32,7 +32,7 @@ fn a_service_that_ends_at_each_start() {
 #[test]
 fn a_service_whose_port_somebody_else_has() {
     let stage = Stage::empty();
-    // Whoever holds the socket has the port.
+    // The process that holds the socket has the port.
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     let socket: std::os::fd::OwnedFd = socket.into();

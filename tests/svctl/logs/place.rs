@@ -52,7 +52,7 @@ fn a_log_is_where_its_run_script_says_or_in_main() {
     assert!(said.err.contains("unable to find the log of c: "), "{said:?}");
 }
 
-/// The user of a logger can write anything on its command line.
+/// A user who runs a logger can write anything on its command line.
 #[test]
 fn what_another_user_says_is_followed_where_it_is_his_or_roots() {
     if !nix::unistd::geteuid().is_root() {

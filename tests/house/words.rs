@@ -1,0 +1,100 @@
+//! Comments and manual pages are written in plain words: phrases at which a reader stops, because
+//! they do not say which process or user acts, do not come back.
+
+use super::rules::none;
+use std::fs;
+use std::path::Path;
+
+/// The phrases, in lower case. Write the name of the process, user or file instead, and "silently".
+const PHRASES: [&str; 12] = [
+    "anybody",
+    "are told of",
+    "as he was before",
+    "he who",
+    "is told of",
+    "no one that",
+    "one who",
+    "somebody",
+    "who is not there",
+    "whoever",
+    "whomever",
+    "without a word",
+];
+
+/// Its words in lower case, with one space before and after each.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split(|letter: char| !letter.is_alphanumeric() && letter != '\'');
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
+}
+
+/// The prose of a file with the line on which each piece of it begins: a block of comment lines of
+/// a source, or a manual page without its messages, which the sources have.
+fn prose(path: &str, text: &str) -> Vec<(usize, String)> {
+    if !path.ends_with(".rs") {
+        let lines = text.lines().filter(|line| !line.starts_with(".It "));
+        return vec![(1, lines.collect::<Vec<_>>().join(" "))];
+    }
+    let mut blocks: Vec<(usize, String)> = Vec::new();
+    let mut is_inside = false;
+    for (number, line) in text.lines().enumerate() {
+        let comment = line.trim_start().strip_prefix("//");
+        match (comment, blocks.last_mut()) {
+            (Some(comment), Some((_, block))) if is_inside => {
+                block.push(' ');
+                block.push_str(comment);
+            }
+            (Some(comment), _) => blocks.push((number + 1, comment.to_owned())),
+            (None, _) => {}
+        }
+        is_inside = comment.is_some();
+    }
+    blocks
+}
+
+fn breaches(path: &str, text: &str) -> Vec<String> {
+    let blocks = prose(path, text).into_iter();
+    let found = blocks.flat_map(|(line, block)| {
+        let block = words(&block);
+        let phrases = PHRASES.iter().filter(move |phrase| block.contains(&format!(" {phrase} ")));
+        phrases.map(move |phrase| format!("{path}:{line}: \"{phrase}\": who or what is it?"))
+    });
+    found.collect()
+}
+
+fn look(root: &Path, below: &str, found: &mut Vec<Vec<String>>) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let path = format!("{below}/{}", entry.unwrap().file_name().to_str().unwrap());
+        let is_page = below == "packaging/man";
+        if root.join(&path).is_dir() {
+            look(root, &path, found);
+        } else if is_page || path.ends_with(".rs") {
+            found.push(breaches(&path, &fs::read_to_string(root.join(&path)).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn no_comment_or_page_has_a_phrase_at_which_readers_stop() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for below in ["src", "tests", "packaging/bench", "packaging/man"] {
+        look(root, below, &mut found);
+    }
+    assert!(found.len() > 100, "the sources were not found");
+    none(found);
+}
+
+#[test]
+fn a_planted_breach_is_found() {
+    let count = |path: &str, text: &str| breaches(path, text).len();
+    assert_eq!(count("src/a.rs", "/// Whoever holds it.\nfn f() {}\n"), 1);
+    assert_eq!(count("src/a.rs", "    // It leaves without\n    // a word.\n"), 1);
+    assert_eq!(count("src/a.rs", "//! For somebody.\n\n/// Is told of it.\n"), 2);
+    assert_eq!(count("packaging/man/a.8", "No one\nthat stands by takes over.\n"), 1);
+    assert_eq!(count("src/a.rs", "// Without\nlet a = 1; // a word.\n"), 0);
+    assert_eq!(count("src/a.rs", "let text = \"somebody\";\nlet somebody_runs = true;\n"), 0);
+    assert_eq!(count("src/a.rs", "// One whose name is `someone`.\n"), 0);
+    assert_eq!(count("packaging/man/a.8", ".It a: warning: somebody did\n"), 0);
+}
