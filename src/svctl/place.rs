@@ -7,6 +7,7 @@ use daemontools_rs::error::Exit;
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::file::{self, Kind};
 use daemontools_rs::sys::proc::{self, Worker};
+use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{Errno, directory};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -123,8 +124,24 @@ impl Scan {
     pub fn is_scanned(&self) -> Option<bool> {
         let facts = file::facts_of(self.as_fd()).ok()?;
         let may_look = file::our_user() == 0 || facts.owner == file::our_user();
-        let is_scanned = proc::has_worker_in(&facts, b"svscan");
+        // Root may look at the directory of a user, whose svscan counts there.
+        let is_users = ![0, file::our_user()].contains(&facts.owner);
+        let is_scanned = proc::has_worker_in(&facts, b"svscan")
+            || is_users && !self.workers(&[b"svscan"]).is_empty();
         (is_scanned || may_look).then_some(is_scanned)
+    }
+
+    /// The processes of one of these names that work in it: root's, our own, and those of the user
+    /// whose directory it is.
+    #[must_use]
+    pub fn workers(&self, names: &[&[u8]]) -> Vec<Pid> {
+        let Ok(facts) = file::facts_of(self.as_fd()) else { return Vec::new() };
+        let pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
+        let is_named = |pid| names.iter().any(|name| proc::is_named(pid, name));
+        let is_owners = |pid| proc::users_of(pid).is_some_and(|users| users == [facts.owner; 3]);
+        pids.filter(|&pid| proc::works_in(pid, &facts) && is_named(pid))
+            .filter(|&pid| proc::is_trusted(pid) || is_owners(pid))
+            .collect()
     }
 }
 

@@ -50,6 +50,10 @@ impl Stage {
     /// Has svscan watch over what is there, and waits until each has a supervise.
     pub fn scan(&mut self) {
         self.svscan = Some(self.scratch.start("svscan", &["s"]));
+        self.wait_for_supervises();
+    }
+
+    fn wait_for_supervises(&self) {
         for entry in fs::read_dir(self.path()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -57,6 +61,12 @@ impl Stage {
                 wait_for(&format!("a supervise of {name}"), || self.is_supervised(&name));
             }
         }
+    }
+
+    /// As [`Self::scan`], by an svscan that was started already.
+    pub fn scan_by(&mut self, svscan: Child) {
+        self.svscan = Some(svscan);
+        self.wait_for_supervises();
     }
 
     /// Has svscan watch over what is there; some of it may never have a supervise.

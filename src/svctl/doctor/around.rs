@@ -4,6 +4,7 @@ use super::finding::Finding;
 use super::links::{self, Leads, Name, Nameless};
 use super::look::beginning;
 use super::scan::{self, Daemon, Stranger};
+use crate::look::processes::Processes;
 use crate::look::{Looker, Scope};
 use crate::place::{self, Scan};
 use crate::select::Target;
@@ -11,6 +12,7 @@ use crate::show::advice::Advice;
 use daemontools_rs::scandir::scanner::STOP_SIGNAL;
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::file::{self, Facts, Kind};
+use daemontools_rs::sys::proc::Counted;
 use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{Errno, directory, proc};
 use std::os::fd::AsFd;
@@ -32,33 +34,29 @@ const OTHERS: [&[u8]; 3] = [b"runsvdir", b"s6-svscan", b"perpd"];
 impl Around {
     /// Looks around in a scan directory.
     #[must_use]
-    pub fn look(scan: &Scan) -> Self {
-        let here = file::facts_of(scan.as_fd()).ok();
-        let mut scanners: Vec<Daemon> = Vec::new();
-        if let Some(here) = here {
-            let mut pids = proc::workers_in(&here, b"svscan");
-            // A child that is about to become a supervise bears its parent's name for a moment.
-            let all = pids.clone();
-            pids.retain(|&pid| {
-                !proc::Process::read(pid).is_ok_and(|process| all.contains(&process.parent))
-            });
-            scanners.extend(pids.into_iter().map(|pid| daemon(pid, b"svscan")));
-            for name in OTHERS {
-                let pids = proc::workers_in(&here, name).into_iter();
-                scanners.extend(pids.map(|pid| Daemon { is_ours: false, ..daemon(pid, name) }));
-            }
+    pub fn look(scan: &Scan, processes: &Processes) -> Self {
+        let mut pids = scan.workers(&[b"svscan"]);
+        // A child that is about to become a supervise bears its parent's name for a moment.
+        let all = pids.clone();
+        let parent = |pid| proc::Process::read(pid).map(|process| process.parent);
+        pids.retain(|&pid| !parent(pid).is_ok_and(|parent| all.contains(&parent)));
+        let mut scanners: Vec<Daemon> =
+            pids.into_iter().map(|pid| daemon(pid, b"svscan")).collect();
+        for name in OTHERS {
+            let pids = scan.workers(&[name]).into_iter();
+            scanners.extend(pids.map(|pid| Daemon { is_ours: false, ..daemon(pid, name) }));
         }
-        let parents: Vec<Pid> = scanners.iter().map(|daemon| daemon.pid).collect();
-        let is_child =
-            |pid| proc::Process::read(pid).is_ok_and(|process| parents.contains(&process.parent));
-        let supervises =
-            proc::workers(b"supervise").into_iter().filter(|worker| is_child(worker.pid));
-        let supervises = supervises.map(|worker| {
+        let is_child = |process: &&Counted| {
+            process.name == b"supervise"
+                && scanners.iter().any(|daemon| daemon.pid == process.parent)
+        };
+        let supervises = processes.all().iter().filter(is_child).filter_map(|process| {
+            let directory = file::facts(HERE, format!("/proc/{}/cwd", process.pid).as_bytes());
             // What ours starts is ours.
-            let found = Daemon { is_ours: true, ..daemon(worker.pid, b"supervise") };
-            (found, worker.directory)
+            let found = Daemon { is_ours: true, ..daemon(process.pid, b"supervise") };
+            Some((found, directory.ok()?))
         });
-        Self { supervises: supervises.collect(), scanners, is_scanned: scan.is_scanned() }
+        Self { supervises: supervises.collect(), is_scanned: scan.is_scanned(), scanners }
     }
 
     /// Our svscan that works there.

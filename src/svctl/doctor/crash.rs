@@ -16,7 +16,18 @@ pub struct Ends {
     pub last: Option<LastEnd>,
     /// How long it lasted.
     pub lasted: Option<Duration>,
+    /// How long ago the recorded starts were, the last one first.
+    pub starts: Vec<Duration>,
+    /// How long its process has been up, if there is one.
+    pub up: Option<Duration>,
 }
+
+/// So many starts
+const MANY: usize = 5;
+/// in so long a time are a loop too, if each run failed
+const WHILE: Duration = Duration::from_secs(120);
+/// sooner than this.
+const SLOW: Duration = Duration::from_secs(30);
 
 /// A run that ends well and lasts so long has done its work: a job that is started again.
 const WORK: Duration = Duration::from_secs(1);
@@ -24,6 +35,8 @@ const WORK: Duration = Duration::from_secs(1);
 const UP: Duration = Duration::from_secs(5);
 /// TERM, by which a person stops and restarts a service.
 const TERM: u8 = 15;
+/// The exit code for that of a shell, and of some daemons.
+const TERMINATED: u8 = 128 + TERM;
 
 impl Ends {
     /// Whether they are those of a service that cannot run.
@@ -35,7 +48,27 @@ impl Ends {
             Some(LastEnd::Code(0)) => lasted < WORK,
             Some(_) => lasted < UP,
         };
-        state == State::Flapping && is_failure
+        state == State::Flapping && is_failure || self.are_slow_crashes(state)
+    }
+
+    /// Whether it fails again and again, though not at once.
+    fn are_slow_crashes(&self, state: State) -> bool {
+        let is_wanted = matches!(state, State::Up | State::Waiting | State::Flapping);
+        let is_failure = match self.last {
+            // A shell says so of what TERM killed.
+            None | Some(LastEnd::Code(0 | TERMINATED) | LastEnd::Killed(TERM, _)) => false,
+            Some(_) => true,
+        };
+        let lasted = self.lasted.unwrap_or(SLOW);
+        // One that has been up for longer than it used to last has recovered.
+        let has_recovered = self.up.is_some_and(|up| up >= UP && up >= lasted * 2);
+        is_wanted && is_failure && lasted < SLOW && self.recent().0 >= MANY && !has_recovered
+    }
+
+    /// How many of the starts are recent, and how long ago the first of those was.
+    fn recent(&self) -> (usize, Duration) {
+        let recent = || self.starts.iter().filter(|&&ago| ago < WHILE);
+        (recent().count(), recent().max().copied().unwrap_or_default())
     }
 
     /// Whether the last run ended well within a second.
@@ -60,8 +93,14 @@ impl Ends {
         let after = self
             .lasted
             .map_or_else(String::new, |lasted| format!(" after {}", units::duration(lasted)));
-        let starts = units::count(self.young, "start");
-        format!("{starts} in the last 10 s, the last run: {end}{after}")
+        let (count, ago) = self.recent();
+        let (count, ago) = if self.young < 3 && count >= MANY {
+            (count, units::span(ago.as_secs()))
+        } else {
+            (self.young, "10 s".to_owned())
+        };
+        let starts = units::count(count, "start");
+        format!("{starts} in the last {ago}, the last run: {end}{after}")
     }
 }
 
@@ -224,7 +263,33 @@ mod tests {
     use super::*;
 
     fn ends(last: LastEnd, milliseconds: u64) -> Ends {
-        Ends { young: 5, last: Some(last), lasted: Some(Duration::from_millis(milliseconds)) }
+        let lasted = Some(Duration::from_millis(milliseconds));
+        Ends { young: 5, last: Some(last), lasted, ..Ends::default() }
+    }
+
+    #[test]
+    fn a_slow_loop_is_one_until_the_service_stays_up() {
+        use LastEnd::{Code, Killed};
+        let loop_of = |last, up: Option<u64>| Ends {
+            young: 1,
+            last: Some(last),
+            lasted: Some(Duration::from_secs(8)),
+            starts: [2, 12, 22, 32, 42, 52].map(Duration::from_secs).to_vec(),
+            up: up.map(Duration::from_secs),
+        };
+        for state in [State::Waiting, State::Up] {
+            assert!(loop_of(Code(1), Some(2)).are_crashes(state));
+            assert!(loop_of(Killed(11, false), None).are_crashes(state));
+            assert!(!loop_of(Code(1), Some(16)).are_crashes(state));
+            assert!(!loop_of(Code(0), None).are_crashes(state));
+            assert!(!loop_of(Code(143), None).are_crashes(state));
+            assert!(!loop_of(Killed(TERM, false), None).are_crashes(state));
+        }
+        assert!(!loop_of(Code(1), None).are_crashes(State::Down));
+        let few = Ends { starts: vec![Duration::from_secs(1); 4], ..loop_of(Code(1), None) };
+        assert!(!few.are_crashes(State::Waiting));
+        let words = loop_of(Code(1), None).words();
+        assert_eq!(words, "6 starts in the last 52s, the last run: exit 1 after 8.0 s");
     }
 
     #[test]

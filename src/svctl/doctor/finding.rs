@@ -22,30 +22,40 @@ impl Finding {
     /// A finding about a service.
     #[must_use]
     pub fn on(service: &[u8], kind: Kind, title: impl Into<String>) -> Self {
-        let service = Some(service.to_vec());
-        Self { service, ..Self::at_large(kind, title) }
+        Self::made(Some(service), kind, title.into())
     }
 
     /// A finding about the scan directory.
     #[must_use]
     pub fn at_large(kind: Kind, title: impl Into<String>) -> Self {
-        let title = title.into();
-        Self { kind, service: None, title, saw: Vec::new(), commands: Vec::new() }
+        Self::made(None, kind, title.into())
+    }
+
+    #[inline(never)]
+    fn made(service: Option<&[u8]>, kind: Kind, title: String) -> Self {
+        let service = service.map(<[u8]>::to_vec);
+        Self { kind, service, title, saw: Vec::new(), commands: Vec::new() }
     }
 
     /// With something that was seen.
     #[must_use]
     pub fn saw(mut self, what: impl Into<String>) -> Self {
-        self.saw.push(what.into());
+        add(&mut self.saw, what.into());
         self
     }
 
     /// With a command to type.
     #[must_use]
     pub fn command(mut self, command: impl Into<String>) -> Self {
-        self.commands.push(command.into());
+        add(&mut self.commands, command.into());
         self
     }
+}
+
+/// Once in the program, not at each finding: that is a matter of kilobytes.
+#[inline(never)]
+fn add(lines: &mut Vec<String>, line: String) {
+    lines.push(line);
 }
 
 macro_rules! kinds {

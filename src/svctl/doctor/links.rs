@@ -2,7 +2,6 @@
 
 use super::finding::{Finding, Kind};
 use crate::text;
-use std::collections::BTreeMap;
 
 /// A directory, wherever it stands: device and inode number.
 pub type Identity = (u64, u64);
@@ -37,6 +36,35 @@ pub struct Name {
     pub has_foreign_records: bool,
 }
 
+/// Which of the names has an identity first, by all of them in order.
+#[derive(Debug)]
+struct Index(Vec<(Identity, usize)>);
+
+impl Index {
+    fn of(names: &[Name], identity: impl Fn(&Name) -> Option<Identity>) -> Self {
+        let all = names.iter().enumerate();
+        let mut all: Vec<_> =
+            all.filter_map(|(place, name)| Some((identity(name)?, place))).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// The place of the first name that has it.
+    fn first(&self, identity: Identity) -> Option<usize> {
+        let at = self.0.partition_point(|(other, _)| *other < identity);
+        self.0.get(at).filter(|(other, _)| *other == identity).map(|(_, place)| *place)
+    }
+}
+
+impl Name {
+    const fn directory(&self) -> Option<Identity> {
+        match self.leads {
+            Leads::To(identity) => Some(identity),
+            Leads::Nowhere | Leads::ToFile | Leads::Unknown => None,
+        }
+    }
+}
+
 /// Links that lead to no directory.
 #[must_use]
 pub fn wrong_links(names: &[Name]) -> Vec<Finding> {
@@ -60,12 +88,12 @@ pub fn wrong_links(names: &[Name]) -> Vec<Finding> {
 /// Directories that have two names.
 #[must_use]
 pub fn two_names(names: &[Name]) -> Vec<Finding> {
-    let mut seen: BTreeMap<Identity, &Name> = BTreeMap::new();
+    let index = Index::of(names, Name::directory);
     let mut found = Vec::new();
-    for name in names {
-        let Leads::To(identity) = name.leads else { continue };
-        let Some(first) = seen.get(&identity) else {
-            seen.insert(identity, name);
+    for (place, name) in names.iter().enumerate() {
+        let first = name.directory().and_then(|directory| index.first(directory));
+        let Some(first) = first.filter(|&first| first < place).and_then(|first| names.get(first))
+        else {
             continue;
         };
         // The logger of a service with two names has two as well.
@@ -92,9 +120,9 @@ pub fn two_names(names: &[Name]) -> Vec<Finding> {
 /// Services whose records are another directory's.
 #[must_use]
 pub fn copied(names: &[Name]) -> Vec<Finding> {
-    let mut seen: BTreeMap<Identity, &Name> = BTreeMap::new();
+    let index = Index::of(names, |name| name.records.map(|(identity, _)| identity));
     let mut found = Vec::new();
-    for name in names {
+    for (place, name) in names.iter().enumerate() {
         let Leads::To(identity) = name.leads else { continue };
         let path = text::quoted(&[&name.path[..], b"/supervise"].concat());
         let finding = |saw: String| {
@@ -107,10 +135,8 @@ pub fn copied(names: &[Name]) -> Vec<Finding> {
             continue;
         }
         let Some((records, is_link)) = name.records else { continue };
-        let Some(first) = seen.get(&records) else {
-            seen.insert(records, name);
-            continue;
-        };
+        let first = index.first(records).filter(|&first| first < place);
+        let Some(first) = first.and_then(|first| names.get(first)) else { continue };
         if first.leads == Leads::To(identity) {
             continue;
         }
@@ -138,8 +164,9 @@ pub struct Nameless {
 /// Supervises whose service has no name any more; those that leave by themselves are left out.
 #[must_use]
 pub fn nameless(names: &[Name], supervises: &[Nameless]) -> Vec<Finding> {
-    let is_named = |directory| names.iter().any(|name| name.leads == Leads::To(directory));
-    let nameless = supervises.iter().filter(|supervise| !is_named(supervise.directory));
+    let index = Index::of(names, Name::directory);
+    let nameless = supervises.iter();
+    let nameless = nameless.filter(|supervise| index.first(supervise.directory).is_none());
     let finding = |supervise: &Nameless| {
         let pid = supervise.pid;
         let (shown, path) = match &supervise.path {

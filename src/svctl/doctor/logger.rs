@@ -4,7 +4,6 @@ use super::finding::{Finding, Kind};
 use super::shell::Word;
 use crate::text;
 use daemontools_rs::multilog::script::Script;
-use std::collections::BTreeMap;
 
 /// What stands at `log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,12 +124,13 @@ pub fn mistakes(logger: &[u8], path: &[u8], words: &Words) -> Option<Finding> {
     }
     let plain = words.words.iter().filter(|word| word.is_plain);
     let script = Script::parse(plain.map(|word| &word.text[..]));
-    let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
+    let mut seen: Vec<&[u8]> = Vec::new();
     for directory in &script.directories {
-        *seen.entry(same_name(&directory.name)).or_default() += 1;
-    }
-    for (name, _) in seen.iter().filter(|(_, count)| **count > 1) {
-        saw.push(format!("the directory {} stands there twice", text::name(name)));
+        let name = same_name(&directory.name);
+        if seen.contains(&name) {
+            saw.push(format!("the directory {} stands there twice", text::name(name)));
+        }
+        seen.push(name);
     }
     if saw.is_empty() {
         return None;
@@ -140,6 +140,15 @@ pub fn mistakes(logger: &[u8], path: &[u8], words: &Words) -> Option<Finding> {
     found.saw = saw;
     let path = text::quoted(path);
     Some(found.command(format!("(correct {path}: multilog t s1000000 n20 ./main)")))
+}
+
+/// A log directory that another logger has.
+#[must_use]
+pub fn shared(logger: &[u8], run: &[u8], path: &[u8], other: &[u8]) -> Finding {
+    let title = format!("its log directory is that of {}", text::name(other));
+    let found = Finding::on(logger, Kind::MultilogMistake, title);
+    let found = found.saw(format!("{} logs to {} too", text::name(other), text::name(path)));
+    found.command(format!("(give it a directory of its own in {})", text::quoted(run)))
 }
 
 /// A directory's name without what does not matter.

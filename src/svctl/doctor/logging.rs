@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::finding::Finding;
+use super::links::Identity;
 use super::logger::{self, Log, Obstacle, Words};
 use super::look::{Case, below};
 use super::script::base;
@@ -18,6 +19,9 @@ use std::os::fd::AsFd;
 /// Less than this is no room for a line.
 const LEAST: u64 = 4096;
 
+/// Log directories, and the loggers whose they are.
+pub type Met = Vec<(Identity, Vec<u8>)>;
+
 /// What stands at `log` of a service.
 #[must_use]
 pub fn place(case: &Case<'_>) -> Log {
@@ -30,9 +34,16 @@ pub fn place(case: &Case<'_>) -> Log {
     }
 }
 
-/// What is wrong with a logger that is a multilog. `is_up`: whether it has run for a while.
+/// What is wrong with a logger that is a multilog. `is_up`: whether it has run for a while; `met`: the
+/// log directories of those before, and whose they are.
 #[must_use]
-pub fn judge(case: &Case<'_>, chain: Option<&Chain>, is_up: bool, again: &Again) -> Vec<Finding> {
+pub fn judge(
+    case: &Case<'_>,
+    chain: Option<&Chain>,
+    is_up: bool,
+    again: &Again,
+    met: &mut Met,
+) -> Vec<Finding> {
     let name = &case.service.target.name[..];
     let running = case.service.pid().map(proc::command_line).and_then(|line| words_of(&line));
     let in_script =
@@ -49,6 +60,16 @@ pub fn judge(case: &Case<'_>, chain: Option<&Chain>, is_up: bool, again: &Again)
     let script = Script::parse(plain.map(|word| &word.text[..]));
     for settings in &script.directories {
         let path = below(&case.base, settings.name.strip_prefix(b"./").unwrap_or(&settings.name));
+        if let Ok(facts) = file::facts(HERE, &path) {
+            let identity = (facts.device, facts.inode);
+            match met.iter().find(|(other, _)| *other == identity) {
+                Some((_, other)) if other == name => {}
+                Some((_, other)) => {
+                    found.push(logger::shared(name, &case.run_path(), &path, other));
+                }
+                None => met.push((identity, name.to_vec())),
+            }
+        }
         let obstacle =
             room(&path, &who).or_else(|| if is_up { None } else { entrance(&path, &who) });
         if let Some(obstacle) = obstacle {
@@ -63,6 +84,14 @@ fn words_of(line: &[u8]) -> Option<Vec<Word>> {
     let mut words = line.strip_suffix(b"\0")?.split(|&byte| byte == 0);
     let is_it = words.next().is_some_and(|word| base(word) == b"multilog");
     is_it.then(|| words.map(|word| Word { text: word.to_vec(), is_plain: true }).collect())
+}
+
+/// The account that a command wants to run as, if there is none of that name.
+#[must_use]
+pub fn unknown_account(chain: &Chain) -> Option<String> {
+    let named = chain.account.as_ref()?;
+    let name = CString::new(named.clone()).ok()?;
+    account::find(&name).is_none().then(|| crate::text::name(named))
 }
 
 /// Who a logger runs as.

@@ -99,7 +99,8 @@ impl<'a> Case<'a> {
         let pipe = |pid: Pid, number: u32| {
             proc::descriptor_facts(pid, number).ok().filter(|facts| facts.kind == Kind::Fifo)
         };
-        let own_pipe = pipe(supervise, 1);
+        // Without a logger the pipe is svscan's, and everybody's.
+        let own_pipe = self.service.logger.as_ref().and_then(|_| pipe(supervise, 1));
         let environment = proc::environment_of(supervise).unwrap_or_default();
         let is_left = |process: &&Counted| {
             if process.state == b'Z'
@@ -136,7 +137,7 @@ impl<'a> Case<'a> {
             let is_orphan = process.parent == 1;
             is_named && (is_timely && is_orphan || is_of_us())
                 || writes()
-                || is_timely && works_here()
+                || is_timely && works_here() && (is_orphan || is_of_us())
         };
         let mut left: Vec<&Counted> = ward.processes.all().iter().filter(is_left).collect();
         let pids: Vec<Pid> = left.iter().map(|process| process.pid).collect();

@@ -74,7 +74,7 @@ pub fn run(options: &Options, which: &Which, root: Option<&OsStr>) -> Exit {
     };
     looker.refresh();
     let mut report = Report { services: services.len(), ..Report::default() };
-    let around = selection.scan.as_ref().map(|scan| (scan, Around::look(scan)));
+    let around = selection.scan.as_ref().map(|scan| (scan, Around::look(scan, &processes)));
     if let Some((scan, around)) = &around {
         report.directory = Some(scan.path.clone());
         let of_scan = around.judge(scan);

@@ -14,6 +14,7 @@ use crate::look::state::State;
 use crate::look::{Service, logger as logs, past};
 use crate::show::advice::{Again, MESSAGES};
 use crate::text;
+use core::cell::RefCell;
 use core::time::Duration;
 use daemontools_rs::service::request::Want;
 use daemontools_rs::sys::descriptor::HERE;
@@ -45,6 +46,8 @@ pub struct Rounds<'a> {
     pub is_scanned: Option<bool>,
     /// The supervise of each service and logger, and its name.
     pub supervises: Vec<(Pid, Vec<u8>)>,
+    /// The log directories that were met, and whose they are.
+    pub log_directories: RefCell<logging::Met>,
 }
 
 /// What was found with one service.
@@ -72,7 +75,8 @@ impl<'a> Rounds<'a> {
             Some((pid, service.target.name.clone()))
         });
         let supervises = supervises.collect();
-        Self { ward, again, is_asked, is_scanned, supervises }
+        let log_directories = RefCell::default();
+        Self { ward, again, is_asked, is_scanned, supervises, log_directories }
     }
 
     /// Looks at a service and its logger.
@@ -132,8 +136,7 @@ impl<'a> Rounds<'a> {
         let name = &service.target.name[..];
         self.note_what_is_hidden(case, found);
         let run_path = case.run_path();
-        let up_seconds =
-            service.since().map_or(0, |since| since.seconds_until(self.ward.looker.wall));
+        let up_seconds = self.seconds_of(service);
         let is_up =
             service.pid().is_some() && up_seconds >= STARTED && service.state != State::Flapping;
         let is_off = service.is_marked_down == Some(true) && service.want() != Some(Want::Up);
@@ -146,7 +149,8 @@ impl<'a> Rounds<'a> {
         let chain = script.as_ref().and_then(|script| script.last.as_ref()).map(Chain::of);
         let sheet = Sheet { case, name, script, chain };
         if is_logger {
-            findings.extend(logging::judge(case, sheet.chain.as_ref(), is_up, &self.again));
+            let met = &mut self.log_directories.borrow_mut();
+            findings.extend(logging::judge(case, sheet.chain.as_ref(), is_up, &self.again, met));
         }
         // What keeps it from starting is why it ends.
         let is_explained = !findings.is_empty();
@@ -164,6 +168,11 @@ impl<'a> Rounds<'a> {
         findings.extend(stops::judge(&self.ward, &self.again, &sheet));
         findings.extend(guard::judge(case));
         found.findings.extend(findings);
+    }
+
+    /// How long it has been as it is.
+    fn seconds_of(&self, service: &Service) -> u64 {
+        service.since().map_or(0, |since| since.seconds_until(self.ward.looker.wall))
     }
 
     fn note_what_is_hidden(&self, case: &Case<'_>, found: &mut Found) {
@@ -216,9 +225,12 @@ impl<'a> Rounds<'a> {
             young: past::young_starts(record, self.ward.looker.monotonic),
             last: record.history.last_end,
             lasted: past::last_run(record),
+            starts: past::starts_ago(record, self.ward.looker.monotonic),
+            up: service.pid().map(|_| self.seconds_of(service)).map(Duration::from_secs),
         };
         let is_crashing = ends.are_crashes(service.state);
-        let may_be_daemon = record.history.starts > 1 && ends.is_quick_success();
+        let is_up = ends.up.is_some_and(|up| up.as_secs() >= STARTED);
+        let may_be_daemon = record.history.starts > 1 && ends.is_quick_success() && !is_up;
         if !is_crashing && !may_be_daemon {
             return None;
         }
@@ -254,7 +266,13 @@ impl<'a> Rounds<'a> {
             None => MESSAGES.to_owned(),
         };
         let has_logger = logger.is_some() || is_logger;
-        Some(crash::crash_loop(sheet.name, kind, &ends, shown, has_logger, see))
+        let found = crash::crash_loop(sheet.name, kind, &ends, shown, has_logger, see);
+        Some(match sheet.chain.as_ref().and_then(logging::unknown_account) {
+            Some(account) => {
+                found.saw(format!("it wants to run as {account}, which is no account"))
+            }
+            None => found,
+        })
     }
 
     fn backgrounding(&self, sheet: &Sheet<'_, '_>, how: String, left: &[Pid]) -> Option<Finding> {
@@ -295,7 +313,7 @@ impl<'a> Rounds<'a> {
         if sockets.is_empty() {
             return None;
         }
-        let Some(pid) = proc::holders_of_sockets(&sockets).into_values().next() else {
+        let Some(pid) = proc::holders_of_sockets(&sockets).into_iter().next() else {
             return Some(Holder { port, process: None, origin: Origin::Unknown });
         };
         let supervise = self.ward.supervise_above(pid);

@@ -45,12 +45,11 @@ impl Run {
     #[must_use]
     pub fn script(&self) -> Option<Script> {
         let text = self.text()?;
-        match head(text) {
-            Head::Interpreter { path, is_of_windows: false, .. } if is_shell(&path) => {
-                Some(Script::read(text))
-            }
-            _ => None,
-        }
+        let Head::Interpreter { path, argument, is_of_windows: false } = head(text) else {
+            return None;
+        };
+        let by_env = base(&path) == b"env" && is_shell(&argument);
+        (is_shell(&path) || by_env).then(|| Script::read(text))
     }
 }
 
@@ -135,7 +134,7 @@ fn no_interpreter(subject: Subject<'_>, has_late_one: bool) -> Finding {
     if has_late_one {
         // Lines before it go, and what stands before it on its own line.
         let found = found.saw(format!("something stands before #! at the beginning of {path}"));
-        return found.command(format!("sed -i '1,/#!/{{/#!/!d;s/^[^#]*#!/#!/}}' {path}"));
+        return found.command(format!("sed -i '0,/#!/{{/#!/!d;s/^[^#]*#!/#!/}}' {path}"));
     }
     let found = found.saw(format!("the first line of {path} does not begin with #!"));
     found.command(format!("sed -i '1i #!/bin/sh' {path}"))

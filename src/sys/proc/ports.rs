@@ -5,7 +5,6 @@ use crate::sys::Errno;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file;
 use crate::sys::process::Pid;
-use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 /// A socket that waits for others at a port.
@@ -70,10 +69,11 @@ fn whole(path: &[u8]) -> Result<Vec<u8>, Errno> {
     Ok(text)
 }
 
-/// The processes that have one of these sockets open, as far as we may look, by the socket.
+/// The processes that have one of these sockets open, as far as we may look, in the order of /proc: a
+/// child has its parent's sockets, and the parent mostly comes first.
 #[must_use]
-pub fn holders_of_sockets(sockets: &[u64]) -> BTreeMap<u64, Pid> {
-    let mut found = BTreeMap::new();
+pub fn holders_of_sockets(sockets: &[u64]) -> Vec<Pid> {
+    let mut found = Vec::new();
     for pid in numbers(b"/proc").unwrap_or_default() {
         let mut path = [0; 32];
         let Ok(path) = path_of(pid, b"/fd", &mut path) else { continue };
@@ -82,9 +82,9 @@ pub fn holders_of_sockets(sockets: &[u64]) -> BTreeMap<u64, Pid> {
             let inode = target.ok().and_then(|target| {
                 super::number(target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?)
             });
-            if let Some(inode) = inode.filter(|inode| sockets.contains(inode)) {
-                // A child has its parent's sockets: the parent comes first.
-                found.entry(inode).or_insert(pid);
+            if inode.is_some_and(|inode| sockets.contains(&inode)) {
+                found.push(pid);
+                break;
             }
         }
     }
@@ -115,6 +115,6 @@ mod tests {
         let port = socket.local_addr().unwrap().port();
         let found = listeners().into_iter().find(|listener| listener.port == port).unwrap();
         let holders = holders_of_sockets(&[found.inode]);
-        assert_eq!(holders.get(&found.inode), Some(&std::process::id()));
+        assert_eq!(holders, [std::process::id()]);
     }
 }

@@ -107,6 +107,30 @@ fn a_multilog_that_was_told_something_it_does_not_do() {
     }
 }
 
+#[test]
+fn a_log_directory_of_two_loggers() {
+    let mut stage = Stage::empty();
+    for name in ["x", "y"] {
+        stage.add(name, STAYS);
+        let run = format!("exec multilog t {}", stage.shown("logs"));
+        stage.scratch.service(&format!("d/{name}/log"), &run);
+    }
+    stage.scan();
+    let found = finds(&stage, "multilog-mistake", "y/log");
+    assert_eq!(found["what"], "its log directory is that of x/log");
+    stage.scratch.script("d/y/log/run", "exec multilog t ./main");
+    assert_eq!(stage.svctl(&["restart", "--settle", "0", "y/log"]).code, Some(0));
+    is_well(&stage);
+}
+
+#[test]
+fn an_account_that_is_none_is_named() {
+    let stage = stage_with("exec setuidgid none-of-that multilog t ./main");
+    let found = finds(&stage, "logger-flapping", "x/log");
+    let seen = saw(&found);
+    assert!(seen.ends_with("it wants to run as none-of-that, which is no account"), "{seen}");
+}
+
 /// A log directory that the account of the logger may not write: another account is needed.
 #[test]
 fn a_log_directory_that_its_account_may_not_write() {

@@ -81,6 +81,8 @@ fn a_run_without_an_interpreter() {
     ] {
         let stage = stage_with(text);
         follow(&stage, &finds(&stage, "run-no-interpreter", "x"));
+        let run = fs::read_to_string(stage.of_service("x/run")).unwrap();
+        assert_eq!(run, "#!/bin/sh\nexec sleep 1000\n", "{text:?}");
         is_well(&stage);
         stage.wait_until("x", "up");
     }

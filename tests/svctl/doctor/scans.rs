@@ -21,6 +21,36 @@ fn no_svscan() {
     is_well(&stage);
 }
 
+/// Root, who looks at the scan directory of a user.
+#[test]
+fn an_svscan_of_another_user_is_one() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("left out: that takes root");
+        return;
+    }
+    use std::os::unix::process::CommandExt;
+    let stage = Stage::empty();
+    stage.add("x", STAYS);
+    stage.scratch.directory_at("bin");
+    let binary = stage.scratch.path().join("bin/daemontools");
+    fs::copy(assert_cmd::cargo::cargo_bin!("daemontools"), &binary).unwrap();
+    for name in ["svscan", "supervise"] {
+        symlink("daemontools", stage.scratch.path().join("bin").join(name)).unwrap();
+    }
+    let mut chown = Command::new("chown");
+    assert!(chown.args(["-R", "65534"]).arg(stage.scratch.path()).status().unwrap().success());
+    let mut svscan = Command::new(stage.scratch.path().join("bin/svscan"));
+    svscan.arg("s").current_dir(stage.scratch.path()).uid(65534).gid(65534);
+    svscan.env("PATH", format!("{}:/usr/bin:/bin", stage.shown("bin")));
+    let mut svscan = svscan.env("SCRATCH", stage.scratch.path()).spawn().unwrap();
+    wait_for("a supervise", || stage.is_supervised("x"));
+    is_well(&stage);
+    assert_eq!(stage.svctl(&[]).code, Some(0));
+    svscan.kill().unwrap();
+    svscan.wait().unwrap();
+    finds(&stage, "no-svscan", "-");
+}
+
 /// A program named svscan that is none of ours works in the scan directory.
 fn stranger(stage: &Stage) -> std::process::Child {
     let path = stage.scratch.path().join("svscan");

@@ -8,14 +8,7 @@ use std::path::Path;
 
 const MULTILOG: &str = "exec multilog t s1000000 n20 ./main";
 
-/// Programs that a machine would have: each stays, whatever it is told.
-fn install(stage: &Stage, names: &[&str]) {
-    for name in names {
-        stage.scratch.script(name, "exec sleep 1000");
-    }
-}
-
-/// Runs scripts of the usual shapes; `HERE` stands for where programs are.
+/// Run scripts of the usual shapes.
 const SHAPES: [&str; 20] = [
     "exec sleep 1000",
     "exec 2>&1\nexec sleep 1000",
@@ -42,7 +35,8 @@ const SHAPES: [&str; 20] = [
 #[test]
 fn fifty_services_of_the_usual_shapes_have_no_finding() {
     let stage = Stage::empty();
-    install(&stage, &["nginx"]);
+    stage.scratch.directory_at("programs");
+    stage.scratch.script("programs/nginx", "exec sleep 1000");
     let mut made = 0;
     for (number, shape) in SHAPES.iter().enumerate() {
         // Each with a logger and without one.
@@ -105,7 +99,13 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
     made += 8;
     assert!(made >= 50, "{made}");
     let mut stage = stage;
-    stage.scan();
+    let path = format!(
+        "{}:{}:/usr/bin:/bin",
+        stage.shown("programs"),
+        crate::scratch::commands().display()
+    );
+    let mut svscan = stage.scratch.command("svscan");
+    stage.scan_by(svscan.arg("s").env("PATH", path).spawn().unwrap());
     assert_eq!(stage.svctl(&["stop", "stopped", "stopped/log"]).code, Some(0));
     assert_eq!(stage.svctl(&["once", "once"]).code, Some(0));
     wait_for("all to be up", || {
