@@ -46,7 +46,7 @@ pub struct Form {
 
 impl Form {
     /// Whether one was named.
-    const fn is_asked_for(&self) -> bool {
+    fn is_asked_for(&self) -> bool {
         self.json || self.prometheus || !self.fields.is_empty()
     }
 }

@@ -38,7 +38,7 @@ pub fn parse(text: &str, bound: Bound, now: Duration, ahead: &Ahead) -> Option<L
         _ => {}
     }
     if text.starts_with('@') {
-        return text.as_bytes().as_array().and_then(Label::of_text);
+        return text.as_bytes().try_into().ok().and_then(Label::of_text);
     }
     if let Some(ago) = ago(text) {
         return Some(label(seconds.checked_sub(ago)?, now.subsec_nanos()));
