@@ -287,3 +287,15 @@ fn the_pause_doubles_with_each_fork_that_fails_until_one_does_not() {
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
     assert_eq!(step(state, Event::Forked).0.fork_pause(), 1);
 }
+
+#[test]
+fn the_signal_of_d_counts_only_for_a_process_that_is_wanted_down() {
+    let up = State::taken_over(&record(), true, Pause::Over);
+    for service in [Service::Up, Service::Down] {
+        for want in [Want::Up, Want::Down, Want::Once] {
+            let (after, _) = step(State { service, want, ..up }, Event::DownSent);
+            let is_it = service == Service::Up && want == Want::Down;
+            assert_eq!(after.down_told, is_it, "{service:?} {want:?}");
+        }
+    }
+}
