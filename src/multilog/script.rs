@@ -43,7 +43,7 @@ pub struct Settings {
 /// A parsed script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// What stands before each line.
+    /// What multilog puts before each line.
     pub stamp: Stamp,
     /// The status files, in their order.
     pub statuses: Vec<Vec<u8>>,

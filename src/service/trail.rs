@@ -30,7 +30,7 @@ pub enum Feet<'a> {
 /// Which user must own the directory at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
-    /// Any user: all links and directories so far are root's or our own.
+    /// Any user: all links and directories so far belong to root or to us.
     Nobody,
     To(u32),
 }

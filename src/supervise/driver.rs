@@ -34,7 +34,7 @@ const DOUBT: Duration = Duration::from_secs(60);
 /// The order in which version 0.1.0 handed over its descriptors.
 const FORMER_ORDER: &[&str] = &["lock", "control", "presence", "messages"];
 
-/// Supervises the service in directory `name` until it is told to leave.
+/// Supervises the service in directory `name` until it is asked to exit.
 #[must_use]
 pub fn run(name: &CStr) -> Exit {
     // Filled in place and step by step, to use little stack: every page of the stack that was ever

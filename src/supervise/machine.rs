@@ -25,7 +25,7 @@ pub const SECOND: Duration = Duration::from_secs(1);
 pub enum Service {
     /// There is none.
     Down,
-    /// The driver was told to start one and has not answered yet.
+    /// The driver has to start one and has not answered yet.
     Starting,
     /// There is one.
     Up,

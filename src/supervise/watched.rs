@@ -145,7 +145,7 @@ impl Watched {
         self.certainty != Certainty::Sure
     }
 
-    /// Whether we shall never know.
+    /// Whether we will never know.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         self.certainty == Certainty::Doubtful

@@ -2,7 +2,7 @@
 //! the effects, to be performed in their order. No clock, no file, no process: the driver has them.
 //!
 //! ```text
-//! Standby --nobody keeps the scan--> Leader: no svscan --lock, start--> its own
+//! Standby --no other one leads-----> Leader: no svscan --lock, start--> its own
 //!                                              ^   \------lock held---> one that it found
 //!                                              +--------- ended ----------/
 //! ```

@@ -89,7 +89,7 @@ fn is_kin(pid: Pid, kinship: Kinship) -> bool {
 }
 
 /// Whether a process descends from us. `None` if one of its ancestors ended while we looked: then
-/// its child has another parent now.
+/// the next one has another parent now.
 fn descends(pid: Pid) -> Option<bool> {
     let mut at = pid;
     for _ in 0..GENERATIONS {

@@ -16,8 +16,8 @@ fn chain(scratch: &Scratch) -> Vec<&'static str> {
     words
 }
 
-/// The signal lines of /proc/self/status in a `cat` that `command` runs, given what `prepare` does
-/// before its exec.
+/// The signal lines of /proc/self/status in a `cat` that `command` runs, with `prepare` called
+/// before the exec.
 fn signals(mut command: Command, prepare: fn() -> std::io::Result<()>) -> Vec<String> {
     command.arg("/proc/self/status");
     // SAFETY: `prepare` calls nothing but signal and sigprocmask.
@@ -66,7 +66,7 @@ fn the_lock_is_the_only_descriptor_that_is_added() {
         let links = said.out.lines().filter(|line| line.contains(" -> "));
         links.map(str::to_owned).collect::<Vec<String>>()
     };
-    // What the test itself was given may be more than 0, 1 and 2.
+    // The test itself may have inherited more than 0, 1 and 2.
     let before = open(Command::new("env").stdin(Stdio::null()));
     let after = open(scratch.command("envdir").args(chain(&scratch)));
     assert_eq!(after.len(), before.len() + 1, "{before:?} {after:?}");

@@ -4,7 +4,7 @@
 use crate::scratch::{Said, Scratch, end_of, is_alive, only_ours, wait_for};
 use std::process::{Child, Command, Stdio};
 
-/// `name` with `words`, started by a shell that closes what `closing` says.
+/// `name` with `words`, started by a shell that closes the descriptors in `closing`.
 fn closed(scratch: &Scratch, closing: &str, name: &str, words: &[&str]) -> Command {
     let mut command = scratch.command("sh");
     command.args(["-c", &format!("exec \"$0\" \"$@\" {closing}"), name]).args(words);
@@ -44,7 +44,7 @@ fn multilog_without_input_is_at_the_end() {
     }
     scratch.write("in", b"line\n");
     assert_eq!(run(&scratch, "<in >&- 2>&-", "multilog", &["e", "./log"]), Said::exit(0));
-    // The alert went nowhere.
+    // The alert is lost.
     assert_eq!(scratch.read("log/current"), "line\n");
     assert_eq!([scratch.read("log/lock"), scratch.read("status").replace('\n', "")], ["", ""]);
 }
@@ -79,7 +79,7 @@ const LIST: &str = "for f in 0 1 2 3 4 5 6 7 8 9; do\n\
                     if [ -e /proc/$$/fd/$f ]; then open=\"$open $f\"; fi; done\n\
                     echo \"open:$open\" >list";
 
-/// What a program behind these words has open.
+/// The descriptors that a program has open when it is run by these words.
 fn open_in_child(closing: &str, name: &str, words: &[&str]) -> String {
     let scratch = Scratch::new();
     scratch.script("tell", LIST);
@@ -104,7 +104,7 @@ fn a_program_finds_closed_what_was_closed() {
         assert_eq!(open_in_child(ALL, name, words), "open:\n", "{name}");
     }
     assert_eq!(open_in_child("<&- 2>&-", "setlock", &["lock"]), "open: 1 3\n");
-    // Its copies begin behind them.
+    // Its copies begin after them.
     assert!(open_in_child("<&- 2>&-", "fghack", &[]).starts_with("open: 1 3 "));
 }
 

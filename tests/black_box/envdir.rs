@@ -3,7 +3,7 @@
 use crate::scratch::{Said, Scratch, only_ours};
 use std::os::unix::fs::symlink;
 
-/// What `env` shows, sorted, of the environment `before` as the files of `e` change it.
+/// The environment `before` after the changes by the files of `e`, sorted, as `env` prints it.
 fn environment(scratch: &Scratch, before: &[(&str, &str)]) -> Vec<String> {
     let mut command = scratch.command("envdir");
     command.env_clear().envs(before.iter().copied()).args(["e", "/usr/bin/env", "-0"]);
@@ -104,7 +104,7 @@ fn what_cannot_be_read_is_named_and_nothing_is_run() {
 fn the_program_runs_where_we_were() {
     let scratch = directory(&[("PATH", b"/nowhere")]);
     let said = scratch.run("envdir", &["e", "pwd"]);
-    // Found on the PATH that envdir itself was given, too.
+    // The program is looked up on envdir's own PATH.
     let here = scratch.path().canonicalize().unwrap();
     assert_eq!(said, Said::text(&format!("{}\n", here.display())));
 }

@@ -25,7 +25,7 @@ fn the_ids_come_in_the_place_of_others_gid_first() {
     let mut command = scratch.command("envuidgid");
     command.env_clear().args(["daemon", "/usr/bin/env"]);
     command.env("B", "1").env("C", "2").env("GID", "7").env("UID", "5");
-    // The last string takes the place of one that goes.
+    // The last string takes the place of a removed one.
     let expected = Said::text("B=1\nC=2\nGID=1\nUID=1\n");
     assert_eq!(Said::of(&command.output().unwrap()), expected);
 }
@@ -61,7 +61,7 @@ const TAKEN: [(&str, &str, &str); 11] = [
     ("inner blank:x:47:48::/:/bin/sh", "inner blank", "47 48"),
     ("almost:x:4294967294:49::/:/bin/sh", "almost", "4294967294 49"),
     ("twice:x::1::/:/bin/sh\ntwice:x:50:51::/:/bin/sh\ntwice:x:0:0::/:", "twice", "50 51"),
-    // No newline behind it.
+    // Without a newline at the end.
     ("last:x:52:53", "last", "52 53"),
 ];
 
@@ -128,7 +128,8 @@ fn nscd_is_asked_for_what_the_file_does_not_know() {
     let scratch = Scratch::new();
     scratch.directory_at("run/nscd");
     let socket = UnixListener::bind(scratch.path().join("run/nscd/socket")).unwrap();
-    // Knows `far` as 1234 and 5678, and `nobody-s` as an account of the id that is none.
+    // This nscd gives 1234 and 5678 for `far`, and for `nobody-s` the value with all bits set,
+    // which is no id.
     std::thread::spawn(move || {
         for nscd in socket.incoming() {
             let mut nscd = nscd.unwrap();

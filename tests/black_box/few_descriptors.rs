@@ -56,19 +56,19 @@ fn a_successor_goes_on_with_more_supervises_than_descriptors() {
     kill(first.id(), "KILL");
     end_of(&mut first);
     let mut second = limited(&scratch, 40, "--stop-on-term");
-    // A new link is seen, and with its logger.
+    // A new link is noticed, and its logger started.
     scratch.service("scan/.late", "echo $$ >>../../late.starts\nexec sleep 1000");
     scratch.service("scan/.late/log", "exec cat >/dev/null");
     let [from, to] = ["scan/.late", "scan/late"].map(|name| scratch.path().join(name));
     fs::rename(from, to).unwrap();
     wait_for("a new service", || starts(&scratch, "late") == 1);
     wait_for("its logger", || scratch.is_running("scan/late/log"));
-    // All of the directory is read, too.
+    // The whole directory can be read, too.
     kill(second.id(), "ALRM");
     stayer(&scratch, "later");
     symlink("../later", scratch.path().join("scan/later")).unwrap();
     up(&scratch, "later");
-    // Who dies is replaced.
+    // A supervise that dies is replaced.
     old.iter().for_each(|&pid| kill(pid, "KILL"));
     wait_for("others", || supervises(second.id()).len() == 43);
     wait_for("all to work", all_run);
@@ -115,7 +115,7 @@ fn loggers_take_what_there_is_and_leave_enough_for_the_orderly_stop() {
     if !only_ours("the orderly stop") {
         return;
     }
-    // Each takes two: none may be left of an even or of an odd number.
+    // Each service takes two descriptors: try an even and an odd limit.
     for limit in [40, 41] {
         let scratch = Scratch::new();
         let names: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();

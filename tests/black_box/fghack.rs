@@ -78,7 +78,8 @@ fn signals_reach_the_daemon_and_not_its_workers() {
         return;
     }
     let scratch = Scratch::new();
-    // A worker that would tell, in the background of a daemon that does, under a start script.
+    // A start script, a daemon that writes down its signals, and a worker in its background that
+    // would do so too.
     scratch.script(
         "worker",
         "trap 'echo worker >>seen' HUP TERM\necho $$ >worker.pid\nwhile :; do sleep 0.05; done",
@@ -104,7 +105,7 @@ fn a_term_waits_for_the_daemon_that_is_still_being_launched() {
         return;
     }
     let scratch = Scratch::new();
-    // The start script does not care for TERM and launches its daemon after it.
+    // The start script ignores TERM and starts its daemon after it.
     let launch = "trap 'echo started-anyway >>seen' TERM; echo ready >>seen\n\
                   while ! grep -q started-anyway seen; do sleep 0.02; done\n\
                   setsid sleep 1000 & exit 0";
@@ -126,7 +127,7 @@ fn a_stranger_who_was_handed_the_pipe_gets_no_signal() {
         "daemon",
         "trap 'echo daemon >>seen; exit' TERM\necho $$ >daemon.pid\nwhile :; do sleep 0.05; done",
     );
-    // Opens the pipe of the daemon as a descriptor handed over a socket is open.
+    // Opens the pipe of the daemon, as if it had got the descriptor over a socket.
     scratch.script(
         "stranger",
         "trap 'echo stranger >>seen' TERM\n\
@@ -141,7 +142,7 @@ fn a_stranger_who_was_handed_the_pipe_gets_no_signal() {
     wait_for("the stranger", || scratch.read("stranger.pid").ends_with('\n'));
     kill(child.id(), "TERM");
     wait_for("the daemon's end", || scratch.read("seen") == "daemon\n");
-    // It still holds the pipe, and fghack still looks for whom to signal.
+    // It still holds the pipe, and fghack still looks for new holders.
     stays("the stranger's peace", Duration::from_millis(500), || {
         scratch.read("seen") == "daemon\n" && is_alive(child.id())
     });
@@ -211,7 +212,7 @@ fn a_program_is_looked_up_on_path_as_0_76_does() {
     let unable = |name: &str, reason: &str| {
         Said::complaint(111, &format!("fghack: fatal: unable to run {name}: {reason}"))
     };
-    // A directory of that name and a file that may not be run do not hide what comes later.
+    // A directory of that name, or a file that may not be run, does not end the search.
     assert_eq!(run(Some("one:dir:closed:two"), "tool"), Said::text("two\n"));
     assert_eq!(run(Some("closed:one"), "tool"), unable("tool", "access denied"));
     assert_eq!(run(Some("dir:one"), "tool"), unable("tool", "access denied"));

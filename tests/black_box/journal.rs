@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a slot's fields are, and how long its first part is, which never changes: see the
-/// journal's own module.
+/// The offsets of a slot's fields, and the length of its core, which never changes: see the module
+/// of the journal.
 const SLOTS: [usize; 2] = [0, 512];
 const SLOT: usize = 160;
 const VERSION: usize = 6;
@@ -86,7 +86,7 @@ fn is_doubted(spoil: impl Fn(&Path), reason: &str) {
     spoil(&orphan.file("journal"));
     let mut second = supervise(scratch, "a");
     assert_eq!((scratch.pid("a"), scratch.errors()), (orphan.pid, Orphan::unbelieved(reason)));
-    // It has a journal of its own by now.
+    // It has a journal of its own now.
     murder(&mut second);
     drop(supervise(scratch, "a").kill());
     assert_eq!(scratch.errors(), Orphan::unbelieved(reason));
@@ -216,7 +216,7 @@ fn forge(journal: &Path, change: impl Fn(&mut [u8])) {
     });
 }
 
-/// Writes behind `bytes` the checksum that goes with them.
+/// Writes the checksum of `bytes` at their end.
 fn seal(bytes: &mut [u8]) {
     let (body, sum) = bytes.split_at_mut(bytes.len() - 8);
     let right = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, &byte| {
@@ -252,7 +252,7 @@ pub fn write_as_0_1_0(journal: &Path, supervise: u32, service: u32) {
     forget_what_was_added(journal);
 }
 
-/// As 0.1.0 leaves a journal: without what was added since, and without the mark.
+/// Makes a journal as 0.1.0 leaves it: without the added fields, and without the mark.
 fn forget_what_was_added(journal: &Path) {
     rewrite(journal, |bytes| SLOTS.iter().for_each(|at| bytes[at + SLOT..at + 512].fill(0)));
     set_mode(journal, 0o600);
@@ -265,7 +265,7 @@ fn start_of(pid: u32) -> u64 {
 
 #[test]
 fn a_forged_checksum_is_right() {
-    // Else the cases below would be about corruption.
+    // Without this check the cases below might only test corruption.
     if !only_ours("the journal") {
         return;
     }
@@ -285,7 +285,7 @@ fn is_adopted(rewrite: impl Fn(&Path)) {
     }
     let orphan = Orphan::new();
     rewrite(&orphan.file("journal"));
-    // Of the two this is not the one that says so.
+    // The evidence for adoption is the journal, not the status.
     fs::remove_file(orphan.file("status")).unwrap();
     let _second = supervise(&orphan.scratch, "a");
     assert_eq!((orphan.scratch.pid("a"), orphan.scratch.errors()), (orphan.pid, String::new()));
@@ -298,7 +298,7 @@ fn is_adopted(rewrite: impl Fn(&Path)) {
 fn a_journal_of_a_later_version_adopts_by_what_never_changes() {
     is_adopted(|journal| {
         forge(journal, |slot| slot[VERSION] = 9);
-        // What it added is not ours to read.
+        // Fields that a later version added are ignored.
         rewrite(journal, |bytes| SLOTS.iter().for_each(|at| bytes[at + SLOT + 4] ^= 1));
     });
 }

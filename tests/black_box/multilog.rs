@@ -13,11 +13,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// The most that a multilog may cost that mostly waits, and one that works.
+/// The most processor time of a multilog that mostly waits, and of one that works.
 const QUIET: Duration = Duration::from_millis(400);
 const BUSY: Duration = Duration::from_secs(5);
 
-/// What multilog says, given `input`.
+/// What multilog prints when it reads `input`.
 fn log(scratch: &Scratch, script: &[&str], input: &[u8]) -> Said {
     let mut child = start(scratch, script);
     let mut errors = child.stderr.take().unwrap();
@@ -32,7 +32,7 @@ fn log(scratch: &Scratch, script: &[&str], input: &[u8]) -> Said {
     Said { code, out: String::new(), err }
 }
 
-/// How a multilog ended that had little to do: it may not have cost much.
+/// How a multilog ended that had little to do. It may not have taken much processor time.
 fn end_of(child: &mut Child) -> ExitStatus {
     end_within(child, QUIET)
 }
@@ -45,7 +45,7 @@ fn end_within(child: &mut Child, most: Duration) -> ExitStatus {
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         fields.split(' ').map(str::to_owned).collect::<Vec<_>>()
     };
-    // Processors and what else may pass takes no more than this.
+    // Processors and other delays take no more than this.
     let until = std::time::Instant::now() + 3 * crate::scratch::DEADLINE;
     while fields()[0] != "Z" {
         assert!(std::time::Instant::now() < until, "waited in vain for the end of multilog");
@@ -356,7 +356,7 @@ fn term_ends_it_at_the_end_of_the_line() {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         status.contains("ShdPnd:\t0000000000000000") && status.contains("SigPnd:\t0000000000000000")
     });
-    // It waits for the rest of the line, and leaves what is behind it.
+    // It waits for the rest of the line, and leaves the input after it in the pipe.
     both.write_all(b"!\nleft\n").unwrap();
     assert!(end_of(&mut child).success());
     assert_eq!(bytes(&scratch, "main/current"), b"one\ntwo!\n");
@@ -467,7 +467,7 @@ fn the_page_s_examples_do_what_it_says() {
     let lines =
         b"program: fatal: text\nat 12:30: fatal: text\nGET /health HTTP\ndebug: x\nstatus: up\n\
                   fatal: here\n";
-    // Behind the label, without the newline.
+    // The text after the label, without the newline.
     let texts = |name: &str| -> Vec<String> {
         scratch.read(name).lines().map(|line| line[26..].to_owned()).collect()
     };

@@ -50,7 +50,7 @@ fn a_directory_of_that_name_is_a_directory() {
         let said = scratch.run("envdir", &[name, "printenv", "V"]);
         assert_eq!(said, Said::text("value\n"));
     }
-    // Behind the first directory all words are directories, and a lone dash is one anywhere.
+    // After the first directory all words are directories, and a lone dash always is one.
     let said = scratch.run("svstat", &["-x", "--none", "-"]);
     assert_eq!(said.out.lines().last(), Some("-: unable to chdir: file does not exist"));
     assert_eq!((said.out.lines().count(), said.code), (3, Some(0)));
@@ -64,7 +64,7 @@ fn a_service_of_such_a_name_is_supervised_and_goes_on_after_hup() {
     let pid = scratch.pid("-x");
     if only_ours("0.76 dies of HUP") {
         crate::scratch::kill(supervise.id(), "HUP");
-        // The byte is read by whom it has become.
+        // The new image reads the byte.
         scratch.svc("-t", "./-x");
         crate::scratch::wait_for("another process", || scratch.pid("-x") != pid);
         assert_eq!(scratch.errors(), "");

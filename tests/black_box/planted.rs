@@ -57,7 +57,7 @@ fn svok_and_svstat_look_through_no_planted_ok() {
     plant(&scratch, "ok", false);
     is_refused("symbolic link loop");
     plant(&scratch, "ok", true);
-    // Nor while a supervise works in `a` that is not the one behind that name.
+    // Also not while another supervise works in `a`, which does not have that FIFO open.
     fs::remove_file(scratch.path().join("a/supervise/ok")).unwrap();
     stayer(&scratch, "a");
     supervise(&scratch, "a");
@@ -90,7 +90,7 @@ fn svstat_reads_through_no_planted_status() {
 
 #[test]
 fn a_service_whose_fifos_got_second_names_of_its_own_stays_within_reach() {
-    // As `cp -al` of a scan directory gives them.
+    // Second names as `cp -al` of a scan directory makes them.
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     supervise(&scratch, "a");
@@ -280,7 +280,7 @@ fn what_we_open_becomes_no_controlling_terminal() {
     terminal.type_in("value\n\x04");
     scratch.directory_at("env");
     symlink(terminal.slave(), scratch.path().join("env/VARIABLE")).unwrap();
-    // A variable's file may be a link to anything; who opens it leads a session here.
+    // The file of a variable may be a link to a terminal; envdir leads a session here.
     let envdir = super::scratch::commands().join("envdir");
     let mut leader = scratch.command("/usr/bin/setsid");
     leader.arg("--wait").arg(envdir).args(["env", "sh", "-c", "echo $VARIABLE; cat /proc/$$/stat"]);

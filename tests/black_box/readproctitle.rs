@@ -34,7 +34,7 @@ fn ps_shows_the_last_bytes_behind_three_dots() {
     let pid = child.id();
     let shown = || {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
-        // Empty while the exec is under way.
+        // Empty during the exec.
         let title = line.rsplit(|&byte| byte == 0).nth(1).unwrap_or_default();
         String::from_utf8_lossy(title).into_owned()
     };

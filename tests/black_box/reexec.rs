@@ -104,7 +104,7 @@ fn supervise_becomes_the_program_on_disk_and_keeps_its_service() {
     }
     let name = fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap();
     assert_eq!(name, "supervise\n");
-    // It is still the service's parent, and as good as ever.
+    // It is still the service's parent, and works as before.
     kill(service, "KILL");
     wait_for("the restart", || scratch.lines("starts") == 2);
     wait_for("a fresh environment", || scratch.read("env").contains("SCRATCH="));
@@ -144,7 +144,7 @@ fn a_start_by_a_relative_path_is_remembered() {
         wait_for("its presence", || scratch.is_running("scan/a"));
         assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
         scratch.svc("-dx", "scan/a");
-        // Killed before it has left, supervise would leave a service that is wanted down.
+        // Wait for its exit: a supervise killed before it would leave the service wanted down.
         wait_for("the end of its supervise", || !scratch.is_running("scan/a"));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -162,7 +162,7 @@ fn queued_control_bytes_reach_the_new_image() {
     let child = place.start("supervise", &["a"]);
     scratch.pid("a");
     place.upgrade();
-    // All of it waits in the FIFO when it goes on.
+    // All bytes are in the FIFO when it goes on.
     kill(child.id(), "STOP");
     kill(child.id(), "HUP");
     scratch.svc("-p", "a");
@@ -281,7 +281,7 @@ fn what_was_removed_under_supervise_is_there_again_after_hup() {
     }
     assert_eq!((scratch.pid("a"), scratch.lines("starts")), (service, 1));
     assert_eq!(scratch.errors(), "");
-    // With the service directory itself gone there is no place for a new image to begin in.
+    // Without the service directory a new image has no directory to work in.
     fs::remove_dir_all(scratch.path().join("a")).unwrap();
     place.upgrade();
     kill(child.id(), "HUP");
@@ -291,7 +291,7 @@ fn what_was_removed_under_supervise_is_there_again_after_hup() {
     assert!(is_alive(service) && is_alive(child.id()));
 }
 
-/// As a purge of all that is called `supervise` does it, before an upgrade or a restart of svscan.
+/// A purge removes everything named `supervise` before an upgrade or a restart of svscan.
 #[test]
 fn what_was_removed_under_svscan_gets_no_second_copy_by_hup_or_by_a_new_svscan() {
     if !only_ours("0.76 dies of HUP, and a new one starts a second copy") {

@@ -30,7 +30,7 @@ fn by_a_user(scratch: &Scratch, name: &str) -> Child {
 fn may_fork(scratch: &Scratch, pid: u32, may: bool) {
     let limit = if may { "--nproc=4096:" } else { "--nproc=0:" };
     let words = ["prlimit", "--pid", &pid.to_string(), limit];
-    // Root may not be allowed to do it for others.
+    // In a sandbox root may not be allowed to set limits of other users' processes.
     let mut command = scratch.command("setuidgid");
     if nix::unistd::geteuid().is_root() {
         command.arg(":65534:65534").args(words);
@@ -95,7 +95,7 @@ fn svscanboot_rests_after_a_fork_that_fails() {
     let child_of_name =
         |wanted: &str| supervises(child.id()).into_iter().find(|pid| name(pid).trim() == wanted);
     let svscan = || child_of_name("svscan");
-    // What svscanboot has to say is shown there, too.
+    // Messages of svscanboot are shown there, too.
     let title = format!("/proc/{}/cmdline", child_of_name("readproctitle").unwrap());
     may_fork(&scratch, child.id(), false);
     kill(svscan().unwrap(), "KILL");

@@ -51,8 +51,8 @@ pub fn commands() -> PathBuf {
     }
 }
 
-/// Whether this case may run: it is about something that 0.76 does not have or does otherwise.
-/// Against another implementation it says so and the case ends.
+/// Whether this case may run, which is about a difference from 0.76. If the commands under test are
+/// not ours, prints that the case is skipped.
 pub fn only_ours(difference: &str) -> bool {
     let ours = std::env::var_os("DAEMONTOOLS_COMMANDS").is_none();
     if !ours {
@@ -61,7 +61,7 @@ pub fn only_ours(difference: &str) -> bool {
     ours
 }
 
-/// A directory that every process of the test is known by.
+/// The directory of a test. All processes of the test are recognised by it.
 pub struct Scratch {
     directory: TempDir,
 }
@@ -78,7 +78,7 @@ impl Scratch {
     /// The command `name`, to run in the directory, with the commands under test on its PATH.
     pub fn command(&self, name: &str) -> Command {
         let own = commands().join(name);
-        // What is none of ours is looked up as usual.
+        // Other commands are looked up as usual.
         let mut command = Command::new(if own.exists() { own.as_path() } else { Path::new(name) });
         let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", commands().display());
         command.current_dir(self.path()).env("PATH", path).env("SCRATCH", self.path());
@@ -91,8 +91,9 @@ impl Scratch {
         Said::of(&self.command(name).args(arguments).output().unwrap())
     }
 
-    /// What a shell script prints in a mount namespace of its own, in which the file or directory
-    /// `ours` of this place stands at `there`. None where no such namespace is to be had.
+    /// Runs a shell script in a mount namespace of its own, in which the file or directory `ours`
+    /// of this directory is mounted at `there`. Returns its output; `None` if no such namespace can
+    /// be made.
     pub fn with_mounted(&self, ours: &str, there: &str, script: &str) -> Option<String> {
         let script = format!("mount --bind {ours} {there} && echo mounted && {script}");
         let mut command = self.command("unshare");
@@ -147,7 +148,7 @@ impl Scratch {
         .unwrap();
     }
 
-    /// The text of a file; empty where there is none.
+    /// The text of a file; empty if there is none.
     pub fn read(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.path().join(name)).unwrap_or_default()).into_owned()
     }
@@ -156,7 +157,7 @@ impl Scratch {
         self.read(name).lines().count()
     }
 
-    /// What the daemons have said so far.
+    /// The messages of the daemons so far.
     pub fn errors(&self) -> String {
         self.read("errors")
     }
@@ -174,7 +175,7 @@ impl Scratch {
         self.run("svok", &[name]).code == Some(0)
     }
 
-    /// The service's pid as svstat has it, once it is up.
+    /// The service's pid as svstat shows it, once it is up.
     pub fn pid(&self, name: &str) -> u32 {
         let mut pid = None;
         wait_for(&format!("{name} to be up"), || {
@@ -201,7 +202,7 @@ impl Scratch {
         });
     }
 
-    /// Has the logger of service `name`, which writes to `log.txt`, started anew.
+    /// Restarts the logger of service `name`, which writes to `log.txt`.
     pub fn restart_logger(&self, name: &str) {
         let log = format!("{name}/log");
         let logger = self.pid(&log);
@@ -249,7 +250,7 @@ impl Drop for Scratch {
     }
 }
 
-/// What a command said and how it ended.
+/// What a command printed and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Said {
     pub code: Option<i32>,
@@ -266,7 +267,7 @@ impl Said {
         }
     }
 
-    /// Nothing said, and this exit code.
+    /// No output, and this exit code.
     pub fn exit(code: i32) -> Self {
         Self { code: Some(code), out: String::new(), err: String::new() }
     }
@@ -306,7 +307,7 @@ pub fn is_alive(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
 }
 
-/// How a child ended, once it has.
+/// Waits for a child. Returns how it ended.
 pub fn end_of(child: &mut Child) -> ExitStatus {
     let mut end = None;
     wait_for("the end of a process", || {

@@ -164,7 +164,7 @@ fn the_stop_for_good_names_what_takes_its_time_and_kills_nothing() {
     assert_eq!(scratch.run("svscanboot", &["--stop=6", "scan"]), said(1, "scan/mule"));
     end_of(&mut boot);
     assert!(is_alive(mule) && !scratch.is_running("scan/a"));
-    // Who waits at a halt is told, after five seconds, what for.
+    // After five seconds a halt prints what it waits for.
     kill(mule, "KILL");
     assert_eq!(end_of(&mut asker).code(), Some(0));
     let heard = std::io::read_to_string(asker.stderr.take().unwrap()).unwrap();

@@ -15,7 +15,7 @@ fn apart(scratch: &Scratch, options: &[&str], script: &str) -> Child {
     scratch.start("unshare", &[as_root, options, &["sh", "-c", script]].concat())
 }
 
-/// Waits for the start of service `a`; whether the namespaces were to be had.
+/// Waits for the start of service `a`. Returns whether the namespaces could be made.
 fn is_started(scratch: &Scratch, space: &mut Child) -> bool {
     wait_for("the start", || space.try_wait().unwrap().is_some() || scratch.lines("starts") == 1);
     let is_started = scratch.lines("starts") == 1;
@@ -56,7 +56,7 @@ fn a_container_that_was_started_again_does_not_believe_the_journal_of_before() {
     let number = space.trim().strip_prefix("pid:[").and_then(|rest| rest.strip_suffix(']'));
     forge_pids(&scratch.path().join("a/supervise/journal"), number.unwrap().parse().unwrap());
     scratch.write("go", b"");
-    // Believed, it would stay down.
+    // If the record were believed, the service would stay down.
     wait_for("a start, as with every boot", || scratch.lines("starts") == 2);
     assert_eq!(scratch.errors(), "");
     murder(&mut second);
@@ -64,7 +64,7 @@ fn a_container_that_was_started_again_does_not_believe_the_journal_of_before() {
 
 #[test]
 fn within_one_boot_the_same_journal_is_believed() {
-    // Else the case above would show nothing.
+    // Without this check the case above would prove nothing.
     if !only_ours("the journal") {
         return;
     }
@@ -111,7 +111,7 @@ fn without_proc_nobody_starts_a_second_copy_in_silence() {
     stays("one copy", Duration::from_millis(1500), || {
         scratch.lines("starts") == 1 && scratch.is_running("scan/a")
     });
-    // svscan is killed: its successor adopts by what is in the service directory.
+    // svscan is killed: its successor adopts what it finds in the service directory.
     murder(&mut first);
     let second = apart(&scratch, &["-m"], script);
     wait_for("the successor", || {

@@ -77,7 +77,7 @@ fn ids_may_be_given_as_numbers() {
     let text = "54321\n54321\n12345\n12345\n12345\n";
     let expected = if is_root() { Said::text(text) } else { refused() };
     assert_eq!(ids(&[":54321:12345"]), expected);
-    // All ones would leave the ids as they are.
+    // The value with all bits set would leave the ids as they are.
     let expected = Said::complaint(111, "setuidgid: fatal: unknown account :4294967295:1");
     assert_eq!(ids(&[":4294967295:1"]), expected);
 }
@@ -116,7 +116,7 @@ const TAKEN: [&str; 6] = [
     "first:x:103: daemon,root",
     " blank:x: 104:daemon",
     "zeroes:x:0105:,,daemon,,",
-    // No newline behind it.
+    // Without a newline at the end.
     "last:x:106:daemon",
 ];
 const REFUSED: [&str; 9] = [

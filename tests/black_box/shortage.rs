@@ -27,8 +27,8 @@ const RUNS: [&[&str]; 15] = [
     &["supervise", "none"],
 ];
 
-/// Runs a command with this many bytes of data segment, some lines its input: how it ended, and
-/// what it said. One that waits for memory is killed.
+/// Runs a command with this many bytes of data segment and some lines as input. Returns how it
+/// ended, and its messages. A command that waits for memory is killed.
 fn run(scratch: &Scratch, bytes: usize, words: &[&str]) -> (ExitStatus, String) {
     scratch.write("errors", b"");
     let mut child = {
@@ -39,7 +39,7 @@ fn run(scratch: &Scratch, bytes: usize, words: &[&str]) -> (ExitStatus, String) 
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(errors);
         command.spawn().unwrap()
     };
-    // Who does not read it has other things to say.
+    // A command that does not read its input fails for another reason.
     let _ = child.stdin.take().unwrap().write_all("a line\n".repeat(1000).as_bytes());
     let mut end = None;
     wait_for("an end", || {

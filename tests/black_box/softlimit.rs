@@ -19,7 +19,7 @@ fn limits(arguments: &[&str]) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// Which limits differ from those we have ourselves.
+/// Which limits differ from our own.
 fn changed(arguments: &[&str]) -> Vec<String> {
     let before = limits(&[]);
     let after = limits(arguments);

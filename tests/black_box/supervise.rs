@@ -54,7 +54,7 @@ fn what_keeps_it_from_starting_is_named() {
         ("odd", "unable to acquire odd/supervise/lock: not a directory"),
         ("taken", "unable to write taken/supervise/control: is a directory"),
     ] {
-        // 0.76 opens a directory to read and stumbles at writing; ours names what it saw first.
+        // 0.76 can open a directory to read and fails at writing; ours reports the first error.
         if name == "taken" && std::env::var_os("DAEMONTOOLS_COMMANDS").is_none() {
             let expected = "supervise: fatal: unable to read taken/supervise/control: \
                             file already exists";
@@ -147,7 +147,7 @@ fn the_18_bytes_follow_every_letter() {
     becomes("-u", (true, 1, b'u'));
     becomes("-c", (true, 0, b'u'));
     becomes("-p", (true, 1, b'u'));
-    // d lets a paused service go on, so that it can die of the TERM.
+    // d sends CONT too, so that a paused service can die of the TERM.
     becomes("-d", (false, 0, b'd'));
     becomes("-p", (false, 0, b'd'));
     becomes("-u", (true, 0, b'u'));
@@ -245,7 +245,7 @@ fn once_is_once() {
     stays("one start", SECOND * 3 / 2, || scratch.lines("starts") == 1);
     scratch.svc("-o", "a");
     wait_for("another one", || scratch.lines("starts") == 2);
-    // Asked while it runs, it only takes the restart away.
+    // While the service runs, it only cancels the restart.
     scratch.service("b", "echo $$ >>../b-starts\nexec sleep 1000");
     let _supervise = supervise(&scratch, "b");
     wait_for("its start", || scratch.lines("b-starts") == 1);
@@ -299,7 +299,7 @@ fn signals_that_0_76_does_not_know_are_sent_to_the_process() {
     wait_for("the traps", || scratch.read("seen").contains("ready"));
     let control = scratch.path().join("a/supervise/control");
     for (letter, name) in [("1", "USR1"), ("2", "USR2"), ("q", "QUIT"), ("w", "WINCH")] {
-        // Of these svc does not send the last.
+        // svc does not send the last of these.
         match letter {
             "w" => fs::write(&control, letter).unwrap(),
             _ => scratch.svc(&format!("-{letter}"), "a"),
@@ -554,7 +554,7 @@ fn a_service_gets_nothing_of_ours() {
     let _supervise = supervise(&scratch, "a");
     wait_for("the service's word", || !scratch.read("signals").is_empty());
     let fds = scratch.read("fds");
-    // What the test itself was given it hands on.
+    // Descriptors that the test itself inherited are passed on.
     let given: Vec<_> = fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
@@ -637,7 +637,7 @@ fn x_and_o_drop_a_restart_that_is_pending() {
     let scratch = Scratch::new();
     scratch.service("a", "echo $$ >>../starts");
     let mut child = supervise(&scratch, "a");
-    // At the second start all is in place, and nothing is before the third for a second.
+    // At the second start everything is in place, and the third one comes a second later.
     let pending = |count| wait_for("a start", || scratch.lines("starts") == count);
     pending(2);
     scratch.svc("-o", "a");
@@ -675,7 +675,7 @@ fn a_service_finds_itself_in_its_status_at_every_start() {
         return;
     }
     let scratch = Scratch::new();
-    // Its pid as the status has it, and as it is.
+    // Its pid in the status, and its real pid.
     let look = "set -- $(od -An -tu4 -j12 -N4 supervise/status); echo $1 $$ >>";
     // Restarted at once, and restarted when the second is over.
     scratch.service("a", &format!("{look}../long\nexec sleep 1.1"));
@@ -801,7 +801,7 @@ fn a_failed_fork_pauses_and_u_tries_again_at_once() {
              process cannot open more files\n"
         )
     };
-    // Publishing a status needs a descriptor as well: that is said too.
+    // Writing a status needs a descriptor as well: there is a warning for that too.
     wait_for("the warning", || scratch.errors().contains(&line(1)));
     assert!(scratch.errors().contains("unable to open a/supervise/status.new: "));
     wait_for("the next try", || scratch.errors().contains(&line(2)));
@@ -833,7 +833,7 @@ fn down_signal_and_timeout_kill_have_their_say() {
     wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
     let took = asked.elapsed();
     assert!(took > Duration::from_millis(650) && took < SECOND * 2, "{took:?}");
-    // u takes the limit back; a successor of a killed supervise keeps it.
+    // u ends the time limit; the successor of a killed supervise keeps it.
     scratch.svc("-u", "a");
     wait_for("the traps", || scratch.lines("seen") == 3);
     let pid = scratch.pid("a");
@@ -846,7 +846,7 @@ fn down_signal_and_timeout_kill_have_their_say() {
     end_of(&mut child);
     let _successor = supervise(&scratch, "a");
     wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
-    // What makes no sense is said, and TERM it is, without a limit.
+    // For invalid contents there is a warning; then TERM is sent, and there is no limit.
     scratch.write("a/down-signal", b"SIGFOO\n");
     scratch.write("a/timeout-kill", b"soon\n");
     scratch.svc("-u", "a");
@@ -860,7 +860,7 @@ fn down_signal_and_timeout_kill_have_their_say() {
     wait_for("the warnings", || scratch.errors() == format!("{before}{expected}"));
 }
 
-/// Kills supervise as nothing can prevent, and waits until it is gone.
+/// Kills supervise with KILL, and waits until it is gone.
 pub fn murder(child: &mut std::process::Child) {
     kill(child.id(), "KILL");
     end_of(child);
@@ -885,7 +885,7 @@ mod adoption {
         assert_eq!(scratch.pid("a"), pid);
         assert_eq!(fs::read(scratch.path().join("a/supervise/status")).unwrap(), label);
         stays("one copy", SECOND * 3 / 2, || scratch.lines("starts") == 1);
-        // It is controlled as before, and its death is seen and mended.
+        // Control bytes act as before, and when it dies it is started again.
         scratch.svc("-p", "a");
         wait_for("the pause", || status_tail(&scratch, "a") == (true, 1, b'u'));
         murder(&mut second);
@@ -937,9 +937,9 @@ mod adoption {
         wait_for("the worker's end by kill-group", || !is_alive(worker));
     }
 
-    /// A service with `kill-group` that starts `worker` when there is a file `go`, which is after
-    /// the death of its supervise; then it dies too. What became of the worker when the next one
-    /// starts.
+    /// A service with `kill-group` that starts `worker` when there is a file `go`, after the death
+    /// of its supervise, and then dies too. Returns whether the worker lives when the next
+    /// supervise starts.
     fn worker_of_an_unseen_end(scratch: &Scratch, worker: &str) -> bool {
         scratch.script("worker", &format!("{worker}\necho $$ >>$SCRATCH/workers\nexec sleep 1000"));
         scratch.directory_at("elsewhere");
@@ -976,7 +976,7 @@ mod adoption {
         if !only_ours("kill-group") {
             return;
         }
-        // All of it began after the leader was last known alive: so may a stranger's.
+        // All of the group began after the leader was last known alive: it may be a stranger's.
         assert!(
             worker_of_an_unseen_end(&Scratch::new(), "cd ../elsewhere"),
             "killed, or not named"
@@ -1083,7 +1083,7 @@ mod adoption {
         assert_eq!(scratch.lines("starts"), 1);
     }
 
-    /// As 0.76 leaves a service behind when it is killed: 18 bytes and no journal.
+    /// Leaves a service behind as a killed supervise of 0.76 does: a status and no journal.
     fn left_by_0_76(scratch: &Scratch, run: &str) -> u32 {
         scratch.service("a", run);
         let mut first = supervise(scratch, "a");

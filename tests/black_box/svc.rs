@@ -139,7 +139,7 @@ fn a_supervise_that_reads_late_still_gets_the_bytes() {
     assert_eq!(crate::scratch::end_of(&mut sender).code(), Some(0));
 }
 
-/// How long svc takes for these words, and what it says.
+/// How long svc takes with these arguments, and what it prints.
 fn timed(scratch: &Scratch, words: &[&str]) -> (Duration, Said) {
     let begun = Instant::now();
     let said = scratch.run("svc", words);

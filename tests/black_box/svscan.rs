@@ -84,7 +84,7 @@ fn service_and_logger_are_joined_by_a_pipe_that_outlives_both() {
     scratch.service("scan/a/log", "exec cat >>../../../log.txt");
     let _svscan = svscan(&scratch);
     wait_for("the first lines", || scratch.lines("log.txt") > 5);
-    // A new logger goes on where the old one stopped.
+    // A new logger reads on in the same pipe.
     scratch.restart_logger("scan/a");
     let so_far = scratch.lines("log.txt");
     wait_for("more lines", || scratch.lines("log.txt") > so_far + 5);
@@ -116,7 +116,7 @@ fn a_vanished_service_is_left_alone_and_known_again() {
     scratch.svc("-u", "real");
     wait_for("the second start", || starts(&scratch, "real") == 2);
     assert_eq!(supervises(child.id()), supervise);
-    // Gone for good: supervise leaves, nothing replaces it.
+    // After the end: supervise exits and is not replaced.
     fs::remove_file(&link).unwrap();
     scratch.svc("-dx", "real");
     wait_for("no supervise", || supervises(child.id()).is_empty());
@@ -245,7 +245,7 @@ fn a_dot_name_retires_a_service() {
     assert_eq!(starts(&scratch, "a"), 1);
 }
 
-/// `cd /service/S; rm /service/S; svc -dx . log`: the way that every manual names.
+/// `cd /service/S; rm /service/S; svc -dx . log`: the usual way to remove a service.
 #[test]
 fn a_service_and_its_logger_are_removed_for_good() {
     let scratch = Scratch::new();
@@ -323,7 +323,7 @@ fn services_share_svscan_s_session_and_group_and_get_no_descriptor_of_its() {
         let fields = stat.rsplit(") ").next().unwrap().split(' ').skip(2).take(2);
         fields.map(str::to_owned).collect::<Vec<_>>()
     };
-    // What the test itself was given it hands on.
+    // Descriptors that the test itself inherited are passed on.
     let links = |pid: &str| -> Vec<_> {
         let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -679,7 +679,7 @@ mod a_foreign_svscan {
         let ours = svscan(&scratch);
         up(&scratch, "a");
         if only_ours("HUP kills 0.76") {
-            // Only a new image makes this file again, once it has looked for others.
+            // Only a new image makes this file again, after its search for other svscans.
             let pipes = scratch.path().join("scan/.svscan/pipes");
             fs::remove_file(&pipes).unwrap();
             kill(ours.id(), "HUP");
@@ -741,7 +741,7 @@ mod log_pipes {
             return;
         }
         let scratch = Scratch::new();
-        // As root, a service that becomes another user; else it is us.
+        // As root, a service that changes its user; otherwise it runs as our user.
         let to_another = "setpriv --reuid 65534 --regid 65534 --clear-groups";
         let as_user = if nix::unistd::geteuid().is_root() { to_another } else { "" };
         let run = format!("exec {as_user} sh -c 'echo words >/dev/stdout; exec sleep 1000'");
@@ -758,7 +758,7 @@ mod log_pipes {
         if !only_ours("0.76 makes a new pipe, and what was in the old one is lost") {
             return;
         }
-        // Svscan alone, then with both supervises, then with the logger's own process.
+        // Kills svscan alone, then with both supervises, then with the logger's own process.
         for (supervises_too, logger_too) in [(false, false), (true, false), (false, true)] {
             let scratch = Scratch::new();
             counting(&scratch);
@@ -784,10 +784,10 @@ mod log_pipes {
             }
             assert_eq!(scratch.pid("scan/a"), service);
             no_line_is_missing(&scratch);
-            // And from here on either end may be restarted as ever.
+            // From here on a restart of either end works as usual.
             let old = supervises_of(&scratch);
             old.iter().for_each(|pid| kill(*pid, "KILL"));
-            // One of the old may not be dead yet, and what is said to it is lost.
+            // An old supervise may not be dead yet, and bytes sent to it are lost.
             wait_for("new supervises of the new svscan", || {
                 let new = supervises(second.id());
                 new.len() == 2
@@ -827,7 +827,7 @@ mod log_pipes {
             let stays_up = scratch.pid(spared);
             kill(first.id(), "KILL");
             end_of(&mut first);
-            // Of all who could hold the other end, the supervise of the one that is spared is left.
+            // Of all processes that could have the other end open, only one supervise is left.
             scratch.pause_until_written("scan/a");
             kill_with_supervise(&scratch, killed);
             scratch.svc("-c", spared);
@@ -896,7 +896,8 @@ mod orderly_stop {
         assert_eq!(scratch.read("log.txt"), "words\n");
     }
 
-    /// As a multilog on a full disk: bytes wait for it, and it gets no further.
+    /// A logger that behaves like a multilog on a full disk: its pipe has bytes, and it makes no
+    /// progress.
     #[test]
     fn a_logger_that_gets_no_further_is_told_to_go() {
         if !only_ours("the orderly stop") {
@@ -953,7 +954,7 @@ mod orderly_stop {
         assert!(!scratch.is_running("real"));
     }
 
-    /// A link or a directory with a service that has last words, and a logger.
+    /// A link or a directory with a service that writes a last line when it ends, and a logger.
     fn speaker(scratch: &Scratch, place: &str) {
         scratch.service(
             place,
@@ -968,7 +969,8 @@ mod orderly_stop {
         if !only_ours("the orderly stop") {
             return;
         }
-        // By the svscan that started it; by one that adopted it; by one that never saw its name.
+        // The stop is made by the svscan that started it; by one that adopted it; by one that never
+        // saw its name.
         for (adopted, unseen) in [(false, false), (true, false), (true, true)] {
             let scratch = Scratch::new();
             speaker(&scratch, "scan/a");
@@ -1028,7 +1030,7 @@ mod orderly_stop {
         stayer(&scratch, "scan/b");
         let mut second = stoppable(&scratch);
         up(&scratch, "b");
-        // Left alone while it runs, and known again.
+        // It is left alone while it runs, and recognised again.
         let pid = scratch.pid("plain");
         symlink("../plain", link("plain")).unwrap();
         stays("the same process", SECOND, || scratch.pid("plain") == pid);

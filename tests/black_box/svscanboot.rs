@@ -14,8 +14,8 @@ fn boot(scratch: &Scratch, arguments: &[&str]) -> Child {
     scratch.command("svscanboot").args(arguments).arg("scan").spawn().unwrap()
 }
 
-/// An svscanboot as an init starts it, standing by behind another one: a child of process 1 that leads its session. None where what
-/// has lost its parent is given to another process than that.
+/// An svscanboot as an init starts it, a child of process 1 that leads its session, which stands
+/// by. `None` if orphans do not become children of process 1 here.
 fn boot_by_an_init(scratch: &Scratch) -> Option<u32> {
     scratch.write("pid", b"");
     let script = "setsid /bin/sh -c '\
@@ -37,7 +37,7 @@ fn boot_by_an_init(scratch: &Scratch) -> Option<u32> {
         kill(pid, "KILL");
         return None;
     }
-    // It listens, has said that the scan is wanted, and has found who leads.
+    // By then it listens to signals, has recorded that svscan is wanted, and has found the leader.
     wait_for("it to stand by", || {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let mut links = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
@@ -63,8 +63,8 @@ fn child_named(parent: u32, name: &str) -> Option<u32> {
     children(parent).into_iter().find(|(_, line)| line.starts_with(name)).map(|(pid, _)| pid)
 }
 
-/// The child of this name, once it is there: the list of children that /proc shows may leave out
-/// one while others come and go.
+/// The child of this name, once it is there. While children come and go, the list of children in
+/// /proc may leave one out.
 fn child_once_there(parent: u32, name: &str) -> u32 {
     let mut child = None;
     wait_for(name, || {
@@ -99,7 +99,7 @@ fn it_keeps_svscan_and_readproctitle_and_shows_errors_in_ps() {
             && children(child.id()).iter().any(|(_, line)| line.contains("this is b\n"))
     };
     wait_for("the message", shown);
-    // The environment is PATH alone (and what the shell adds of its own).
+    // The environment is only PATH (and what the shell adds).
     let environment = scratch.read("env");
     let own = ["PATH=", "PWD=", "SHLVL=", "_=", "OLDPWD="];
     for line in environment.lines() {
@@ -194,7 +194,7 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     end_of(&mut first);
     stays("watching", Duration::from_secs(1), || children(second.id()).is_empty());
     assert_eq!(end_of(&mut boot(&scratch, &["--fallback"])).code(), Some(0));
-    // What dies from here on is the other's to replace, on the same pipe.
+    // From here on the other svscanboot replaces what dies, on the same pipe.
     let pipe = |pid, number| fs::read_link(format!("/proc/{pid}/fd/{number}")).unwrap();
     let messages = pipe(svscan, 2);
     kill(reader, "KILL");
@@ -219,7 +219,7 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
     stays("no new scan", Duration::from_secs(2), || {
         children(second.id()).is_empty() && second.try_wait().unwrap().is_none()
     });
-    // A newly started one means that the scan is wanted again.
+    // A newly started svscanboot means that svscan is wanted again.
     let _fourth = boot(&scratch, &[]);
     wait_for("the service", || scratch.lines("starts") == 2);
 }
@@ -231,7 +231,7 @@ fn term_ends_one_that_waits_for_a_foreign_svscan_and_leaves_that_one_alone() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    // What tells an svscan of 0.76: its name, and the directory it works in.
+    // An svscan of 0.76 is recognised by its name and its working directory.
     fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
     let mut foreign = Command::new("../svscan");
     let foreign = foreign.arg("1000").current_dir(scratch.path().join("scan")).spawn().unwrap();
@@ -265,7 +265,7 @@ fn stop_waits_for_the_end_of_the_orderly_stop_and_nobody_starts_it_again() {
         return;
     }
     let scratch = Scratch::new();
-    // Where none ever was there is nothing to stop; where there is no directory, that is said.
+    // Without an svscan there is nothing to stop; without a directory there is a message.
     scratch.directory_at("empty");
     assert_eq!(scratch.run("svscanboot", &["--stop", "empty"]), Said::exit(0));
     let line = "svscanboot: fatal: unable to open nowhere: file does not exist";
@@ -308,7 +308,8 @@ fn several_that_ask_for_the_stop_do_not_hurry_it() {
     let control = fs::File::open(scratch.path().join("scan/.svscan/control")).unwrap();
     let waiting = || descriptor::waiting_bytes(control.as_fd());
     wait_for("svscan to have read what the standby said", || waiting() == Ok(0));
-    // All that an init, its script and an admin may ask at once, before svscan reads any of it.
+    // All requests that an init, its script and an admin may make at once, before svscan reads any
+    // of them.
     kill(svscan, "STOP");
     let mut asking: Vec<_> = (0..2)
         .map(|_| scratch.command("svscanboot").args(["--stop", "scan"]).spawn().unwrap())
@@ -359,7 +360,7 @@ fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
     let second = boot(&scratch, &[]);
     stays("standing by", Duration::from_millis(300), || children(second.id()).is_empty());
     kill(svscan, "CONT");
-    // The stop is made, and then the scan is wanted again.
+    // svscan makes the stop; then a new one is wanted.
     wait_for("the service again", || scratch.lines("starts") == 2);
     assert_ne!(child_named(first.id(), "svscan "), Some(svscan));
 }
@@ -460,7 +461,7 @@ fn a_stop_that_is_asked_for_is_made_whatever_became_of_the_scan_directory() {
         let mut child = booted_on_a_link(&scratch);
         let svscan = child_once_there(child.id(), "svscan ");
         havoc(&scratch);
-        // Where a stop takes more than five seconds it says what it waits for.
+        // If a stop takes more than five seconds, it prints what it waits for.
         let said = scratch.run("svscanboot", &["--stop", "scan"]);
         assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{what}: {said:?}");
         assert!(!scratch.is_running("a") && !is_alive(svscan), "{what}");
@@ -559,7 +560,7 @@ fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
     let scratch = Scratch::new();
     scratch.service("scan/a", "echo $$ >>../../starts\nexec sleep 1000");
     scratch.directory_at("scan/a/supervise");
-    // Root may write anywhere, and has another place for the records.
+    // Root may write anywhere, and keeps the records in another place.
     let is_root = nix::unistd::geteuid().is_root();
     if is_root {
         for name in ["scan/a/supervise", "."] {
@@ -599,7 +600,7 @@ fn the_commands_beside_it_are_the_ones_it_starts_however_it_was_found() {
         stayer(&scratch, "a");
         scratch.directory_at("opt");
         for name in ["svscanboot", "svscan", "supervise", "readproctitle"] {
-            // A file of its own: where a process is from shows.
+            // A copy, so that the path of a process shows which installation it is from.
             fs::copy(&svscanboot, scratch.path().join("opt").join(name)).unwrap();
         }
         let mut shell = Command::new("/bin/sh");

@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const STAMP: usize = 26;
 const BOTH: [&str; 2] = ["tai64n", "tai64nlocal"];
 
-/// A filter at work: what it is given, and what it has said so far.
+/// A running filter, with its input and its output so far.
 pub struct Filter {
     child: Child,
     said: Vec<u8>,
@@ -39,7 +39,7 @@ impl Filter {
         self.child.stdin.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
-    /// Waits until so many bytes have been said in all.
+    /// Waits until it has printed so many bytes in all.
     pub fn wait_for(&mut self, count: usize) -> &[u8] {
         while self.said.len() < count {
             let more = self.arriving.recv_timeout(DEADLINE);
@@ -48,7 +48,7 @@ impl Filter {
         &self.said
     }
 
-    /// Everything it says until the end of its input, and how it ends.
+    /// Everything that it prints until the end of its input, and how it ends.
     pub fn finish(mut self) -> (Option<i32>, Vec<u8>) {
         drop(self.child.stdin.take());
         let end = end_of(&mut self.child);

@@ -4,7 +4,7 @@ use crate::scratch::{Scratch, only_ours};
 use crate::tai64n::Filter;
 use std::path::Path;
 
-/// What it makes of `input` under this `TZ`.
+/// Its output for `input` with this `TZ`.
 fn local(zone: &str, input: &[u8]) -> String {
     let scratch = Scratch::new();
     let mut filter = Filter::start(scratch.command("tai64nlocal").env("TZ", zone));
@@ -114,7 +114,7 @@ fn a_tz_that_means_nothing_is_utc() {
     }
 }
 
-/// A file as zic makes them: two changes, two leap seconds, and a rule for what comes then.
+/// A file as zic makes it: two changes, two leap seconds, and a rule for the time after them.
 fn zone_file() -> Vec<u8> {
     let mut file = Vec::new();
     for width in [4, 8] {
@@ -166,7 +166,7 @@ fn the_zones_of_the_system_are_known_by_name() {
     }
     let new_york = "America/New_York";
     assert_eq!(around(new_york, 1_772_953_200), ["2026-03-08 01:59:59", "2026-03-08 03:00:00"]);
-    // Before the zone's first law, and long after its last change.
+    // Long before the zone's first change, and long after its last one.
     assert_eq!(clock(new_york, -5_000_000_000), "1811-07-23 10:10:38");
     assert_eq!(clock(new_york, 6_000_000_000), "2160-02-18 05:40:00");
     // Both a file and the beginning of a rule.

@@ -38,8 +38,8 @@ pub fn was_started_in(pid: Pid, directory: &Facts) -> bool {
     })
 }
 
-/// The environment that process `pid` was exec'd with, as far as it is looked at: its strings, a NUL
-/// byte after each.
+/// The environment that process `pid` was exec'd with, as far as it is looked at: its strings, a
+/// NUL byte after each.
 ///
 /// # Errors
 /// Those of open(2) and read(2).
@@ -65,8 +65,8 @@ pub fn control_group_of(pid: Pid) -> Result<Vec<u8>, Errno> {
     Ok(text)
 }
 
-/// Where the program of process `pid` stands, with ` (deleted)` behind it if that name is gone, and
-/// what it is.
+/// The path of the program of process `pid`, with ` (deleted)` at the end if that name is gone, and
+/// the facts of its file.
 ///
 /// # Errors
 /// Those of readlink(2) and stat(2).

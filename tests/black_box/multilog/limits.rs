@@ -131,7 +131,8 @@ fn with_hardly_any_memory_it_says_so() {
                 assert_eq!(err, "multilog: fatal: out of memory\n", "with {bytes} bytes");
                 refusals += 1;
             }
-            // The kernel, or the loader of a program that is not static, before a word of ours.
+            // The kernel, or the loader of a program that is not static, failed before our program
+            // began.
             None | Some(127) => {}
             code => panic!("{code:?} with {bytes} bytes: {err}"),
         }

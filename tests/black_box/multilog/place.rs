@@ -64,7 +64,7 @@ fn a_rotation_does_not_wait_for_a_current_that_is_gone() {
     let scratch = Scratch::new();
     let (mut feed, mut child) = begun(&scratch);
     fs::remove_file(scratch.path().join("main/current")).unwrap();
-    // At once: the rotation itself has to find out.
+    // At once, so that the rotation itself has to notice.
     feed.write(&b"123456789\n".repeat(1000));
     feed.write(b"last\n");
     wait_for("the last line", || scratch.read("main/current").ends_with("last\n"));
@@ -155,7 +155,7 @@ fn another_directory_is_entered_as_at_the_start() {
     wait_for_line(&scratch, &mut feed, "new/current");
     let warning = "multilog: warning: ./main is another directory, and is entered\n";
     assert_eq!(said(&mut child), warning);
-    // It is locked, and what was there goes on.
+    // The new directory is locked, and its `current` is continued.
     let locked = "multilog: fatal: unable to lock directory ./new: temporary failure";
     assert_eq!(scratch.run("multilog", &["./new"]), Said::complaint(111, locked));
     assert!(scratch.read("new/current").starts_with("before\n"));
@@ -205,7 +205,7 @@ fn a_directory_that_is_gone_with_its_parent_blocks_until_it_can_be_made() {
     let warning =
         "multilog: warning: unable to open directory ./deep/main, pausing: file does not exist\n";
     assert_eq!(said(&mut child), warning);
-    // What comes now is not written into nowhere.
+    // Lines that come now are not lost.
     feed.write(b"three\n");
     stays("the pause", Duration::from_millis(300), || child.try_wait().unwrap().is_none());
     kill(child.id(), "TERM");

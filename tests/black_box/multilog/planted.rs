@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const NAMES: [&str; 6] = ["lock", "current", "previous", "processed", "state", "newstate"];
-/// What multilog costs that starts and ends, and what it may say.
+/// The messages that multilog may print.
 const LINES: [&str; 3] = [
     "is no regular file, and is @",
     "multilog: fatal: unable to ",
@@ -33,7 +33,7 @@ fn assert_untouched(scratch: &Scratch, what: &str) {
     assert_eq!((scratch.read("precious").as_str(), mode), ("precious\n", 0o750), "{what}");
 }
 
-/// What something planted is called, and how it is planted at a path.
+/// A kind of planted entry: its name, and how to make it at a path.
 type Plant<'a> = (&'static str, Box<dyn Fn(&PathBuf) + 'a>);
 
 /// Everything that can be planted.
@@ -85,7 +85,7 @@ fn at_the_start_nothing_that_is_planted_is_touched_or_waited_for() {
                 command.args(["s4096", "!cat", "./main"]).stdin(Stdio::piped());
                 let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
                 let mut input = child.stdin.take().unwrap();
-                // One that has ended takes nothing.
+                // A multilog that has ended reads nothing.
                 let _ = std::io::Write::write_all(&mut input, &b"123456789\n".repeat(500));
                 drop(input);
                 let mut errors = child.stderr.take().unwrap();
@@ -186,7 +186,7 @@ fn a_race_gets_nobody_s_file() {
         is_over.store(true, Ordering::Relaxed);
     });
     assert_untouched(&scratch, "after all the swaps");
-    // And what it has left is no obstacle for long.
+    // The entries that it leaves do not stop multilog for long.
     for name in NAMES {
         let _ = fs::remove_file(scratch.path().join("main").join(name));
     }
@@ -233,7 +233,7 @@ fn a_foreign_file_in_a_sticky_directory_is_one_line() {
     scratch.write("main/current", b"foreign\n");
     let mut command = scratch.command("setuidgid");
     let path = crate::scratch::commands().join("multilog");
-    // The program itself may lie where other users do not get.
+    // Other users may not be able to reach the program itself.
     let own = scratch.path().join("multilog");
     fs::copy(path, &own).unwrap();
     fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// A FIFO whose ends this test holds, so that what multilog leaves can be looked at.
+/// A FIFO whose ends this test has open, so that it can read what multilog leaves in it.
 pub struct Feed {
     pub fifo: fs::File,
 }
@@ -45,7 +45,7 @@ impl Feed {
     }
 }
 
-/// The next line that multilog says.
+/// The next line that multilog prints.
 pub fn said(child: &mut Child) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
@@ -118,7 +118,7 @@ fn what_finds_room_within_the_ten_seconds_is_logged() {
     let mut child = command.spawn().unwrap();
     assert_eq!(said(&mut child), FULL);
     kill(child.id(), "TERM");
-    // The last word while it is told to end.
+    // The last message before it ends.
     assert_eq!(said(&mut child), FULL);
     let room = [format!("--pid={}", child.id()), "--fsize=1000000".to_owned()];
     assert!(scratch.command("prlimit").args(room).status().unwrap().success());
@@ -135,7 +135,7 @@ fn of_input_that_is_no_pipe_it_says_how_much_is_lost() {
     scratch.write("input", b"one\ntwo\nthree");
     let mut command = scratch.command("softlimit");
     let input = fs::File::open(scratch.path().join("input")).unwrap();
-    // The second directory is as stuck as the first, and is given up with it.
+    // The second directory cannot be written either, and is given up with the first.
     command.args(["-f", "0", "multilog", "./main", "./other"]).stdin(input);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     assert_eq!(said(&mut child), FULL);
@@ -169,7 +169,7 @@ fn in_mid_line_it_waits_for_the_rest_ten_seconds_after_the_last_byte() {
     }
     feed.write(b"gun");
     since = Instant::now();
-    // What it takes meanwhile is looked at with its end: a wait is no work.
+    // `end_of` checks that it has taken no processor time meanwhile.
     assert_eq!(end_of(&mut child).code(), Some(0));
     assert!((9..13).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
     assert_eq!(scratch.read("main/current"), "one\nbegun\n");
@@ -228,7 +228,7 @@ fn a_processor_that_hangs_is_ended_with_all_it_has_started() {
         return;
     }
     let scratch = Scratch::new();
-    // Neither the shell nor what it starts goes of itself; the shell does not even at TERM.
+    // Neither the shell nor its child ends by itself, and the shell ignores TERM.
     let processor = "!trap '' TERM; sleep 987 & echo $! >../sleeper; wait; wait; wait; sleep 987";
     let mut child = start(&scratch, &["s4096", processor, "./main"]);
     let input = b"line\n".repeat(600);
@@ -246,7 +246,7 @@ fn a_processor_that_hangs_is_ended_with_all_it_has_started() {
     let names = old_logs(&scratch, "main");
     assert!(names.len() == 1 && names[0].ends_with(".u"), "{names:?}");
     assert!(!scratch.path().join("main/processed").exists());
-    // What was not looked at any more was in the pipe, and that is gone with this test's end of it.
+    // Input that multilog did not read was in the pipe, and is lost when the test closes it.
     assert!(input.starts_with(&whole(&scratch, "main").0));
     assert_eq!(mode(&scratch, "main/current"), 0o744);
 }
@@ -288,14 +288,14 @@ fn after_a_clean_end_nothing_is_kept_for_nothing() {
     assert_eq!(scratch.lines("main/current"), 3);
 }
 
-/// Whether nothing waits in the FIFO.
+/// Whether the FIFO is empty.
 fn is_empty(feed: &Feed) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
     poll(&mut [PollFd::new(feed.fifo.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0)
 }
 
-/// Whether no signal waits for it.
+/// Whether it has no pending signal.
 pub fn has_taken_all(child: &Child) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     status.contains("ShdPnd:\t0000000000000000") && status.contains("SigPnd:\t0000000000000000")
