@@ -135,7 +135,7 @@ fn a_line_is_held_until_it_ends_or_is_too_long() {
     assert_eq!(pieces.0.len(), 3, "nothing is left to end");
 }
 
-/// Counts what comes, and holds against it what is said to be done of each piece.
+/// Counts the bytes that come, and compares the count with the `end` of each piece.
 #[derive(Debug, Default)]
 struct Counted {
     fed_before: usize,

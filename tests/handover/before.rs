@@ -11,7 +11,7 @@ pub struct Before {
     pub svscan: Child,
     /// The supervises by the name of their service, the main one first.
     pub supervises: Vec<(String, u32)>,
-    /// What ours says if it has to wait.
+    /// The message of our svscan when it has to wait.
     pub waiting_line: String,
     services: Vec<(String, u32)>,
 }
@@ -46,7 +46,7 @@ impl Before {
         Self { svscan, supervises, waiting_line, services }
     }
 
-    /// Starts ours, which has to wait; then kills 0.76's svscan, and waits until ours is at work.
+    /// Starts our svscan, which has to wait. Then kills 0.76's svscan, and waits until ours works.
     pub fn hand_over(&mut self, scratch: &Scratch) -> Child {
         let ours = scratch.start("svscan", &["scan"]);
         wait_for("ours to wait", || scratch.errors() == self.waiting_line);
@@ -56,7 +56,8 @@ impl Before {
         ours
     }
 
-    /// The same processes, started once, known to svstat; and every line arrives.
+    /// Checks that the processes are the same, started once and shown by svstat, and that every
+    /// line arrives.
     pub fn is_untouched(&self, scratch: &Scratch) {
         for (name, pid) in &self.services {
             assert!(is_alive(*pid), "{name} was ended; {}", scratch.errors());
@@ -74,7 +75,7 @@ impl Before {
         }
     }
 
-    /// `svc` reaches the service as ever.
+    /// Checks that `svc` reaches the service.
     pub fn is_controlled(&self, scratch: &Scratch) {
         scratch.svc("-d", "scan/a");
         wait_for("it to be down", || scratch.svstat("scan/a").starts_with("scan/a: down "));
@@ -84,7 +85,7 @@ impl Before {
     }
 }
 
-/// Waits until an svscan of ours looks at the directory: a new service is started at once.
+/// Waits until our svscan works in the directory, so that a new service is started at once.
 pub fn is_scanned(scratch: &Scratch) {
     scratch.service("late", "echo $$ >>../../late.starts\nexec sleep 1000");
     fs::rename(scratch.path().join("late"), scratch.path().join("scan/late")).unwrap();

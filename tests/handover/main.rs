@@ -56,7 +56,7 @@ fn adopts_supervises(scratch: &Scratch) {
     for (name, pid) in &before.supervises {
         assert_eq!(supervise_of(scratch, name), Some(*pid), "{name}'s supervise");
     }
-    // Either end of the pipe may be restarted from here on.
+    // From here on a restart of either end of the pipe works.
     scratch.restart_logger("scan/a");
     before.no_line_is_missing(scratch);
     scratch.svc("-t", "scan/a");
@@ -104,7 +104,8 @@ fn adopts_orphans(scratch: &Scratch) {
 }
 
 fn waits_for_a_doubtful_one(scratch: &Scratch) {
-    // It works elsewhere, and nothing in its environment says where it was started.
+    // Its working directory is another one, and nothing in its environment shows where it was
+    // started.
     let run = "echo $$ >>../../b.starts\ncd /\nexec env -u PWD -u OLDPWD sleep 1000";
     scratch.service("scan/b", run);
     let mut before = Before::start(scratch);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const MOST: Duration = Duration::from_secs(5);
 
-/// How it ended; it may not have taken more processor time than [`MOST`].
+/// How it ended. It may not have taken more processor time than [`MOST`].
 pub fn end_of(child: &mut Child) -> ExitStatus {
     let name = format!("/proc/{}/stat", child.id());
     let mut fields = Vec::new();

@@ -10,7 +10,7 @@ const LINES: u32 = 20_000;
 
 pub fn full(scratch: &Scratch) {
     scratch.directory_at("main");
-    // Half of it is taken up by something else.
+    // Another file fills half of it.
     let set_up = "mount -t tmpfs -o size=300k none main && \
                   head -c 150000 /dev/zero >main/filler && exec multilog s50000 n100 ./main";
     let mut command = scratch.command("/usr/bin/unshare");
@@ -28,10 +28,10 @@ pub fn full(scratch: &Scratch) {
         "multilog: warning: unable to write to ./main/current, pausing: out of disk space\n";
     wait_for("the warning", || scratch.errors() == warning);
     assert!(!writer.is_finished(), "all of it found room: the disk was not full");
-    // What multilog sees, seen from outside.
+    // The path from outside to multilog's view of the directory.
     let inside = format!("/proc/{}/root{}", child.id(), scratch.path().join("main").display());
     fs::remove_file(format!("{inside}/filler")).unwrap();
-    // The file system goes with multilog: its input stays open as long as it is looked at.
+    // The file system vanishes with multilog, so its input stays open until the checks are done.
     wait_for("the last line", || {
         let current = fs::read_to_string(format!("{inside}/current")).unwrap_or_default();
         current.ends_with(&format!("line {}\n", LINES - 1))

@@ -8,13 +8,13 @@ use crate::scratch::Scratch;
 use crate::writer;
 use std::time::{Duration, Instant};
 
-/// The most that a look brings, in bytes (multilog(8)).
+/// The most bytes of one look (multilog(8)).
 const LOOK: usize = 262_144;
 const KILLS: usize = 40;
 
 pub fn million(scratch: &Scratch) {
     scratch.service("scan/a", &writer::script(LINES));
-    // The pause keeps the million from being over before the kills are.
+    // The pause makes the million lines last until all kills are done.
     let processor = "sleep 0.05; cat";
     let logger = format!("exec multilog s300000 n100000 '!{processor}' ./main");
     scratch.service("scan/a/log", &logger);
@@ -27,10 +27,10 @@ pub fn million(scratch: &Scratch) {
         while Instant::now() < next {
             std::thread::park_timeout(Duration::from_micros(200));
         }
-        // Ever shorter: most of the lines shall be under way when it happens.
+        // The pauses get shorter, so that most lines are in the pipe at a kill.
         pause = 60_000;
         under_way += usize::from(logged(scratch) < LINES);
-        // What svstat has may be reaped by now, and its end not published yet.
+        // The pid that svstat shows may be reaped already, while its end is not published yet.
         let pid = nix::unistd::Pid::from_raw(scratch.pid("scan/a/log").cast_signed());
         let is_killed = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
         killed += usize::from(is_killed.is_ok());
@@ -41,7 +41,7 @@ pub fn million(scratch: &Scratch) {
     let mut seen = vec![0_u8; usize::try_from(LINES).unwrap()];
     let mut doubled = 0;
     for line in text.lines() {
-        // A log that was cut in a line, and the line again from its beginning behind it.
+        // A log that ends inside a line, followed by the whole line.
         let line = line.rfind("line ").map_or(line, |start| &line[start..]);
         let number = line.strip_prefix("line ").and_then(|number| number.parse::<usize>().ok());
         let Some(count) = number.and_then(|number| seen.get_mut(number)) else { continue };

@@ -9,11 +9,11 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 pub const LINES: u64 = 1_000_000;
-/// For all of it: three failures cost fifteen seconds.
+/// For the whole test: three failures take fifteen seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 pub fn million(scratch: &Scratch) {
-    // Three times in all it fails; then the file that counts is full.
+    // The processor fails until the file that counts its failures has three lines.
     let fails = "[ $(wc -l <../failures) -ge 3 ] || [ $(wc -c <../seen) -lt 5 ]";
     let processor = format!("echo >>../seen; {fails} || {{ echo >>../failures; exit 1; }}; cat");
     let logger = format!(

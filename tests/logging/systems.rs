@@ -41,7 +41,7 @@ pub fn no_links(scratch: &Scratch) {
     }
 }
 
-/// Another error is waited out, and the message has the name.
+/// After another error multilog waits, and the message has the name.
 pub fn named(scratch: &Scratch) {
     let refused = [libc::SYS_linkat, i64::from(libc::EIO)];
     let mut child = without(scratch, &refused, &["s4096", "./main"]);
@@ -55,13 +55,14 @@ pub fn named(scratch: &Scratch) {
     assert!(said.ends_with(".s, pausing: input/output error\n"), "{said}");
     kill(child.id(), "TERM");
     assert!(end_of(&mut child).success());
-    // It is not marked as left in order: the next one keeps what stands under `previous`.
+    // It is not marked as left in order: the next multilog keeps `previous`.
     assert!(scratch.path().join("main/previous").exists());
     assert!(scratch.command("multilog").arg("./main").status().unwrap().success());
     assert!(names(scratch).len() == 2 && !scratch.path().join("main/previous").exists());
 }
 
-/// TERM while `current` cannot be renamed: nothing is lost, and the next multilog goes on with it.
+/// TERM while `current` cannot be renamed: nothing is lost, and the next multilog goes on in the
+/// same file.
 pub fn no_rename(scratch: &Scratch) {
     let refused = [libc::SYS_renameat, i64::from(libc::EIO)];
     let mut child = without(scratch, &refused, &["s4096", "./main"]);
@@ -74,16 +75,17 @@ pub fn no_rename(scratch: &Scratch) {
     assert!(said.contains("unable to rename current to previous in directory ./main"), "{said}");
     kill(child.id(), "TERM");
     assert!(end_of(&mut child).success());
-    // What is behind it is in the pipe, or past the size where there was time for that.
+    // The lines after it are in the pipe or, if there was time to log them, in `current` beyond its
+    // size.
     let text = scratch.read("main/current");
     assert!(lines.starts_with(&text) && text.len() > 2090, "{} bytes", text.len());
     assert!(scratch.command("multilog").arg("./main").status().unwrap().success());
     assert!(names(scratch).is_empty(), "it was left in order");
 }
 
-/// What multilog has open is stale for good: it opens it anew.
+/// The files that multilog has open stay stale: it opens them again.
 pub fn stale(scratch: &Scratch) {
-    // The number of `current`, by a multilog that has it.
+    // The descriptor number of `current`, taken from a running multilog.
     let mut child = without(scratch, &[libc::SYS_reboot, 1], &["./main"]);
     wait_for("current", || scratch.path().join("main/current").exists());
     let mut number = None;
@@ -102,7 +104,7 @@ pub fn stale(scratch: &Scratch) {
     fs::remove_dir_all(scratch.path().join("main")).unwrap();
     let mut child = without(scratch, &refused, &["./main"]);
     wait_for("current", || scratch.path().join("main/current").exists());
-    // A lock that is held is no obstacle on a file system that has lost it; here it is.
+    // On a file system that has lost the lock it would not be held; here it is, so remove it.
     fs::remove_file(scratch.path().join("main/lock")).unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"line\n").unwrap();

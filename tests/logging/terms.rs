@@ -52,7 +52,7 @@ pub fn million(scratch: &Scratch) {
                 let _ = fs::rename(format!("{inside}/main"), format!("{inside}/moved{moves}"));
             }
             1 => {
-                // All that is free, and a little later not any more.
+                // Fill all free space, and free it a little later.
                 let _ = fs::write(format!("{inside}/filler"), vec![0; 40 << 20]);
                 std::thread::park_timeout(Duration::from_millis(300));
                 if random.below(2) == 0 {
@@ -97,8 +97,8 @@ pub fn million(scratch: &Scratch) {
     }
 }
 
-/// With the disk full it does not wait for room: what it was given stays in the pipe. One that was
-/// not yet listening has no orders.
+/// Checks how it ended. With a full disk it does not wait for room: its input stays in the pipe. If
+/// it was not yet listening, TERM killed it.
 fn assert_in_order(child: &mut Child) {
     let end = end_of(child);
     assert!(end.success() || end.signal() == Some(libc::SIGTERM), "{end:?}");

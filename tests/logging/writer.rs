@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub const WORD: &str = "--writer";
-/// Bytes to a write: what a pipe takes whole.
+/// The most bytes of one write: a pipe takes so many as a whole.
 const PORTION: usize = 4000;
 
 pub fn write(count: u64) -> ExitCode {

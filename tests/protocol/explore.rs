@@ -4,11 +4,12 @@
 use crate::world::World;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Visits all states; how many there are, or the first law broken and the way there.
+/// Visits all states. Returns how many there are, or the first broken law and the steps that lead
+/// to it.
 pub fn explore(first: World) -> Result<usize, String> {
     let mut numbers = BTreeMap::from([(first.clone(), 0)]);
     let mut states = vec![first];
-    // How each state was first reached, for the report; and our own steps backwards.
+    // The step by which each state was first reached, for the report; and our own steps, reversed.
     let mut came_by: Vec<Option<(usize, String)>> = vec![None];
     let mut backwards: Vec<Vec<usize>> = vec![Vec::new()];
     let mut left = VecDeque::from([0]);

@@ -10,7 +10,7 @@ mod world;
 use explore::explore;
 use world::{Budget, Fault, World};
 
-/// What the adversary may do, a few ways: each budget is explored whole.
+/// Several budgets of the adversary. Each is explored completely.
 const NOTHING: Budget =
     Budget { kills: 0, requests: 0, deaths: 0, aliens: 0, reboots: 0, chowns: 0, is_blind: false };
 

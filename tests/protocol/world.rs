@@ -12,7 +12,7 @@ pub struct Budget {
     pub kills: u8,
     /// `svc -u`, `-d` or `-o`.
     pub requests: u8,
-    /// Deaths of the service of its own accord.
+    /// Ends of the service by itself.
     pub deaths: u8,
     /// Strangers that take a free pid.
     pub aliens: u8,
@@ -24,7 +24,7 @@ pub struct Budget {
     pub is_blind: bool,
 }
 
-/// A mistake that someone might make.
+/// A plausible fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     None,
@@ -76,7 +76,7 @@ const GENERATIONS: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// Forked by the supervise in this slot, waiting; whether it was released.
+    /// Forked by the supervise in this slot, and waiting. Whether it was released.
     Held { parent: Option<usize>, released: bool },
     /// It runs the service.
     Service,
@@ -88,7 +88,7 @@ enum Kind {
 struct Process {
     identity: ProcessIdentity,
     kind: Kind,
-    /// A signal that ends it is on its way.
+    /// A signal that ends it was sent and has not arrived.
     is_dying: bool,
 }
 
@@ -136,7 +136,7 @@ fn nothing() -> Record {
     }
 }
 
-/// Where and when a record counts that is made in this boot.
+/// The origin of a record that is written in this boot.
 fn origin(boot: u8) -> Origin {
     Origin { boot: [boot + 1; 32], device: 1, inode: 1 }
 }
@@ -149,7 +149,7 @@ enum Place {
     Locked,
     /// Before [`Event::Begin`].
     Recalled,
-    /// In the loop, with these effects still to perform.
+    /// In the loop, with these effects still to be performed.
     Listening(Vec<Effect>),
 }
 
@@ -158,7 +158,7 @@ struct Supervise {
     place: Place,
     state: State,
     process: Option<ProcessIdentity>,
-    /// Whether it cannot be told if that process is ours.
+    /// Whether it does not know if that process is the service.
     is_in_doubt: bool,
     /// Whether others can see that it runs.
     is_present: bool,
@@ -187,16 +187,17 @@ pub struct World {
     svscan: Svscan,
     processes: Vec<Process>,
     control: Option<Request>,
-    /// What was last asked and recorded; how many starts `o` still allows, and which process was
-    /// the last of them; whether the service was told to go down since. No part of the program: the
-    /// laws look at them.
+    /// For the laws only, no part of the program: the last recorded request; how many starts `o`
+    /// still permits, and the last process of these; whether the service was sent the signal of `d`
+    /// since.
     wanted: Want,
     once: u8,
     once_by: Option<ProcessIdentity>,
     was_told: bool,
 }
 
-/// A step: its name, what it leads to or the law it breaks, and whether it is ours to take.
+/// A step: its name, the next world or the law that it breaks, and whether it is a step of our
+/// programs.
 pub struct Step {
     pub name: String,
     pub world: Result<World, String>,
@@ -230,7 +231,7 @@ impl World {
         let Some(supervise) = &self.supervises[slot] else { return false };
         let runs = self.processes.iter().any(|process| process.kind == Kind::Service);
         let is_right = match self.wanted {
-            // Waited for, and never touched.
+            // supervise waits for it and sends it no signal.
             _ if supervise.is_in_doubt => true,
             Want::Up => runs,
             Want::Down => !runs,
@@ -267,8 +268,8 @@ impl World {
             };
             match &supervise.place {
                 Place::Starting => {
-                    // A child of a killed supervise holds the lock until it execs or leaves: waited
-                    // for. Another supervise: "temporary failure", and out.
+                    // If a child of a killed supervise holds the lock, wait until it executes or
+                    // exits. If another supervise holds it, exit with "temporary failure".
                     let is_held = |process: &Process| matches!(process.kind, Kind::Held { .. });
                     let other = &self.supervises[1 - slot];
                     let taken = other.as_ref().is_some_and(|other| other.place != Place::Starting);
@@ -346,7 +347,7 @@ impl World {
         }
     }
 
-    /// What children and services do.
+    /// The steps of children and services.
     fn process_steps(&self, steps: &mut Vec<Step>) {
         for (index, process) in self.processes.iter().enumerate() {
             let mut ours = |name: &str, world| {
@@ -371,7 +372,7 @@ impl World {
                 {
                     ours("execs without a parent", self.after(|world| world.exec(index)));
                 }
-                // The end of file at its gate.
+                // It reads the end of file of its pipe.
                 Kind::Held { parent: None, .. } => ours("leaves", self.after(ends)),
                 Kind::Held { .. } | Kind::Alien => {}
                 Kind::Service if self.left.deaths > 0 => {
@@ -441,7 +442,7 @@ impl World {
             let reboot = |world: &mut Self| {
                 world.left.reboots -= 1;
                 world.boot += 1;
-                // The clock of start times begins anew: what was, may come again.
+                // The clock of start times begins anew, so start times may repeat.
                 world.clock = 0;
                 world.processes.clear();
                 world.supervises = [None, None];
@@ -507,7 +508,7 @@ impl World {
         Ok(())
     }
 
-    /// `recall::recall`: what the journal says, and whether its process still is.
+    /// `recall::recall`: reads the journal, and finds out whether its process still runs.
     fn recall(&mut self, slot: usize) -> Result<(), String> {
         let found = self.journal.and_then(|journal| {
             let alien = journal.is_alien.then_some(Doubt::Alien("owned by another user"));
@@ -522,7 +523,7 @@ impl World {
         let (mut state, mut process, mut is_in_doubt) = (State::first(false), None, false);
         if let Some(found) = found {
             let mut record = found.record;
-            // A pid is all that can be seen without /proc.
+            // Without /proc only the pid can be checked.
             let is_one = |process: &&Process, recorded: ProcessIdentity| {
                 process.identity == recorded
                     || process.identity.pid == recorded.pid
@@ -566,7 +567,7 @@ impl World {
         self.apply(slot, Event::Begin)
     }
 
-    /// One step of the machine: its effects come before what was still to perform.
+    /// One step of the machine. Its effects come before those still to be performed.
     fn apply(&mut self, slot: usize, event: Event) -> Result<(), String> {
         let Some(supervise) = &mut self.supervises[slot] else { return Ok(()) };
         let (state, effects) = step(supervise.state, event);
@@ -612,7 +613,8 @@ impl World {
                 return self.apply(slot, Event::Forked);
             }
             Effect::Release => {
-                // The decision to start falls here; the exec may come a moment after the next `d`.
+                // The decision to start is made here; the exec may follow a moment after the next
+                // `d`.
                 match self.wanted {
                     Want::Down => return Err("an unasked start".to_owned()),
                     Want::Once if self.once_by != process => {
@@ -629,7 +631,7 @@ impl World {
                 }
             }
             Effect::Publish => {
-                // The journal first: it is what a successor goes by.
+                // The journal first: a successor reads it.
                 self.record(slot);
                 if self.fault != Fault::PublishedAfterRelease {
                     self.status = process;
@@ -654,7 +656,7 @@ impl World {
                     return Err("the newborn is killed with the old group".to_owned());
                 }
             }
-            // How long a death takes is no matter here.
+            // Time limits do not matter in this model.
             Effect::SetLimit | Effect::DropLimit => {}
             Effect::Announce => supervise.is_present = true,
             Effect::Leave => return self.remove(slot),
@@ -674,7 +676,7 @@ impl World {
         Ok(())
     }
 
-    /// The journal, and what the laws go by from here on.
+    /// Writes the journal, and what the laws compare with from here on.
     fn record(&mut self, slot: usize) {
         let Some(supervise) = &self.supervises[slot] else { return };
         let state = supervise.state;
@@ -683,11 +685,12 @@ impl World {
         self.journal = Some(Journal::of(self.boot, &record));
         let is_asked = state.want == Want::Once && state.owed != Owed::Nothing;
         if supervise.process.is_none() && is_asked {
-            // Recorded as asked: from here on it must not be lost.
+            // The request is recorded: from here on it must not be lost.
             self.once = 1;
         }
         if state.want == Want::Once && self.once > 0 && supervise.process.is_some() {
-            // Recorded as started: killed before the release it is lost, but never doubled.
+            // The start is recorded: if supervise is killed before the release, the start is lost,
+            // but never made twice.
             self.once = 0;
             self.once_by = supervise.process;
         }
@@ -697,7 +700,7 @@ impl World {
         }
     }
 
-    /// A released child becomes the service: where the laws on starts are kept or broken.
+    /// A released child becomes the service. The laws on starts are checked here.
     fn exec(&mut self, index: usize) -> Result<(), String> {
         if self.processes.iter().any(|process| process.kind == Kind::Service) {
             return Err("two copies".to_owned());

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The user whom a `supervise/` or a service directory was given to.
+/// The user to whom a `supervise/` or a service directory was given.
 pub const OWNER: u32 = 64_001;
 /// Any other local user.
 pub const OTHER: u32 = 64_002;
@@ -24,18 +24,18 @@ pub enum On {
 /// One attack.
 pub struct Attack {
     pub name: &'static str,
-    /// Whether it harms 0.76; None where it is about something that 0.76 does not have.
+    /// Whether it harms 0.76; `None` if it attacks something that 0.76 does not have.
     pub harms_before: Option<bool>,
-    /// Plays it; what was harmed.
+    /// Runs the attack. Returns what was harmed.
     pub play: fn(&Scratch) -> Vec<String>,
 }
 
-/// Whether it is our commands that are attacked now.
+/// Whether our commands are attacked, and not 0.76's.
 pub fn is_ours() -> bool {
     std::env::args().any(|word| word == crate::OURS)
 }
 
-/// Plays all, and says how each went.
+/// Runs all attacks, and prints the result of each.
 pub fn try_all(attacks: &[Attack], on: On) -> ExitCode {
     let (mut passed, mut failed) = (0, 0);
     for attack in attacks {
@@ -54,7 +54,7 @@ pub fn try_all(attacks: &[Attack], on: On) -> ExitCode {
                 let outcome = if harms.is_empty() { "no harm".into() } else { harms.join("; ") };
                 (harms.is_empty(), outcome)
             }
-            // What a test of ours waits for in vain may be the harm.
+            // With 0.76 a failed wait may be the harm.
             (On::Before, Err(_), _) => (true, "not as it should be".into()),
             (On::Before, Ok(harms), harms_before) => {
                 let outcome = if harms.is_empty() { "no harm".into() } else { harms.join("; ") };
@@ -114,13 +114,13 @@ impl<'a> Victim<'a> {
         watch.add_watch(&watchdog, nix::sys::inotify::AddWatchFlags::IN_OPEN).unwrap();
         let pid = scratch.pid("victim");
         if !is_ours() {
-            // For a second after a start it hears nothing.
+            // 0.76 reads no command for a second after a start.
             std::thread::park_timeout(Duration::from_millis(1100));
         }
         Self { scratch, pid, watch, _reader: reader }
     }
 
-    /// What of it was harmed.
+    /// Returns what was harmed.
     pub fn harms(&self) -> Vec<String> {
         let mut harms = Vec::new();
         let mut check = |is_well: bool, harm: &str| {

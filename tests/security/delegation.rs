@@ -59,7 +59,7 @@ fn delegated(scratch: &Scratch, behind_link: bool) -> Vec<String> {
         let write = run_as(scratch, OWNER, "touch", &["scan/a/supervise/new"]).code;
         check(write != Some(0), "the owner of control plants entries");
         if round == 0 && is_ours() {
-            // It lasts: over a new image, and over the end of both.
+            // The delegation lasts: after a new image, and after the end of both.
             kill(svscan.id(), "HUP");
             kill(svscan.id(), "KILL");
             end_of(&mut svscan);

@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-/// Process 1 of the namespace; the suite itself, on ours or on 0.76; a user who swaps entries.
+/// Modes of this program: process 1 of the namespace; the suite, with our commands or 0.76's; the
+/// user who swaps entries.
 const INIT: &str = "--init";
 const OURS: &str = "--ours";
 const BEFORE: &str = "--before";
@@ -72,7 +73,7 @@ fn start(part: &str) -> ExitCode {
     }
 }
 
-/// Runs the suite on ours and then on 0.76, and reaps every orphan meanwhile.
+/// Runs the suite with our commands and then with 0.76's, and reaps every orphan meanwhile.
 fn init(part: &str) -> ExitCode {
     let commands = PathBuf::from(env::var_os("SECURITY_COMMANDS").unwrap());
     let mut codes = Vec::new();

@@ -51,7 +51,7 @@ fn plant(target: &Path, link: &Path, owner: u32) {
     lchown(link, Some(owner), Some(owner)).unwrap();
 }
 
-/// Has root ask the supervise of `m`, a directory of the user's, that leads to the victim's.
+/// Makes root use the supervise of `m`, a directory of the user's that leads to the victim's.
 fn led(scratch: &Scratch, plant: fn(&Path, &Path)) -> Vec<String> {
     let victim = Victim::new(scratch);
     scratch.directory_at("m");
@@ -114,7 +114,7 @@ fn reached(scratch: &Scratch) -> Vec<String> {
     harms
 }
 
-/// No directory of root's appears where a user's link says.
+/// No directory of root's is made at the target of a user's link.
 fn dangling(scratch: &Scratch) -> Vec<String> {
     scratch.service("m", "exec sleep 1000");
     give(&scratch.path().join("m"), OWNER);

@@ -46,7 +46,7 @@ fn given(scratch: &Scratch) {
     give(&scratch.path().join("a/supervise"), OWNER);
 }
 
-/// The same, with root's supervise at work.
+/// The same, with root's supervise running.
 fn running(scratch: &Scratch) -> Child {
     given(scratch);
     let child = scratch.start("supervise", &["a"]);
@@ -55,7 +55,7 @@ fn running(scratch: &Scratch) -> Child {
 }
 
 /// Plants `target` (of the victim, or beside it) as entry `name`, by a link and by a second name,
-/// and has root run a command.
+/// and makes root run a command.
 fn asked(scratch: &Scratch, name: &str, target: &str, words: &[&str]) -> Vec<String> {
     let victim = Victim::new(scratch);
     if !scratch.path().join("a").exists() {
@@ -97,7 +97,7 @@ fn started(scratch: &Scratch, plant: fn(&Path, &Path)) -> Vec<String> {
             }
             let harm = victim.harms();
             harms.extend(harm.iter().map(|harm| format!("{name}: {harm}")));
-            // What is left of it would go on.
+            // Kill what is left of the service.
             let pid = scratch.svstat("a");
             let _ = child.kill();
             end_of(&mut child);
@@ -141,7 +141,7 @@ fn terminal(scratch: &Scratch) -> Vec<String> {
         if stat.is_empty() || terminal_in(&stat) != 0 {
             harms.push(format!("{name}: svscan is gone, or has a terminal"));
         }
-        // A successor may have made it anew.
+        // A successor may have replaced it.
         if entry.is_symlink() {
             fs::remove_file(&entry).unwrap();
         }

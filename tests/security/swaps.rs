@@ -24,7 +24,7 @@ pub fn attacks() -> Vec<Attack> {
 }
 
 /// In a process of the user's: puts links, FIFOs, files and second names in each entry's place,
-/// until it is killed. The words: the records, and what the links lead to.
+/// until it is killed. Arguments: the records, and the targets of the links.
 pub fn swap(words: &[String]) -> ExitCode {
     let (records, targets) = words.split_first().unwrap();
     let records = Path::new(records);
@@ -37,7 +37,7 @@ pub fn swap(words: &[String]) -> ExitCode {
                 let _ = symlink(target, &new);
                 let _ = fs::rename(&new, &entry);
             }
-            // Second names that stand here already, back and forth.
+            // Renames existing second names back and forth.
             for second in ["second-control", "second-precious", "second-watchdog"] {
                 let second = records.join(second);
                 let _ = fs::rename(&second, &entry);
@@ -115,7 +115,7 @@ fn under_swaps(scratch: &Scratch) -> Vec<String> {
     swapper.kill().unwrap();
     swapper.wait().unwrap();
     harms.extend(victim.harms());
-    // The attacker's own service alone may have suffered, and can be mended.
+    // Only the attacker's own service may have suffered, and it can be repaired.
     for name in ENTRIES {
         let entry = records.join(name);
         if entry.symlink_metadata().is_ok() {

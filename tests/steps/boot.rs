@@ -42,7 +42,8 @@ pub fn cases() -> Vec<Case> {
             provoke: |_, target| kill(target.pid(), "TERM"),
             is_over: |_, target| target.has_ended(),
             judge: |scratch| {
-                // A new starter: the scan is wanted again, whatever had become of the stop.
+                // A newly started svscanboot: svscan is wanted again, however far the stop had
+                // come.
                 let mut successor = svscanboot(scratch).spawn().unwrap();
                 wait_for("one svscan and one readproctitle", || is_whole(scratch));
                 wait_for("an end of the stop", || all_up(scratch));

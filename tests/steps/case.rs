@@ -9,31 +9,31 @@ use std::time::Instant;
 #[derive(Clone, Copy)]
 pub struct Case {
     pub name: &'static str,
-    /// Makes the place, and whatever is there before.
+    /// Prepares the directory and everything that runs before.
     pub prepare: fn(&Scratch),
-    /// What is traced.
+    /// The command that is traced.
     pub target: fn(&Scratch) -> Command,
-    /// What it has to have reached before something happens to it; its steps count from there, or
-    /// from its first one.
+    /// The condition to wait for before `provoke`. Steps are counted from there, or from the first
+    /// one.
     pub ready: Option<fn(&Scratch) -> bool>,
-    /// What happens then.
+    /// What is done then.
     pub provoke: fn(&Scratch, &Traced),
-    /// Whether all that follows from it has followed: the last step is the one before.
+    /// Whether everything that follows has happened. The step before that is the last one.
     pub is_over: fn(&Scratch, &Traced) -> bool,
-    /// Starts the successor and looks at everything.
+    /// Starts the successor and checks everything.
     pub judge: fn(&Scratch),
 }
 
 /// How an attempt went, up to the kill.
 pub struct Struck {
-    /// The call before which it was killed; none while it waited, or after its end.
+    /// The call before which it was killed; `None` if it waited, or had ended.
     pub call: Option<u64>,
     /// How many steps there were.
     pub steps: usize,
 }
 
-/// Runs `case` and kills its target at step `step`, or, if there is none such, where everything is
-/// over. What has to hold is looked at then.
+/// Runs `case` and kills its target at step `step` or, if there are fewer, at the end. Then checks
+/// the promises.
 pub fn attempt(case: &Case, step: usize) -> Struck {
     let scratch = Scratch::new();
     (case.prepare)(&scratch);

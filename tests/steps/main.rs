@@ -23,7 +23,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// Process 1 of the namespace; the suite itself.
+/// Modes of this program: process 1 of the namespace; the suite.
 const INIT: &str = "--init";
 const SUITE: &str = "--suite";
 

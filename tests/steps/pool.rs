@@ -9,9 +9,9 @@ use std::time::Instant;
 
 /// How many attempts run at a time.
 const WORKERS: usize = 10;
-/// No case has as many steps.
+/// More steps than any case has.
 const MANY: usize = 5000;
-/// How many failures of a case are told.
+/// How many failures of a case are printed.
 const TOLD: usize = 5;
 
 thread_local! {
@@ -33,7 +33,7 @@ struct Tally {
     failed: usize,
 }
 
-/// Tries them all; how many steps passed and how many failed.
+/// Tries all steps. Returns how many passed and how many failed.
 pub fn run(cases: Vec<Case>) -> (usize, usize) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn run(cases: Vec<Case>) -> (usize, usize) {
     }));
     let begun = Instant::now();
     let book = Mutex::new(Book::default());
-    // The first attempt of each lets it go to its end, and so counts its steps.
+    // The first attempt of each case runs to its end, to count its steps.
     let whole = Mutex::new((0..cases.len()).collect::<Vec<_>>());
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -91,7 +91,7 @@ fn note(book: &Mutex<Book>, cases: &[Case], index: usize, step: usize, result: R
     }
 }
 
-/// One attempt: how many steps it came to, or what did not hold.
+/// One attempt. Returns how many steps there were, or what failed.
 fn guarded(case: &Case, step: usize) -> Result<usize, String> {
     match catch_unwind(AssertUnwindSafe(|| attempt(case, step))) {
         Ok(struck) => Ok(struck.steps),

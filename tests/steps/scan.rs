@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 const NOTHING: fn(&Scratch, &Traced) = |_, _| {};
-/// What runs in the end, by the directory it is supervised in.
+/// The service directories whose services run at the end.
 const ALL: [&str; 3] = ["scan/a", "scan/a/log", "scan/b"];
 
 pub fn cases() -> Vec<Case> {
@@ -131,8 +131,8 @@ fn install(scratch: &Scratch) {
     }
 }
 
-/// Puts a new copy of a program into the place. Not by a thread of ours: whatever another one
-/// forks meanwhile has the new file open, and for so long it cannot be run.
+/// Puts a new copy of a program into the directory, by another process: if a thread of ours wrote
+/// it, a child that another thread forks meanwhile would have it open, and it could not be run.
 pub fn copy(scratch: &Scratch, name: &str) {
     scratch.directory_at("installed");
     let path = scratch.path().join("installed").join(name);
@@ -143,7 +143,7 @@ pub fn copy(scratch: &Scratch, name: &str) {
     fs::rename(&new, &path).unwrap();
 }
 
-/// Whether a process runs what is on disk under its path.
+/// Whether a process runs the file that is at its path now.
 pub fn is_current(pid: u32) -> bool {
     let program = format!("/proc/{pid}/exe");
     let Ok(path) = fs::read_link(&program) else { return false };
@@ -151,7 +151,7 @@ pub fn is_current(pid: u32) -> bool {
     inode(Path::new(&program)) == inode(&path)
 }
 
-/// The pid in the status, without the cost of a process; svstat has the last word.
+/// The pid in the status, read without starting a process. The final check uses svstat.
 pub fn published(scratch: &Scratch, name: &str) -> Option<u32> {
     let status = fs::read(scratch.path().join(name).join("supervise/status")).ok()?;
     Some(u32::from_le_bytes(status.get(12..16)?.try_into().unwrap()))
@@ -182,8 +182,8 @@ fn works_in(pid: u32, directory: &Path) -> bool {
     fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory)
 }
 
-/// The processes that work in a directory and are none of ours: copies of a service. A child of a
-/// shell that is one is not another one.
+/// The processes that work in a directory and are not our daemons: copies of a service. A child of
+/// a shell that is such a copy does not count.
 pub fn workers_in(directory: &Path) -> Vec<u32> {
     let Ok(directory) = directory.canonicalize() else { return Vec::new() };
     let workers: Vec<u32> = pids()
@@ -209,7 +209,7 @@ fn supervise_of(scratch: &Scratch, name: &str) -> Option<u32> {
     supervises_of(scratch, name).first().copied()
 }
 
-/// Everything is up, as the very processes that were started first.
+/// Everything is up, as the same processes that were started first.
 pub fn as_it_was(scratch: &Scratch) {
     wait_for("all to be up", || all_up(scratch));
     one_copy_each(scratch, 1);
@@ -246,7 +246,7 @@ pub fn one_copy_each(scratch: &Scratch, most: usize) {
     assert_eq!(pipe("scan/a", 1), pipe("scan/a/log", 0), "the ends of the log pipe");
 }
 
-/// What the service says from now on reaches the log.
+/// Lines that the service writes from now on reach the log.
 pub fn lines_flow(scratch: &Scratch) {
     let before = scratch.lines("log.txt");
     wait_for("another two lines in the log", || scratch.lines("log.txt") >= before + 2);
@@ -261,7 +261,7 @@ pub fn no_line_is_missing(scratch: &Scratch) {
     }
 }
 
-/// Those of this name that live.
+/// The living processes of this name.
 pub fn pids_of(name: &str) -> Vec<u32> {
     pids().filter(|&pid| name_of(pid) == name && is_alive(pid)).collect()
 }

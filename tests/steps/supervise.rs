@@ -44,7 +44,7 @@ pub fn cases() -> Vec<Case> {
                 let _successor = succeed(scratch);
                 assert_eq!(starts(scratch), 1, "started again");
                 if scratch.svstat("a").contains("want down") {
-                    // What was recorded is made up for, whether TERM was sent or not.
+                    // The recorded d is carried out, whether TERM was sent before or not.
                     wait_for("the end that was recorded", || is_down(scratch));
                 }
                 scratch.svc("-d", "a");
@@ -100,7 +100,7 @@ pub fn cases() -> Vec<Case> {
             is_over: |scratch, _| starts(scratch) == 2 && is_up(scratch),
             judge: |scratch| {
                 let _successor = succeed(scratch);
-                // A letter that was read and not acted on is lost with its reader.
+                // A byte that supervise read and did not act on is lost with it.
                 let before = scratch.read("starts").lines().next().unwrap().parse().unwrap();
                 let expected = if is_alive(before) { 1 } else { 2 };
                 runs_once_as(scratch, expected);
@@ -131,11 +131,11 @@ pub fn cases() -> Vec<Case> {
                 wait_for("the successor", || {
                     scratch.is_running("a") || successor.try_wait().unwrap().is_some()
                 });
-                // With the service gone `x` may be over and done: then this one is a first one.
+                // If the service was down, `x` may be done: then this supervise is a first one.
                 let most = if was_up { 1 } else { 2 };
                 assert!(starts(scratch) <= most, "started {} times", starts(scratch));
                 if successor.try_wait().unwrap().is_none() {
-                    // The letters may have been lost with their reader; or this one leaves now.
+                    // The bytes may have been lost with supervise, or this one exits now.
                     let _ = scratch.run("svc", &["-dx", "a"]);
                 }
                 assert_eq!(end_of(&mut successor).code(), Some(0), "supervise's exit code");
@@ -187,8 +187,8 @@ pub fn cases() -> Vec<Case> {
                 scratch.directory_at("elsewhere");
                 scratch.write("a/kill-group", b"");
             },
-            // Alive a second after its start, as the second record says: so its first worker is
-            // known to be of its group, wherever that works.
+            // The second record says that it lived a second after its start: so its first worker is
+            // known to be of its group, in any working directory.
             ready: Some(|scratch| {
                 let journal = fs::read(scratch.path().join("a/supervise/journal"));
                 let is_noted = journal.is_ok_and(|bytes| bytes[..6] != [0; 6]);
@@ -245,8 +245,8 @@ fn start(scratch: &Scratch) -> Child {
     scratch.start("supervise", &["a"])
 }
 
-/// The successor that svscan would start, once it listens. Until a child that the one before had
-/// just forked is gone, that may seem to listen too.
+/// Starts the successor as svscan would, and waits until it listens. A child that the killed
+/// supervise had just forked may seem to listen until it is gone.
 fn succeed(scratch: &Scratch) -> Child {
     let successor = start(scratch);
     wait_for("the successor", || {
@@ -255,7 +255,7 @@ fn succeed(scratch: &Scratch) -> Child {
     successor
 }
 
-/// Copies the program into the place: what is there is replaced.
+/// Copies the program into the directory, and replaces the old one.
 fn install(scratch: &Scratch) {
     crate::scan::copy(scratch, "supervise");
 }
@@ -268,7 +268,7 @@ fn is_down(scratch: &Scratch) -> bool {
     published(scratch, "a") == Some(0) && scratch.svstat("a").contains(": down ")
 }
 
-/// Up, and long enough that a death is followed by a start at once.
+/// Whether it is up, and has been for so long that it is started again at once when it dies.
 fn is_rested(scratch: &Scratch) -> bool {
     is_up(scratch) && !scratch.svstat("a").contains(" 0 seconds")
 }
@@ -282,8 +282,8 @@ pub fn copies(scratch: &Scratch) -> usize {
     crate::scan::workers_in(&scratch.path().join("a")).len()
 }
 
-/// In the end the service is up as one process, which is what supervise says it is, and was
-/// started so many times in all.
+/// At the end the service is up as one process, with the pid that supervise shows, and was started
+/// so many times in all.
 fn runs_once_as(scratch: &Scratch, expected: usize) {
     wait_for("the expected start", || starts(scratch) >= expected && is_up(scratch));
     wait_for("one copy", || copies(scratch) == 1);

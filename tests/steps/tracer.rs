@@ -13,9 +13,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Between two looks at a process that is under way.
+/// Time between two looks at a running process.
 const LOOK: Duration = Duration::from_micros(100);
-/// How long a process sleeps in a call before it counts as waiting for something to happen.
+/// How long a process must sleep in a call before it counts as waiting.
 const CALM: Duration = Duration::from_millis(3);
 
 /// Calls that change nothing outside of their process, and wait for nothing.
@@ -45,10 +45,10 @@ const UNSEEN: [i64; 22] = [
 ];
 /// Calls that are unseen on a file of /proc.
 const UNSEEN_IN_PROC: [i64; 3] = [libc::SYS_read, libc::SYS_close, libc::SYS_pread64];
-/// How a path in /proc begins, as one word of memory: looked at byte by byte.
+/// The beginning of a path in /proc.
 const PROC: &[u8] = b"/proc/";
 
-/// How a process got on.
+/// What a process did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It is stopped before its next system call.
@@ -64,10 +64,10 @@ pub struct Traced {
     pid: Pid,
     /// Between the entry of a call and its return.
     is_inside: bool,
-    /// Whether it was told to go on since it last stopped.
+    /// Whether it was continued since it last stopped.
     is_going: bool,
     has_ended: bool,
-    /// What it has open below /proc.
+    /// The descriptors that it has open below /proc.
     in_proc: BTreeSet<u64>,
     /// Whether the call that it is inside of opens something below /proc.
     opens_proc: bool,
@@ -97,7 +97,7 @@ impl Traced {
         self.pid.as_raw().cast_unsigned()
     }
 
-    /// Goes on to the entry of the next call, or until the process is seen to wait, or to its end.
+    /// Continues it to the entry of the next call, or until it waits, or to its end.
     pub fn step(&mut self) -> Step {
         let mut calm_since: Option<Instant> = None;
         let mut signal = None;
@@ -138,7 +138,8 @@ impl Traced {
                     signal = Some(stop);
                 }
                 Ok(WaitStatus::PtraceEvent(..)) => {
-                    // Another image: what it opens has the numbers of what was closed.
+                    // After an exec its close-on-exec descriptors are closed, and their numbers are
+                    // used again.
                     self.in_proc.clear();
                     self.is_going = false;
                 }
@@ -155,7 +156,7 @@ impl Traced {
         self.has_ended
     }
 
-    /// Kills it where it is: a call whose entry was reached is not made.
+    /// Kills it. A call whose entry was reached is not made.
     pub fn kill(&mut self) {
         if self.has_ended {
             return;

@@ -7,7 +7,7 @@ use crate::sys::file;
 use crate::sys::process::Pid;
 use std::os::fd::AsFd;
 
-/// A socket that waits for others at a port.
+/// A socket that listens on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// The port.
@@ -16,17 +16,17 @@ pub struct Listener {
     pub inode: u64,
 }
 
-/// The tables, and the state in which a socket of theirs waits for others.
+/// The tables, and for each the state of a listening socket.
 const TABLES: [(&[u8], &[u8]); 4] = [
     (b"/proc/net/tcp", b"0A"),
     (b"/proc/net/tcp6", b"0A"),
     (b"/proc/net/udp", b"07"),
     (b"/proc/net/udp6", b"07"),
 ];
-/// No table is read beyond this.
+/// The most bytes of a table that are read.
 const LONGEST: usize = 1 << 24;
 
-/// All sockets that wait for others, of our network namespace.
+/// All listening sockets of our network namespace.
 #[must_use]
 pub fn listeners() -> Vec<Listener> {
     let mut found = Vec::new();
@@ -69,8 +69,8 @@ fn whole(path: &[u8]) -> Result<Vec<u8>, Errno> {
     Ok(text)
 }
 
-/// The processes that have one of these sockets open, as far as we may look, in the order of /proc: a
-/// child has its parent's sockets, and the parent mostly comes first.
+/// The processes that have one of these sockets open, as far as we may look, in the order of /proc:
+/// a child inherits its parent's sockets, and the parent mostly comes first.
 #[must_use]
 pub fn holders_of_sockets(sockets: &[u64]) -> Vec<Pid> {
     let mut found = Vec::new();
