@@ -187,9 +187,8 @@ pub struct World {
     svscan: Svscan,
     processes: Vec<Process>,
     control: Option<Request>,
-    /// For the laws only, no part of the program: the last recorded request; how many starts `o`
-    /// still permits, and the last process of these; whether the service was sent the signal of `d`
-    /// since.
+    /// For the laws alone: the last recorded request; the starts that `o` still permits, and the
+    /// last process of these; whether the signal of `d` was sent since.
     wanted: Want,
     once: u8,
     once_by: Option<ProcessIdentity>,
@@ -268,8 +267,8 @@ impl World {
             };
             match &supervise.place {
                 Place::Starting => {
-                    // If a child of a killed supervise holds the lock, wait until it executes or
-                    // exits. If another supervise holds it, exit with "temporary failure".
+                    // Held by a child of a killed supervise: wait until it executes or exits. Held
+                    // by another supervise: exit with "temporary failure".
                     let is_held = |process: &Process| matches!(process.kind, Kind::Held { .. });
                     let other = &self.supervises[1 - slot];
                     let taken = other.as_ref().is_some_and(|other| other.place != Place::Starting);
@@ -689,8 +688,8 @@ impl World {
             self.once = 1;
         }
         if state.want == Want::Once && self.once > 0 && supervise.process.is_some() {
-            // The start is recorded: if supervise is killed before the release, the start is lost,
-            // but never made twice.
+            // The start is recorded: it may be lost if supervise is killed now, but never made
+            // twice.
             self.once = 0;
             self.once_by = supervise.process;
         }
