@@ -1,6 +1,7 @@
 //! The look at the scan directory: its names, and what works in it.
 
 use super::finding::Finding;
+use super::guard;
 use super::links::{self, Leads, Name, Nameless};
 use super::look::beginning;
 use super::scan::{self, Daemon, Stranger};
@@ -28,6 +29,8 @@ pub struct Around {
     pub is_scanned: Option<bool>,
 }
 
+/// What starts within so many seconds is started at boot.
+const BOOT: u64 = 300;
 /// Scanners of other products.
 const OTHERS: [&[u8]; 3] = [b"runsvdir", b"s6-svscan", b"perpd"];
 
@@ -59,6 +62,13 @@ impl Around {
         Self { supervises: supervises.collect(), is_scanned: scan.is_scanned(), scanners }
     }
 
+    /// Whether an svscan has been there since the machine booted: then something did start it.
+    fn came_with_boot(&self) -> bool {
+        self.scanners.iter().any(|daemon| {
+            proc::Process::read(daemon.pid).is_ok_and(|process| process.start < BOOT * proc::TICKS)
+        })
+    }
+
     /// Our svscan that works there.
     fn ours(&self) -> Option<&Daemon> {
         self.scanners.iter().find(|daemon| daemon.is_ours)
@@ -72,6 +82,8 @@ impl Around {
         let supervises: Vec<Daemon> =
             self.supervises.iter().map(|(daemon, _)| daemon.clone()).collect();
         found.extend(scan::old_programs(&self.scanners, &supervises));
+        let svscan = self.scanners.first();
+        found.extend(svscan.and_then(|svscan| guard::of_scan(&scan.path, svscan.pid)));
         found
     }
 
@@ -212,7 +224,8 @@ impl Machine<'_> {
             found.extend(scan::strangers(program, &self.strangers(program)));
         }
         let is_systemd = self.is_there(b"/run/systemd/system");
-        if self.has_an_init() && !self.is_started_at_boot(is_systemd) {
+        let came_with_boot = self.root.is_empty() && around.came_with_boot();
+        if self.has_an_init() && !came_with_boot && !self.is_started_at_boot(is_systemd) {
             found.push(scan::not_at_boot(&scan.path, is_systemd));
         }
         found

@@ -1,15 +1,17 @@
 //! The look at who can write what supervise runs.
 
 use super::finding::Finding;
-use super::look::Case;
+use super::look::{Case, beginning};
 use super::safety::{self, Place};
 use crate::place;
 use daemontools_rs::sys::descriptor::HERE;
+use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{file, proc};
 
-/// What another user can write of a service: its directory, its run, and what leads to them.
+/// What another user can write of a service: its directory, its run, and what leads to them. `met`: what
+/// led to the services before, and is not said again.
 #[must_use]
-pub fn judge(case: &Case<'_>) -> Option<Finding> {
+pub fn judge(case: &Case<'_>, met: &mut Vec<Vec<u8>>) -> Option<Finding> {
     // Only what a supervise runs is run.
     let [user, ..] = case.supervise.and_then(proc::users_of)?;
     let mut places = Vec::new();
@@ -21,16 +23,38 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
     // A logger's way is its service's.
     if !case.service.target.name.ends_with(b"/log") {
         for above in above(&case.base) {
-            add(above, true, &mut places);
+            if !met.iter().any(|other| other == above) {
+                met.push(above.to_vec());
+                add(above, true, &mut places);
+            }
         }
     }
-    safety::judge(&case.service.target.name, user, &places)
+    safety::judge(Some(&case.service.target.name), user, &places)
+}
+
+/// What another user can write of a scan directory that process `svscan` works in: who can make a
+/// link there has it run what he likes.
+#[must_use]
+pub fn of_scan(path: &[u8], svscan: Pid) -> Option<Finding> {
+    let [user, ..] = proc::users_of(svscan)?;
+    let path = place::real(path)?;
+    let mut places = Vec::new();
+    add(&path, false, &mut places);
+    for above in above(&path) {
+        add(above, true, &mut places);
+    }
+    safety::judge(None, user, &places)
 }
 
 fn add(path: &[u8], is_above: bool, places: &mut Vec<Place>) {
     if let Ok(facts) = file::facts(HERE, path) {
         let (owner, group, mode) = (facts.owner, facts.group, facts.mode);
-        places.push(Place { path: path.to_vec(), owner, group, mode, is_above });
+        let text = |path: &[u8]| beginning(path).unwrap_or_default();
+        let has_members = group != 0
+            && mode & 0o020 != 0
+            && safety::has_members(group, &text(b"/etc/group"), &text(b"/etc/passwd"));
+        let path = path.to_vec();
+        places.push(Place { path, owner, group, has_members, mode, is_above });
     }
 }
 

@@ -99,7 +99,7 @@ impl<'a> Case<'a> {
         let pipe = |pid: Pid, number: u32| {
             proc::descriptor_facts(pid, number).ok().filter(|facts| facts.kind == Kind::Fifo)
         };
-        // Without a logger the pipe is svscan's, and everybody's.
+        // Without a logger the pipe is svscan's, and all such services write into it.
         let own_pipe = self.service.logger.as_ref().and_then(|_| pipe(supervise, 1));
         let environment = proc::environment_of(supervise).unwrap_or_default();
         let is_left = |process: &&Counted| {

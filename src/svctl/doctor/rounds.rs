@@ -48,6 +48,8 @@ pub struct Rounds<'a> {
     pub supervises: Vec<(Pid, Vec<u8>)>,
     /// The log directories that were met, and whose they are.
     pub log_directories: RefCell<logging::Met>,
+    /// The directories on the way to services that were looked at.
+    pub ways: RefCell<Vec<Vec<u8>>>,
 }
 
 /// What was found with one service.
@@ -75,8 +77,8 @@ impl<'a> Rounds<'a> {
             Some((pid, service.target.name.clone()))
         });
         let supervises = supervises.collect();
-        let log_directories = RefCell::default();
-        Self { ward, again, is_asked, is_scanned, supervises, log_directories }
+        let (log_directories, ways) = Default::default();
+        Self { ward, again, is_asked, is_scanned, supervises, log_directories, ways }
     }
 
     /// Looks at a service and its logger.
@@ -166,7 +168,7 @@ impl<'a> Rounds<'a> {
             findings.extend(self.ends(&sheet, logger, is_logger));
         }
         findings.extend(stops::judge(&self.ward, &self.again, &sheet));
-        findings.extend(guard::judge(case));
+        findings.extend(guard::judge(case, &mut self.ways.borrow_mut()));
         found.findings.extend(findings);
     }
 

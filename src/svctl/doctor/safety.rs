@@ -12,6 +12,8 @@ pub struct Place {
     pub owner: u32,
     /// Its group.
     pub group: u32,
+    /// Whether it has a member besides root, or it cannot be told.
+    pub has_members: bool,
     /// Its mode.
     pub mode: u32,
     /// Whether it is a directory above the service's: then the sticky bit keeps others' hands off.
@@ -28,15 +30,40 @@ fn reason(place: &Place, user: u32) -> Option<String> {
         return Some("all users may write it".to_owned());
     }
     // To root any other group is a group of others; to a user, his own may be his alone.
-    if user == 0 && place.mode & 0o020 != 0 && place.group != 0 && !is_kept {
+    let is_of_others = place.group != 0 && place.has_members;
+    if user == 0 && place.mode & 0o020 != 0 && is_of_others && !is_kept {
         return Some(format!("group {} may write it", place.group));
     }
     None
 }
 
-/// What is wrong with the places of a service that `user` runs, each place said once.
+/// Whether a group has a member besides root, by the texts of /etc/group and /etc/passwd. Of a group that
+/// they do not have this cannot be told, and counts as yes.
 #[must_use]
-pub fn judge(name: &[u8], user: u32, places: &[Place]) -> Option<Finding> {
+pub fn has_members(group: u32, groups: &[u8], accounts: &[u8]) -> bool {
+    let fields = |line: &[u8]| -> Vec<Vec<u8>> {
+        line.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
+    };
+    let number = group.to_string().into_bytes();
+    let lines = |text: &[u8]| -> Vec<Vec<Vec<u8>>> {
+        text.split(|&byte| byte == b'\n').map(fields).collect()
+    };
+    let groups = lines(groups);
+    let Some(found) = groups.iter().find(|fields| fields.get(2) == Some(&number)) else {
+        return true;
+    };
+    let members = found.get(3).cloned().unwrap_or_default();
+    let mut members = members.split(|&byte| byte == b',');
+    members.any(|member| !member.is_empty() && member != b"root")
+        || lines(accounts).iter().any(|fields| {
+            fields.get(3) == Some(&number) && fields.get(2).is_some_and(|user| user != b"0")
+        })
+}
+
+/// What is wrong with the places of a service that `user` runs, each place said once; without a name
+/// those of the scan directory.
+#[must_use]
+pub fn judge(name: Option<&[u8]>, user: u32, places: &[Place]) -> Option<Finding> {
     let wrong = |place| Some((place, reason(place, user)?));
     let wrong: Vec<(&Place, String)> = places.iter().filter_map(wrong).collect();
     if wrong.is_empty() {
@@ -44,7 +71,11 @@ pub fn judge(name: &[u8], user: u32, places: &[Place]) -> Option<Finding> {
     }
     let who = if user == 0 { "root".to_owned() } else { format!("user {user}") };
     let title = format!("{who} runs what others can write");
-    let mut found = Finding::on(name, Kind::WritableByOthers, title);
+    let kind = Kind::WritableByOthers;
+    let mut found = match name {
+        Some(name) => Finding::on(name, kind, title),
+        None => Finding::at_large(kind, title),
+    };
     for (place, reason) in &wrong {
         found =
             found.saw(format!("{}: {reason}, mode {:04o}", text::name(&place.path), place.mode));
@@ -66,11 +97,24 @@ mod tests {
     use super::*;
 
     fn place(owner: u32, group: u32, mode: u32, is_above: bool) -> Place {
-        Place { path: b"/d/x/run".to_vec(), owner, group, mode, is_above }
+        let has_members = true;
+        Place { path: b"/d/x/run".to_vec(), owner, group, has_members, mode, is_above }
+    }
+
+    #[test]
+    fn a_group_of_nobody_is_nobody_else() {
+        let groups = b"root:x:0:\nstaff:x:50:\nadm:x:4:root,joe\nown:x:1000:\n";
+        let accounts = b"root:x:0:0:::\njoe:x:1000:1000:::\nnone";
+        assert!(!has_members(50, groups, accounts));
+        assert!(has_members(4, groups, accounts) && has_members(1000, groups, accounts));
+        // Elsewhere, or nowhere.
+        assert!(has_members(77, groups, accounts));
+        let empty = Place { has_members: false, ..place(0, 50, 0o775, true) };
+        assert!(commands(0, empty).is_empty());
     }
 
     fn commands(user: u32, place: Place) -> Vec<String> {
-        judge(b"x", user, &[place]).map(|found| found.commands).unwrap_or_default()
+        judge(Some(b"x"), user, &[place]).map(|found| found.commands).unwrap_or_default()
     }
 
     #[test]

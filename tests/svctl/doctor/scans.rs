@@ -196,6 +196,11 @@ fn what_others_can_write() {
         let path = stage.scratch.path().join(path);
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
+    mode("s", 0o777);
+    let scan = finds(&stage, "writable-by-others", "-");
+    assert_eq!(names(&report(&stage, &[])), ["writable-by-others"]);
+    follow(&stage, &scan);
+    is_well(&stage);
     mode("d/x/run", 0o777);
     mode("d/y", 0o777);
     let run = finds(&stage, "writable-by-others", "x");
@@ -216,7 +221,8 @@ fn what_others_can_write() {
     is_well(&stage);
     // The directory above is a way in as well.
     mode("d", 0o777);
-    follow(&stage, &finds(&stage, "writable-by-others", "y"));
+    assert_eq!(names(&report(&stage, &[])), ["writable-by-others"], "it is said once");
+    follow(&stage, &finds(&stage, "writable-by-others", "x"));
     is_well(&stage);
     kill(stage.pid("x"), "TERM");
     stage.wait_until("x", "up");
