@@ -170,6 +170,15 @@ impl Body {
         })
     }
 
+    /// Another hold on a plain log: no other file gets its number as long as it lasts.
+    #[must_use]
+    pub fn hold(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Plain { file, .. } => file.try_clone().ok(),
+            Self::Packed(_) => None,
+        }
+    }
+
     /// Reads on; 0 at the end.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub struct Trail {
     /// The watch, where there is one.
     pub watch: Option<Watch>,
     order: Order<Identity>,
+    /// Those that wait for a name, held open: their numbers are given to no other file meanwhile.
+    held: Vec<(Identity, OwnedFd)>,
     /// The names that were seen.
     known: BTreeSet<Vec<u8>>,
     /// The `current` that is read.
@@ -55,6 +57,7 @@ impl Trail {
             identity: facts.ok().map(|facts| Identity::of(&facts)),
             watch: None,
             order: Order::default(),
+            held: Vec::new(),
             known: BTreeSet::new(),
             current: None,
             candidate: None,
@@ -87,14 +90,23 @@ impl Trail {
                 self.known.insert(part.log.name.clone());
             }
         }
-        if let Some(previous) = previous {
-            self.order.open(previous, true);
-        }
-        if let Some(current) = current {
-            self.order.open(current, false);
+        self.held.clear();
+        for (identity, name, is_moved) in
+            [(previous, &b"previous"[..], true), (current, b"current", false)]
+        {
+            let Some(identity) = identity else { continue };
+            let part = reader.queue.iter().find(|part| part.log.name == name);
+            self.wait_for_name(identity, part.and_then(|part| part.body.as_ref()), is_moved);
         }
         self.current = current;
         Ok(())
+    }
+
+    /// A log was opened that gets its name later.
+    fn wait_for_name(&mut self, identity: Identity, body: Option<&Body>, is_moved: bool) {
+        self.order.open(identity, is_moved);
+        self.held.retain(|(held, _)| self.order.has(*held));
+        self.held.extend(body.and_then(Body::hold).map(|file| (identity, file)));
     }
 
     /// A name has come into the directory.
@@ -146,6 +158,7 @@ impl Trail {
         let may_be_processed = is_heard || self.directory.is_processed;
         let is_lost = |id| may_be_processed && !files::has_name(place, id);
         let verdict = self.order.name(found, is_lost);
+        self.held.retain(|(held, _)| self.order.has(*held));
         match verdict {
             Verdict::Known => {}
             Verdict::Pruned => reader.note_pruned(1),
@@ -178,14 +191,14 @@ impl Trail {
     pub fn take_current(&mut self, reader: &mut Reader) -> bool {
         let Some(Candidate { current, previous }) = self.candidate.take() else { return false };
         if let Some((body, identity)) = previous {
-            self.order.open(identity, true);
+            self.wait_for_name(identity, Some(&body), true);
             reader.queue.push_back(Part::of(Log::named(b"previous"), Some(body)));
         }
         let (body, identity) = current;
+        self.wait_for_name(identity, Some(&body), false);
         let mut part = Part::of(Log::named(b"current"), Some(body));
         part.is_growing = true;
         reader.queue.push_back(part);
-        self.order.open(identity, false);
         self.current = Some(identity);
         true
     }
