@@ -33,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Time between two tries to send a word to a new svscan.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Time between two looks at the disk without an event: the records may have been removed.
+/// Time between two looks at the disk without an event.
 const ROUND: Duration = Duration::from_secs(60);
 
 /// The arguments of svscanboot.
@@ -41,7 +41,7 @@ const ROUND: Duration = Duration::from_secs(60);
 pub struct Call<'a> {
     /// The scan directory.
     pub directory: &'a CStr,
-    /// Whether to exit at once with 0 if another svscan works there, or the system is going down.
+    /// Whether to exit with 0 if another svscan works there or the system is going down.
     pub is_fallback: bool,
     /// Whether an init started us, as seen at the beginning.
     pub is_inits: bool,
@@ -203,8 +203,7 @@ impl Driver<'_> {
         let is_kept = self.place.records().is_some_and(|records| keeper::look(records).is_ok());
         let was_stopped = state.is_marked || self.place.is_stopped();
         if was_stopped && state.svscan == Svscan::None && !is_kept {
-            // An svscanboot that wants the scan would have removed only the mark, or would lead by
-            // now.
+            // An svscanboot that wants svscan would have removed only the mark, or would lead.
             self.place.mark_stop();
         }
         let Some(records) = self.place.records() else { return };
@@ -312,7 +311,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Closes the message pipe and waits a moment for the reader to read it to the end.
+    /// Closes the message pipe and waits a moment for its reader.
     fn end_reader(&mut self) {
         let Some(messages) = self.messages.take() else { return };
         // Our own stderr is that pipe too: close it.

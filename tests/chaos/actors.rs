@@ -18,7 +18,7 @@ pub const LOGGER: &str = "--logger";
 
 /// Between two lines.
 const PACE: Duration = Duration::from_millis(5);
-/// Between two lines of a copy that ought not to be: enough to be seen, not enough to drown in.
+/// Time between two lines of a second copy: long enough that its lines do not fill the log.
 const PACE_OF_A_COPY: Duration = Duration::from_millis(50);
 
 fn append(records: &Path, name: &str, line: &str) {
@@ -26,8 +26,8 @@ fn append(records: &Path, name: &str, line: &str) {
     file.unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// Notes the start of this process, and whether it is the only one of its kind; the lock tells,
-/// as long as it is kept.
+/// Notes the start of this process, and whether it is the only copy: the lock, held as long as the
+/// process lives, shows this.
 fn enter(records: &Path, kind: &str) -> (bool, File) {
     let pid = i32::try_from(std::process::id()).unwrap();
     let start = processes::read(pid).unwrap().start;
@@ -42,7 +42,7 @@ fn enter(records: &Path, kind: &str) -> (bool, File) {
 }
 
 /// The service: numbered lines, one every few milliseconds, from where the last one ended. TERM
-/// ends it between two lines; HUP has it say its name on stderr.
+/// ends it between two lines; at HUP it prints its name on stderr.
 pub fn write(records: &Path) -> ExitCode {
     let (term, hangup) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     signal_hook::flag::register(SIGTERM, Arc::clone(&term)).unwrap();
@@ -79,8 +79,8 @@ pub fn write(records: &Path) -> ExitCode {
 }
 
 /// A service that may be killed at any moment: it writes down each number before its line, so that
-/// each kill costs one line at most, and goes on behind the last. A broken pipe is booked, and ends
-/// it.
+/// each kill costs at most one line, and goes on after the last number. It notes a broken pipe, and
+/// ends.
 pub fn write_mortally(records: &Path) -> ExitCode {
     use std::os::unix::fs::FileExt;
     let (term, hangup) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));

@@ -37,7 +37,7 @@ const fn word(role: Role) -> &'static str {
     }
 }
 
-/// What a process takes; nothing for one that ended meanwhile.
+/// What a process uses; `None` if it has ended.
 fn taken(process: &Process) -> Option<Taken> {
     let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)).ok()?;
     let kilobytes = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
@@ -64,7 +64,7 @@ impl Taken {
     }
 }
 
-/// Each process of ours with its word and what it takes.
+/// Each of our processes, its role and what it uses.
 fn all(system: &System) -> Vec<((i32, u64), &'static str, Taken)> {
     let all = processes::all().into_iter();
     let ours = all.filter_map(|process| {
@@ -82,8 +82,8 @@ impl Growth {
         }
     }
 
-    /// Looks, if it is time. What counts is what a process took at two looks in a row: in the
-    /// moment of a fork or an exec it may take anything.
+    /// Looks, if it is time. A value counts if two looks in a row show it: during a fork or an exec
+    /// a process may use more.
     pub fn look(&mut self, system: &System) {
         if self.next.is_some_and(|next| Instant::now() < next) {
             return;

@@ -17,7 +17,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// Reaps all that ended; the ends are kept for those who ask.
+    /// Reaps all children that have ended, and keeps how they ended.
     pub fn reap(&mut self) {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -31,13 +31,13 @@ impl Init {
         }
     }
 
-    /// How a child ended, if it did. Asked once: the pid may be another's next time.
+    /// How a child ended, if it has. Call it once: later another process may have the pid.
     pub fn end_of(&mut self, pid: i32) -> Option<End> {
         self.reap();
         self.ends.remove(&pid)
     }
 
-    /// Starts a child. What was kept about an earlier process of its number is forgotten.
+    /// Starts a child. Forgets the end of an earlier process with its pid.
     pub fn start(&mut self, command: &mut Command) -> Child {
         self.reap();
         let child = command.spawn().unwrap();
@@ -45,7 +45,7 @@ impl Init {
         child
     }
 
-    /// Runs a command to its end, at most ten seconds; nothing when it took longer.
+    /// Runs a command to its end. `None` if it takes longer than ten seconds.
     pub fn run(&mut self, command: &mut Command) -> Option<(End, String)> {
         let mut child = self.start(command);
         let until = Instant::now() + Duration::from_secs(10);

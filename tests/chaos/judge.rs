@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The promises, in the order they are told.
+/// The promises, in the order of printing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
     SameService,
@@ -23,7 +23,7 @@ pub enum Promise {
     OrderlyStop,
 }
 
-/// Those that can be asked of every supervisor.
+/// The promises that every supervisor is judged by.
 pub const OF_ALL: [Promise; 9] = [
     Promise::SameService,
     Promise::NoUnaskedStart,
@@ -36,8 +36,8 @@ pub const OF_ALL: [Promise; 9] = [
     Promise::NoZombie,
 ];
 
-/// Those that are asked of ours alone: the others have no svscanboot that takes a directory, and
-/// commands and descriptors of their own.
+/// The promises for our programs alone: the others have no svscanboot that takes a directory, and
+/// other commands and descriptors.
 pub const OF_OURS: [Promise; 7] = [
     Promise::Status,
     Promise::Control,
@@ -77,7 +77,7 @@ pub struct Judge {
     broken: BTreeMap<Promise, (u64, Vec<String>)>,
 }
 
-/// How many violations of one promise are told in full.
+/// How many violations of one promise are printed in full.
 const TOLD: usize = 6;
 
 impl Judge {
@@ -97,7 +97,7 @@ impl Judge {
         self.broken.get(&promise).map_or(0, |(count, _)| *count)
     }
 
-    /// Tells what became of these promises; how many were kept and how many broken.
+    /// Prints the result of these promises. Returns how many were kept and how many broken.
     pub fn tell(&self, promises: &[Promise]) -> (usize, usize) {
         for promise in promises {
             match self.broken.get(promise) {

@@ -8,16 +8,16 @@ use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long a successor is waited for, to be killed as young as it can be.
+/// How long to wait for a successor, to kill it as early as possible.
 const CHASE: Duration = Duration::from_millis(1300);
-/// How much of what happened is told beside a violation.
+/// How many events are printed with a violation.
 const TOLD: usize = 12;
 
-/// From when to when, on the clock of /proc, a process that was killed had lived.
+/// The life of a killed process, by the clock of /proc.
 #[derive(Clone)]
 pub struct Life {
     pub role: Role,
-    /// The name of its service, where it has one.
+    /// The name of its service, if it has one.
     pub of: String,
     pub from: u64,
     pub to: u64,
@@ -40,22 +40,22 @@ pub struct Killer {
     pub logger_kills: BTreeMap<String, u64>,
     /// HUP, TERM, INT and STOP that were sent.
     pub signals: u64,
-    /// Who was stopped, by pid and start time, and when it is continued.
+    /// Stopped processes, by pid and start time, and when to continue them.
     stopped: Vec<(i32, u64, Instant)>,
-    /// Whose supervise is spared, and until when: its logger was killed just now, and it may be the
-    /// last to hold a read end of the log pipe.
+    /// Services whose supervise is spared, and until when: the logger was just killed, and this
+    /// supervise may be the last process with a read end of the log pipe.
     spared: Vec<(String, Instant)>,
     mood: Mood,
     mood_until: Instant,
 }
 
-/// What the killer has an eye on, for some seconds.
+/// What the killer concentrates on for some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mood {
     Anything,
     Supervises,
     Tops,
-    /// Nothing: a moment for things to be as they were meant.
+    /// It kills nothing, so that everything can become normal.
     Peace,
 }
 
@@ -63,14 +63,14 @@ fn is_top(role: Role) -> bool {
     matches!(role, Role::Boot | Role::Scan | Role::ReadProcTitle)
 }
 
-/// Whether HUP has it become the program on disk; any other ends of it.
+/// Whether HUP makes it execute the program on disk. Any other process dies of HUP.
 fn is_reexecuted(role: Role) -> bool {
     matches!(role, Role::Scan | Role::Supervise | Role::LogSupervise)
 }
 
 /// How long a logger may take to be started again, after all that have to start it too.
 const SPARED: Duration = Duration::from_secs(3);
-/// How old a process has to be to hold all that it will, in clock ticks.
+/// How old a process must be, in clock ticks, to have all its descriptors open.
 const SETTLED: u64 = 100;
 
 type Target = (Process, Role);
@@ -156,8 +156,7 @@ impl Killer {
         if signal == Signal::SIGTERM && target.1 == Role::Boot {
             return;
         }
-        // Until it has opened what it has to hold it is no holder of a pipe: such a one is not
-        // stopped.
+        // A young process may not have opened its pipe ends yet: do not stop it.
         let is_young = target.0.start + SETTLED > processes::now();
         if signal == Signal::SIGSTOP && is_young {
             return;
@@ -184,7 +183,7 @@ impl Killer {
         let _ = kill(Pid::from_raw(process.pid), signal);
     }
 
-    /// Lets those go on whose time it is.
+    /// Continues stopped processes whose time has come.
     fn continue_stopped(&mut self, now: Instant) {
         self.stopped.retain(|(pid, start, until)| {
             let is_due = now >= *until;
@@ -195,7 +194,7 @@ impl Killer {
         });
     }
 
-    /// Lets everybody go on.
+    /// Continues all stopped processes.
     pub fn continue_all(&mut self) {
         self.continue_stopped(Instant::now() + Duration::from_secs(3600));
     }
@@ -286,7 +285,7 @@ impl Killer {
         is_held
     }
 
-    /// One of them: the few at the top as often as all the supervises together.
+    /// Picks one: the few at the top as often as all supervises together.
     fn pick(&mut self, targets: &[Target]) -> Option<Target> {
         let wants_top = self.random.one_in(3);
         let (top, rest): (Vec<&Target>, _) = targets.iter().partition(|(_, role)| is_top(*role));
@@ -299,7 +298,7 @@ impl Killer {
         let lives = targets.iter().map(|target| life(target, processes::now()));
         self.lives.extend(lives.collect::<Vec<_>>());
         for (process, _) in targets {
-            // It may be gone by now; its number is not another's yet.
+            // It may have ended; no other process has its number yet.
             let _ = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
         }
         self.kills += targets.len() as u64;

@@ -100,7 +100,7 @@ fn outside(options: &Options) -> ExitCode {
         }
         tell_table(&table);
     }
-    // The last line of ours again, below what the others did.
+    // Our last line again, below the results of the others.
     let passed = table[0].2.get("passed").copied().unwrap_or(0);
     let failed = table[0].2.get("failed").copied().unwrap_or(1);
     println!("{passed} passed, {failed} failed");
@@ -109,7 +109,8 @@ fn outside(options: &Options) -> ExitCode {
 
 type Counts = BTreeMap<String, u64>;
 
-/// Runs one of the four in a namespace of its own; whether it kept its promises, and the counts.
+/// Runs one of the four in a namespace of its own. Returns whether it kept its promises, and the
+/// counts.
 fn in_namespace(kind: Kind, seconds: u64, seed: u64) -> Option<(bool, Counts)> {
     let place = tempfile::tempdir().unwrap();
     let said = Command::new("unshare")

@@ -39,7 +39,7 @@ pub fn all() -> Vec<Process> {
         .collect()
 }
 
-/// The arguments of a process; none when it is gone, a zombie or not ours to see.
+/// The arguments of a process; none if it is gone, a zombie or hidden from us.
 pub fn arguments(pid: i32) -> Vec<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = String::from_utf8_lossy(&line);
@@ -51,8 +51,8 @@ pub fn working_directory(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/cwd")).ok()
 }
 
-/// What a process has open, each descriptor by what is behind it. Pipes have no numbers here:
-/// one pipe is as good as another when descriptors are counted.
+/// The open files of a process, one for each descriptor. Pipes have no numbers here: for a count,
+/// all pipes are alike.
 pub fn descriptors(pid: i32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     let targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok());

@@ -37,16 +37,16 @@ pub struct Run {
     pub judge: Judge,
     /// Second copies that a look found, by service.
     pub copies: BTreeSet<(usize, Identity)>,
-    /// What each of ours had open before it began.
+    /// What each of our processes had open before the chaos.
     pub had_open: BTreeMap<(String, PathBuf), Vec<String>>,
-    /// What each took when it began, and the most that was seen since.
+    /// What each used at the beginning, and the most since then.
     pub growth: Growth,
     pub respawns: u64,
     pub asked: u64,
     pub asked_again: u64,
 }
 
-/// Runs it; 0 if every promise was kept, and for the others always.
+/// Runs it. Returns 0 if every promise was kept, and always for the others.
 pub fn run(kind: Kind, length: Duration, seed: u64, place: &Path) -> ExitCode {
     let scan = place.join("scan");
     let commands = match (kind, std::env::var_os("CHAOS_COMMANDS")) {
@@ -108,7 +108,7 @@ impl Run {
         }
     }
 
-    /// Waits for `what`, tending; whether it came.
+    /// Waits for `what`, and tends meanwhile. Returns whether it came.
     pub fn within(&mut self, length: Duration, mut what: impl FnMut(&mut Self) -> bool) -> bool {
         let until = Instant::now() + length;
         loop {
@@ -161,7 +161,7 @@ impl Run {
         if !self.within(EFFECT, |run| run.services.iter().all(is_set)) {
             return Err("not everything is as it was asked".into());
         }
-        // `-o` shows nowhere.
+        // No status shows `-o`.
         let until = Instant::now() + Duration::from_secs(1);
         self.within(PATIENCE, |_| Instant::now() >= until);
         for service in &mut self.services {
@@ -251,7 +251,7 @@ impl Run {
         self.ask(ask, index);
     }
 
-    /// Repeats what was asked without effect.
+    /// Repeats commands that had no effect.
     pub fn ask_again(&mut self) {
         for index in 0..self.services.len() {
             if self.services[index].part == Part::Linked {
@@ -370,14 +370,14 @@ impl Run {
             && self.services.iter().all(|it| it.running().is_some() == it.is_wanted_up)
     }
 
-    /// Leaves everything alone until it is as it should be, or will never be.
+    /// Waits until everything is as it should be, or the time is over.
     fn settle(&mut self) {
         let begun = Instant::now();
         if self.is_ours() {
             let mut since = None;
             self.within(PATIENCE, |run| {
                 run.ask_again();
-                // Settled is what stays so.
+                // It must stay so for a while.
                 let is_settled = run.is_settled();
                 let now = Instant::now();
                 since = if is_settled { since.or(Some(now)) } else { None };
@@ -425,7 +425,7 @@ impl Run {
         }
     }
 
-    /// Tells it all, and keeps what happened beside what is left.
+    /// Prints the results, and saves the events with the remaining files.
     fn tell(&mut self, place: &Path) -> ExitCode {
         let killer = &self.killer;
         println!(

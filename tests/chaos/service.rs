@@ -44,7 +44,7 @@ impl Part {
     }
 }
 
-/// Those that only ours has to bear.
+/// The services of runs with our programs only.
 const CAST_OF_OURS: [(Part, usize); 2] = [(Part::Mortal, 4), (Part::Linked, 3)];
 
 const CAST: [(Part, usize); 7] = [
@@ -68,12 +68,12 @@ pub struct Service {
     /// Its process before the chaos, and its logger's.
     pub service: Option<Identity>,
     pub logger: Option<Identity>,
-    /// Of one that is bounced: what it is wanted to be, and when it was last told.
+    /// For a bounced service: whether it is wanted up, and when the last command was sent.
     pub is_wanted_up: bool,
     pub told: Instant,
     /// How many starts were asked for.
     pub asked_starts: usize,
-    /// Of one that is linked: where its link is to be.
+    /// For a linked service: where its link is to be.
     pub link: Link,
 }
 
@@ -81,7 +81,7 @@ pub struct Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     Wanted,
-    /// It is on its way out: down first.
+    /// It is being removed: first it is taken down.
     Unwanted,
     Gone,
 }
@@ -165,7 +165,7 @@ impl Service {
         text
     }
 
-    /// The lines of one of its books, as pids and start times.
+    /// The lines of one of its records, as pids and start times.
     pub fn book(&self, name: &str) -> Vec<Identity> {
         let text = fs::read_to_string(self.records.join(name)).unwrap_or_default();
         let words = |line: &str| {
@@ -216,7 +216,7 @@ impl Service {
     }
 }
 
-/// Whether this very process still runs.
+/// Whether this process still runs.
 pub fn is_alive((pid, start): &Identity) -> bool {
     processes::read(*pid).is_some_and(|found| found.start == *start && found.state != 'Z')
 }
@@ -255,7 +255,7 @@ pub fn flaws(log: &str, last: u64) -> Flaws {
             }
             Some(number) => {
                 before = number;
-                // What is missing is counted below.
+                // Missing lines are counted below.
                 if flaws.first.is_empty() {
                     flaws.first = format!("line {} is {line:?}", index + 1);
                 }

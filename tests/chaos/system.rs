@@ -14,14 +14,14 @@ pub enum Kind {
     S6,
 }
 
-/// Those that `--peers` runs, with the program that has to be there.
+/// The supervisors that `--peers` runs, and the program that must be installed.
 pub const PEERS: [(Kind, &str); 3] = [
     (Kind::Debian, "/usr/bin/svscan"),
     (Kind::Runit, "/usr/bin/runsvdir"),
     (Kind::S6, "/usr/bin/s6-svscan"),
 ];
 
-/// What is killed: of the services and their loggers only the mortal ones.
+/// The processes that are killed. Of the services and loggers only the mortal ones are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Boot,
@@ -104,7 +104,7 @@ pub struct System {
     pub kind: Kind,
     pub commands: PathBuf,
     pub scan: PathBuf,
-    /// Where what it says on stderr goes, if it has no place of its own for that.
+    /// The file for its stderr, if it has no place of its own for messages.
     pub said: PathBuf,
 }
 
@@ -118,7 +118,7 @@ impl System {
         command
     }
 
-    /// The process that an init keeps.
+    /// The command that an init starts again whenever it dies.
     pub fn top(&self) -> Command {
         let name = match self.kind {
             Kind::Ours => "svscanboot",
@@ -144,7 +144,7 @@ impl System {
         command
     }
 
-    /// Ours alone: a command of svstat, its line to be read.
+    /// For our programs alone: the svstat command of a service.
     pub fn status(&self, service: &Path) -> Command {
         let mut command = self.program("svstat");
         command.arg(service).stdout(Stdio::piped());

@@ -61,8 +61,8 @@ impl Run {
     }
 
     /// No service meets a broken pipe: its supervise keeps a read end of the log pipe, and where
-    /// the logger was killed that supervise is spared. Only where a link comes and goes, and the
-    /// logger with it, can there be a moment at which all who hold one are dead.
+    /// the logger was killed that supervise is spared. Only if a link comes and goes, and the
+    /// logger with it, can all processes with a read end be dead at the same time.
     pub fn judge_pipes(&mut self) {
         let held = Holders::of(&self.killer, self.system.kind);
         for service in &self.services {
@@ -129,7 +129,7 @@ impl Run {
             if service.running_logger().is_none() {
                 self.judge.breach(Promise::Up, || format!("{name}/log: it is down"));
             }
-            // It is killed, or told to leave.
+            // It is killed, or sent `d`.
             if matches!(service.part, Part::Mortal | Part::Linked) {
                 continue;
             }
@@ -170,7 +170,7 @@ impl Run {
         }
     }
 
-    /// What ours has to answer: svstat, svc, and the way of a message.
+    /// Checks svstat, svc, and the path of a message.
     pub fn judge_commands(&mut self) {
         for index in 0..self.services.len() {
             self.judge_status(index);
@@ -194,7 +194,7 @@ impl Run {
                 format!("not there: {words:?}\n{}", shown.collect::<Vec<_>>().join("\n"))
             });
         }
-        // Who works where, one of each.
+        // The working directories: one process in each.
         let mut counts: BTreeMap<(String, PathBuf), Vec<Process>> = BTreeMap::new();
         for process in processes::all() {
             if self.system.kind.role(&process).is_some() {
@@ -246,7 +246,7 @@ impl Run {
         }
     }
 
-    /// Pauses and continues what is up, and has what is down come and go.
+    /// Pauses and continues a service that is up; starts and stops one that is down.
     fn judge_control(&mut self, index: usize, side: &str) {
         let service = &self.services[index];
         let place = service.directory.join(side);
@@ -304,7 +304,7 @@ impl Run {
                     Role::Boot => is_pidfd(open) || open.ends_with("/.svscan/control"),
                     Role::ReadProcTitle | Role::Service | Role::Logger => false,
                 };
-                // Each of them once.
+                // Each of them is allowed once.
                 !is_allowed || !allowed.insert(open.clone())
             });
             if !extra.is_empty() {
@@ -380,15 +380,15 @@ impl Run {
     }
 }
 
-/// Who holds a write end of a log pipe while the service itself is down: svscan and the two
-/// supervises, once they have had a moment to open it.
+/// The processes with a write end of a log pipe while the service is down: svscan and the two
+/// supervises, a moment after their start.
 struct Holders(Vec<Life>);
 
 /// How many lines a killed multilog may write a second time, per kill: those of one look, at two
 /// hundred a second.
 const LINES_OF_A_LOOK: u64 = 400;
 
-/// How long a successor may take until it holds what it has to.
+/// How long a successor may take until it has its pipe ends open.
 const MOMENT: u64 = 50;
 
 impl Holders {
