@@ -83,3 +83,60 @@ fn so_it_is_with_a_processor() {
         run(seed, &["t", "s8192", "n100000", "!cat"]);
     }
 }
+
+/// multilog keeps few logs, and the follower is stopped now and then: what is lost is counted, and
+/// nothing comes twice.
+fn run_pruned(seed: u64, words: &[&str]) {
+    let scratch = Scratch::new();
+    let mut chance = Chance(seed);
+    let mut multilog = start(&scratch, words);
+    wait_for("a log", || scratch.path().join("m/current").exists());
+    let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
+    let mut command = svctl(scratch.path());
+    command.args(["logs", "-f", "--raw", "--in", "m"]);
+    let mut follower = command.stdout(file("out")).stderr(file("said")).spawn().unwrap();
+    let mut stdin = multilog.stdin.take().unwrap();
+    let mut number = 0;
+    let mut write = |count: u64| {
+        let text: String = (number..number + count).map(|line| format!("{line}\n")).collect();
+        stdin.write_all(text.as_bytes()).unwrap();
+        number += count;
+        number
+    };
+    write(1);
+    wait_for("the first line", || scratch.lines("out") == 1);
+    for _ in 0..25 {
+        write(1 + chance.below(300));
+        if chance.below(3) == 0 {
+            kill(follower.id(), "STOP");
+            write(200 + chance.below(1000));
+            kill(follower.id(), "CONT");
+        }
+    }
+    let count = write(1);
+    drop(stdin);
+    assert!(multilog.wait().unwrap().success());
+    let last = format!(" {}\n", count - 1);
+    wait_for("the last line", || scratch.read("out").ends_with(&last));
+    let found = super::numbers(&scratch.read("out"));
+    assert!(found.is_sorted_by(|one, other| one < other), "seed {seed}");
+    // A log has at least 2096 bytes, and lines of 28 to 34.
+    let gaps = found.windows(2).map(|pair| pair[1] - pair[0] - 1).filter(|&gap| gap > 0);
+    let (least, most) = gaps
+        .fold((0, 0), |(least, most), gap| (least + gap.div_ceil(146), most + gap.div_ceil(61)));
+    let counted = || -> u64 {
+        let said = scratch.read("said");
+        said.lines().map(|line| line.split(' ').nth(2).unwrap().parse::<u64>().unwrap()).sum()
+    };
+    wait_for("the count of the logs that were lost", || (least..=most).contains(&counted()));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
+
+#[test]
+fn what_is_pruned_unread_is_counted_whatever_comes_between() {
+    for seed in 20..23 {
+        run_pruned(seed, &["t", "s4096", "n2"]);
+        run_pruned(seed, &["t", "s4096", "n3", "!cat"]);
+    }
+}
