@@ -92,6 +92,13 @@ fn signals_reach_the_daemon_and_not_its_workers() {
     let mut child = scratch.start("fghack", &["sh", "-c", "./daemon & exit 3"]);
     wait_for("the worker", || !scratch.read("worker.pid").is_empty());
     wait_for("the daemon", || !scratch.read("daemon.pid").is_empty());
+    // While the start script lives, it is the topmost holder of the pipe, and a HUP is for it.
+    let daemon = scratch.read("daemon.pid");
+    let stat = format!("/proc/{}/stat", daemon.trim());
+    let its_parent = format!(") S {} ", child.id());
+    wait_for("the start script's end", || {
+        fs::read_to_string(&stat).unwrap().replace(") R ", ") S ").contains(&its_parent)
+    });
     kill(child.id(), "HUP");
     wait_for("HUP", || scratch.read("seen").starts_with("HUP\n"));
     kill(child.id(), "TERM");
