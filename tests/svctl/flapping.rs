@@ -34,11 +34,11 @@ fn a_service_that_flaps_is_shown_so_with_what_is_so_and_what_to_type() {
     assert!(many.trim_start_matches("nginx    ").parse::<u64>().unwrap() >= 3, "{advice:?}");
     let after = seconds_between(run, "the last run ended with exit 1 after ", " s");
     assert!((0.3..2.0).contains(&after), "{advice:?}");
-    let current = stage.shown("d/nginx/log/main/current");
-    assert_eq!(advice[1..], [format!("         tail {current} | tai64nlocal")]);
-    // What to type works, but for svctl's own words of it.
-    let shell = Said::of(&stage.scratch.command("sh").args(["-c", advice[1]]).output().unwrap());
-    assert!(shell.out.ends_with(" bind() failed\n"), "{shell:?}");
+    assert_eq!(advice[1..], ["         svctl doctor nginx"]);
+    // What to type shows what the service said last.
+    let doctor = stage.svctl(&["doctor", "nginx"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    assert!(doctor.out.contains("\n         bind() failed\n"), "{doctor:?}");
     // All other forms agree.
     assert_eq!(stage.svctl(&["list", "--state", "flapping"]), Said::text("nginx\n"));
     let metric = "daemontools_service_flapping{service=\"nginx\"} 1\n";
