@@ -3,10 +3,11 @@
 //! # The layers
 //!
 //! ```text
-//! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver, exec,
-//!                      \ machine                             \ plan          \ script, pattern, lines
-//!                  reexec } -> scandir -> service -> sys         (behind a backslash: pure)
-//! anyone may use: error, tai64n, env, newlines, own_path, calendar, fork_rest; account, args, filter, zone: cmd only
+//! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver,
+//!                      \ machine          \ leader           \ plan      \ script, pattern, lines
+//!                  exec, reexec } -> scandir -> service -> sys        (after a backslash: pure)
+//! used by all: error, tai64n, env, newlines, own_path, calendar, fork_rest
+//! used by cmd only: account, args, filter, zone
 //! ```
 //!
 //! svctl is a program of its own, built only with the feature `svctl`: svctl -> multilog::script,

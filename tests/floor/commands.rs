@@ -23,7 +23,7 @@ pub fn promises(tally: &mut Tally) {
     promise("multilog", "multilog writes, rotates and prunes a log directory", multilog);
 }
 
-/// What `words` with the stand-in under `role` behind them say.
+/// The output of command `name` with `words`, which runs the stand-in in `role`.
 fn run(scratch: &Scratch, name: &str, words: &[&str], role: &str, rest: &[&str]) -> Said {
     let mut command = scratch.command(name);
     command.args(words).args(child(scratch, role)).args(rest);
@@ -54,7 +54,7 @@ fn envuidgid(scratch: &Scratch) {
     assert_eq!(unknown.code, Some(111), "{unknown:?}");
 }
 
-/// As root it becomes another account; else it is told that it may not.
+/// As root it changes to another account; otherwise it fails.
 fn setuidgid(scratch: &Scratch) {
     let said = run(scratch, "setuidgid", &["daemon"], "ids", &[]);
     if nix::unistd::geteuid().is_root() {
@@ -110,7 +110,7 @@ fn fghack(scratch: &Scratch) {
 fn fghack_term(scratch: &Scratch) {
     let (fghack, _held) = held(scratch, "fghack", &[]);
     kill(fghack.id(), "TERM");
-    // The holder is its direct child here, and a signal ended that.
+    // Here the holder is its direct child, which a signal has ended.
     let said = Said::of(&fghack.wait_with_output().unwrap());
     assert_eq!(said, Said::complaint(111, "fghack: fatal: child crashed"));
 }

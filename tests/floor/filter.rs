@@ -8,7 +8,7 @@
 use libc::{sock_filter, sock_fprog};
 use std::io;
 
-/// The numbers below [`LARGEST`] that this kernel has no call for.
+/// The numbers below [`LARGEST`] without a system call in this kernel.
 pub const ABSENT: [i64; 20] = [
     libc::SYS_uselib,
     174, // create_module, which not every libc names
@@ -32,13 +32,13 @@ pub const ABSENT: [i64; 20] = [
     libc::SYS_getcpu,
 ];
 
-/// The largest number that this kernel has a call for.
+/// The largest number of a system call in this kernel.
 pub const LARGEST: i64 = libc::SYS_process_vm_writev;
 
 /// PR_SET_CHILD_SUBREAPER and PR_GET_CHILD_SUBREAPER.
 pub const ABSENT_PRCTL: [i32; 2] = [libc::PR_SET_CHILD_SUBREAPER, libc::PR_GET_CHILD_SUBREAPER];
 
-/// The calls that take a clock first: CLOCK_BOOTTIME is later than this kernel.
+/// The calls whose first argument is a clock: CLOCK_BOOTTIME is newer than this kernel.
 pub const CLOCK_CALLS: [i64; 4] = [
     libc::SYS_clock_gettime,
     libc::SYS_clock_getres,
@@ -66,7 +66,7 @@ const fn argument(index: u32) -> u32 {
     16 + 8 * index
 }
 
-/// Makes this process, and all it will ever start, live on that kernel.
+/// Puts this process, and all that it starts, under the filter.
 pub fn install() -> io::Result<()> {
     // SAFETY: personality takes no pointer.
     said(unsafe { libc::personality(UNAME26) })?;
@@ -85,8 +85,8 @@ fn said(answer: libc::c_int) -> io::Result<()> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The filter. Each question is followed by its own answers, so that no jump is longer than the
-/// question's block.
+/// The filter. Each test is followed by its own results, so that no jump leaves the block of its
+/// test.
 fn program() -> Vec<sock_filter> {
     let mut program = vec![
         load(ARCHITECTURE),
@@ -100,7 +100,7 @@ fn program() -> Vec<sock_filter> {
     for number in ABSENT {
         program.extend([jump(libc::BPF_JEQ, low(number), 0, 1), refuse(libc::ENOSYS)]);
     }
-    // A block that is entered ends in an answer: the number is in the accumulator no more.
+    // A block that is entered ends with a result, because the accumulator no longer has the number.
     let empty_path = libc::AT_EMPTY_PATH.cast_unsigned();
     program.extend(if_any_bit(libc::SYS_newfstatat, 3, empty_path, libc::EINVAL));
     program.extend(if_any_bit(libc::SYS_open, 1, TEMPORARY, libc::EISDIR));

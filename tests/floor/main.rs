@@ -58,7 +58,7 @@ fn start(part: &str) -> ExitCode {
     under_el6(Command::new(own).args(words).env("DAEMONTOOLS_COMMANDS", commands))
 }
 
-/// Execs `command` under the filter: it comes back only to say why that could not be done.
+/// Executes `command` under the filter. Returns only if that failed.
 fn under_el6(command: &mut Command) -> ExitCode {
     if let Err(error) = filter::install() {
         return unable(&format!("the system-call filter: {error}"));

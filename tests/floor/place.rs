@@ -27,8 +27,8 @@ pub fn promises(tally: &mut Tally) {
     });
 }
 
-/// This program under a short name of this place: the first line of a run script has room for
-/// 127 bytes. No link to it: another user may not enter the directory that it was built in.
+/// A copy of this program with a short path: the first line of a run script may have 127 bytes. A
+/// link would not do: other users may not enter the build directory.
 fn program(scratch: &Scratch) -> PathBuf {
     let program = scratch.path().join("stand-in");
     if !program.exists() {
@@ -38,7 +38,7 @@ fn program(scratch: &Scratch) -> PathBuf {
     program
 }
 
-/// This program with one argument, which says what it is to be.
+/// This program with one argument, its role.
 pub fn stand_in(scratch: &Scratch, argument: &str) -> Command {
     let mut command = Command::new(program(scratch));
     command.arg(argument).current_dir(scratch.path()).env("SCRATCH", scratch.path());
@@ -63,7 +63,7 @@ pub fn service(scratch: &Scratch, name: &str, role: &str) {
     fs::rename(&new, &path).unwrap();
 }
 
-/// A daemon that a promise starts: it does not outlive the promise's check, and is no zombie.
+/// A daemon that a check starts. It is killed and reaped at the end of the check.
 pub struct Daemon(Child);
 
 impl Daemon {
@@ -80,7 +80,7 @@ impl Daemon {
         self.0.wait().unwrap();
     }
 
-    /// Its exit code, once it has ended; none when a signal ended it.
+    /// Waits for its end. Returns its exit code; `None` if a signal ended it.
     pub fn end(&mut self) -> Option<i32> {
         end_of(&mut self.0).code()
     }
@@ -94,7 +94,7 @@ impl Drop for Daemon {
     }
 }
 
-/// A copy of the program in this place under the name of a command: to be replaced.
+/// A copy of the program under the name of a command, to be replaced later.
 pub fn install(scratch: &Scratch, name: &str) -> String {
     scratch.directory_at("installed");
     let path = scratch.path().join("installed").join(name);

@@ -7,14 +7,14 @@ use std::fs;
 use std::ops::RangeInclusive;
 use std::os::raw::{c_char, c_long};
 
-/// uretprobe and uprobe: newer kernels take them past every filter, and kill who calls them from
-/// elsewhere than a probe.
+/// uretprobe and uprobe: newer kernels do not filter them, and kill a process that calls them
+/// outside of a probe.
 const UNFILTERED: RangeInclusive<i64> = 335..=336;
 
 /// getpid by the calling convention x32.
 const X32_GETPID: i64 = 0x4000_0000 | libc::SYS_getpid;
 
-/// The answers that are not CentOS 6's, one a line; empty on that kernel.
+/// The results that differ from CentOS 6, one in each line; empty on that kernel.
 pub fn differences() -> Vec<String> {
     let mut found = Vec::new();
     if !in_force() {
@@ -42,7 +42,7 @@ pub fn differences() -> Vec<String> {
         expect(&mut found, name, call(number, &[-1; 6]), libc::ENOSYS);
     }
     for number in ABSENT_PRCTL {
-        // The null pointer is for the one that reads.
+        // The null pointer is for the call that reads.
         let answer = call(libc::SYS_prctl, &[number.into(), 0, 0, 0, 0, 0]);
         expect(&mut found, &format!("prctl {number}"), answer, libc::EINVAL);
     }
@@ -69,8 +69,8 @@ pub fn differences() -> Vec<String> {
     found
 }
 
-/// What that kernel does have must not be refused: the filter would hide a fault of ours behind
-/// a fallback that CentOS 6 never takes.
+/// Calls that this kernel has must not fail: otherwise the filter would hide a fault of ours behind
+/// a fallback that is never used on CentOS 6.
 fn missing(room: c_long, root: c_long) -> Vec<String> {
     let here = libc::AT_FDCWD.into();
     let present: [(&str, i64, [c_long; 6]); 23] = [

@@ -69,7 +69,7 @@ fn daemon() -> io::Result<()> {
     Command::new(std::env::current_exe()?).arg("--role=steady").spawn().map(drop)
 }
 
-/// Says numbered lines without end.
+/// Writes numbered lines without end.
 fn speaker() -> io::Result<()> {
     record_start()?;
     let mut number = 0_u64;
@@ -80,7 +80,7 @@ fn speaker() -> io::Result<()> {
     }
 }
 
-/// Keeps what it is told in the file `lines`.
+/// Appends its input to the file `lines`.
 fn logger() -> io::Result<()> {
     record_start()?;
     let mut kept = File::options().create(true).append(true).open("lines")?;
@@ -90,7 +90,7 @@ fn logger() -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves what it found about its kernel in the file `probe`, then stays.
+/// Writes the results of the probe to the file `probe`, then stays.
 fn probe() -> io::Result<()> {
     let mut text = probe::differences().join("\n");
     text.push_str("\nend");
@@ -99,7 +99,7 @@ fn probe() -> io::Result<()> {
     for_ever()
 }
 
-/// Keeps what it was started with open, until its stdin ends.
+/// Keeps its inherited descriptors open until its stdin ends.
 fn holder() -> io::Result<()> {
     record_start()?;
     io::copy(&mut io::stdin(), &mut io::sink()).map(drop)

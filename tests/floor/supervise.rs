@@ -8,8 +8,8 @@ use super::scratch::{Said, Scratch, kill, stays, wait_for};
 use super::tally::Tally;
 use std::time::{Duration, Instant};
 
-/// How soon the end of an adopted process is noticed without pidfd: it is probed each second.
-/// The rest is for a busy machine.
+/// How soon the end of an adopted process is noticed without pidfd: it is probed each second. The
+/// additional time is for a busy machine.
 const PROBED: Duration = Duration::from_millis(2500);
 
 const NAMES: [&str; 4] = ["supervise", "svc", "svok", "svstat"];
@@ -146,7 +146,7 @@ fn leaves(scratch: &Scratch) {
 fn restarts(scratch: &Scratch) {
     let (_supervise, pid) = supervised(scratch, "steady");
     kill(pid, "KILL");
-    // The first may have been too short-lived to record its start.
+    // The first process may have ended before it could record its start.
     let next = wait_for_another(scratch, "s", pid);
     let record = format!("{next}\n");
     wait_for("the second start", || scratch.read("s/starts").ends_with(&record));

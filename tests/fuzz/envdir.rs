@@ -45,7 +45,7 @@ fn any_tree_is_an_environment_or_a_line_of_complaint() {
     assert!(made > 8 && refused > 5, "{made} made, {refused} refused are too few");
 }
 
-/// Puts something into the tree.
+/// Makes an entry in the directory.
 fn plant(random: &mut Random, tree: &Path) {
     let mut name = match random.below(4) {
         0 => random.bytes(6),
@@ -79,7 +79,7 @@ fn plant(random: &mut Random, tree: &Path) {
     }
 }
 
-/// The strings that come of it, unless something cannot be read.
+/// The resulting environment; `None` if something cannot be read.
 fn model(tree: &Path, before: &[(&str, &str)]) -> Option<BTreeSet<Vec<u8>>> {
     let mut variables: Vec<(Vec<u8>, Vec<u8>)> = before
         .iter()
@@ -98,7 +98,7 @@ fn model(tree: &Path, before: &[(&str, &str)]) -> Option<BTreeSet<Vec<u8>>> {
     Some(strings.collect())
 }
 
-/// What a file says: a value, or that there is none; nothing of one that cannot be read.
+/// The contents of a file: a value, or none; `None` if it cannot be read.
 fn value(path: &Path) -> Option<Option<Vec<u8>>> {
     use std::os::unix::fs::FileTypeExt;
     let is_fifo = fs::metadata(path).is_ok_and(|facts| facts.file_type().is_fifo());

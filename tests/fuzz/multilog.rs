@@ -8,7 +8,7 @@ use daemontools_rs::multilog::script::{Script, Sink};
 
 const RUNS: usize = 4000;
 
-/// What came of an input: alerts, statuses, and what each directory got.
+/// The result for an input: alerts, statuses, and the contents of each directory.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     alerts: Vec<Vec<u8>>,
@@ -79,7 +79,7 @@ fn any_script_does_with_any_input_what_the_rules_say_however_it_was_cut() {
     }
 }
 
-/// The words of a script, most of them sensible.
+/// The words of a script, most of them valid.
 fn words(random: &mut Random) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     for number in 0..random.below(8) {

@@ -16,7 +16,7 @@ fn records(scratch: &Scratch) -> ScanRecords {
     ScanRecords::open_or_make(scan.as_fd()).unwrap()
 }
 
-/// Puts bytes, or something that is no file, in a record's place.
+/// Replaces a record by random bytes, or by something that is no file.
 fn plant(scratch: &Scratch, random: &mut Random, name: &str, bytes: &[u8]) -> bool {
     let path = scratch.path().join("scan/.svscan").join(name);
     let _ = fs::remove_file(&path);
@@ -68,7 +68,7 @@ fn the_record_of_the_pipes_is_read_as_far_as_it_is_whole() {
             assert_eq!(found.get(*service), Some(*pipe).filter(|pipe| *pipe != 0), "run {run}");
         }
         known += expected.len();
-        // Recorded anew, whatever was there.
+        // A record can be written in any case.
         found.put((7, 8), 9).unwrap();
         assert_eq!(PipeRecords::open(&records).unwrap().get((7, 8)), Some(9), "run {run}");
     }
@@ -89,7 +89,7 @@ fn a_mark_or_a_message_pipe_of_other_bytes_is_none() {
         random.mutate(&mut bytes);
         let is_file = plant(&scratch, &mut random, "stopped", &bytes);
         let found = mark::is_there(&records);
-        // Longer is no harm; and one whose boot cannot be told counts.
+        // A longer mark is valid, and so is one whose boot cannot be compared.
         if is_file && bytes.starts_with(&stopped) {
             assert!(found, "run {run}");
         } else if is_file && bytes.len() < stopped.len() {

@@ -39,7 +39,7 @@ fn any_18_bytes_are_a_status_and_fewer_are_none() {
     }
 }
 
-/// Whether a line of svstat is one of those that the manual page has.
+/// Whether a line of svstat has a form in the manual page.
 fn is_line(text: &str) -> bool {
     if text == "unable to read supervise/status: bad format" {
         return true;
@@ -78,7 +78,7 @@ fn svstat_has_a_line_for_any_status() {
     }
 }
 
-/// A service that runs under no supervise any more, and the journal of that one.
+/// A service whose supervise was killed, and its journal.
 fn left_behind(scratch: &Scratch) -> (u32, Vec<u8>) {
     scratch.service("a", "echo >>../starts\nexec sleep 1000");
     let mut supervise = scratch.start("supervise", &["a"]);

@@ -1,5 +1,5 @@
-//! Each crate that is linked into daemontools or svctl has its licence in packaging/NOTICES. What is in
-//! the standard library, and that nothing is there too many, tests/packages/notices looks at.
+//! Each crate that is linked into daemontools or svctl has its licence in packaging/NOTICES. What
+//! is in the standard library, and that nothing is there too many, tests/packages/notices looks at.
 
 use std::process::Command;
 

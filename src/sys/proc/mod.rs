@@ -3,7 +3,8 @@
 //! If /proc is not mounted, or is of another pid namespace, every answer is "not known"
 //! ([`is_ours`]), and callers do without. [`stat`] reads one process, [`search`] looks for
 //! processes, [`descriptors`] looks at what they have open, [`ports`] finds out who listens on a
-//! port, [`boot`](mod@boot) knows this boot and its clock. [`census`](mod@census) counts all processes.
+//! port, [`boot`](mod@boot) knows this boot and its clock. [`census`](mod@census) counts all
+//! processes.
 
 pub mod boot;
 pub mod census;
