@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 fn what_is_read_while_a_thousand_restarts_happen_is_never_wrong() {
     let stage = Stage::empty();
     let names: Vec<String> = (0..100).map(|number| format!("s{number:02}")).collect();
-    for name in &names {
-        // Ends once it was up for a moment, so that looks fall into all of its life.
-        stage.add(name, "sleep 0.2\nexit 7");
+    for (number, name) in names.iter().enumerate() {
+        // Ends once it was up for a moment, so that looks fall into all of its life. Half of them
+        // are up too long to be flapping, however late the first look is.
+        let moment = if number % 2 == 0 { "0.2" } else { "4" };
+        stage.add(name, &format!("sleep {moment}\nexit 7"));
     }
     let mut stage = stage;
     stage.scan();
