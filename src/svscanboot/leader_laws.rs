@@ -315,3 +315,16 @@ fn every_edge_of_every_reachable_state_keeps_the_laws() {
 fn from_every_state_it_comes_to_an_svscan_that_runs_or_to_the_stop_that_was_asked_for() {
     assert_eq!(ends(&step, &explore(&step).unwrap()), Ok(()));
 }
+
+#[test]
+fn behind_another_it_asks_for_nothing_and_a_fallback_leaves() {
+    let look = |is_fallback, is_kept| {
+        let looked = Event::Looked { is_kept, is_marked: false, has_moved: false };
+        let (after, effects) = step(State::first(false, is_fallback), looked);
+        (after.question, effects.iter().any(|effect| effect == Effect::Leave))
+    };
+    for is_fallback in [false, true] {
+        assert_eq!(look(is_fallback, false), (Some(Question::Lead), false));
+        assert_eq!(look(is_fallback, true), (None, is_fallback));
+    }
+}
