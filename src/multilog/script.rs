@@ -188,6 +188,11 @@ mod tests {
         let words = ["./a", "-*", "./b", "e", "+x*", "e", "=s", "./c", "zzz", ""];
         assert_eq!(walk(&words, "xy"), ["0 true", "1 false", "alert xy", "status 0", "2 true"]);
         assert_eq!(walk(&words, "y"), ["0 true", "1 false", "2 false"]);
+        // A pattern that does not match changes nothing, whatever was selected before.
+        assert_eq!(
+            walk(&["-x*", "./a", "-y*", "./b", "+x*", "./c"], "y"),
+            ["0 true", "1 false", "2 false"]
+        );
         assert!(parse(&["./a", "./b"]).takes_all() && !parse(&["./a", "-*"]).takes_all());
     }
 }

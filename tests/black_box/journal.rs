@@ -334,6 +334,7 @@ fn a_journal_of_another_boot_is_forgotten_without_a_word() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut first = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
     scratch.svc("-d", "a");
     wait_for("the end of the service", || scratch.svstat("a").contains(": down "));
     murder(&mut first);

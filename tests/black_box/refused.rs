@@ -11,17 +11,14 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// `name` on the scan directory as a user whose processes are counted: by another one than root.
 fn by_a_user(scratch: &Scratch, name: &str) -> Child {
-    let mut command = scratch.command(name);
     if nix::unistd::geteuid().is_root() {
-        let program = command.get_program().to_owned();
         let listed = Command::new("find").arg(scratch.path()).output().unwrap().stdout;
         for path in String::from_utf8(listed).unwrap().lines() {
             std::os::unix::fs::lchown(path, Some(65534), Some(65534)).unwrap();
         }
         chown(scratch.path(), Some(65534), Some(65534)).unwrap();
-        command = scratch.command("setuidgid");
-        command.arg(":65534:65534").arg(program);
     }
+    let mut command = scratch.command_of_a_user(name);
     let errors = fs::File::options().create(true).append(true).open(scratch.path().join("errors"));
     command.arg("scan").stderr(errors.unwrap()).spawn().unwrap()
 }

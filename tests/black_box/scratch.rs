@@ -86,6 +86,28 @@ impl Scratch {
         command
     }
 
+    /// Our command `name` as another user: user 65534 where we are root, else us. It is a copy in
+    /// this directory, since that user may not enter the one that it was built in.
+    pub fn command_of_a_user(&self, name: &str) -> Command {
+        if !nix::unistd::geteuid().is_root() {
+            return self.command(name);
+        }
+        let place = self.path().join("commands");
+        if !place.exists() {
+            fs::create_dir(&place).unwrap();
+            let program = assert_cmd::cargo::cargo_bin!("daemontools");
+            fs::copy(program, place.join("daemontools")).unwrap();
+            for name in COMMANDS {
+                symlink("daemontools", place.join(name)).unwrap();
+            }
+        }
+        let mut command = self.command("setuidgid");
+        command.arg(":65534:65534").arg(place.join(name));
+        let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", place.display());
+        command.env("PATH", path);
+        command
+    }
+
     /// Runs `name` with `arguments` to its end.
     pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
         Said::of(&self.command(name).args(arguments).output().unwrap())

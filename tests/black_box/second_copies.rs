@@ -71,6 +71,7 @@ fn within_one_boot_the_same_journal_is_believed() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut first = supervise(&scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
     scratch.svc("-d", "a");
     wait_for("the end of the service", || scratch.svstat("a").contains(": down "));
     murder(&mut first);

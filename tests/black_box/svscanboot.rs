@@ -542,16 +542,6 @@ fn an_svscan_that_is_not_ours_is_named_and_not_stopped() {
     assert!(is_alive(foreign.0.id()));
 }
 
-/// svscanboot, by another user if we are root.
-fn as_nobody(scratch: &Scratch, is_root: bool) -> Command {
-    if !is_root {
-        return scratch.command("svscanboot");
-    }
-    let mut command = scratch.command("setuidgid");
-    command.arg(":65534:65534").arg(scratch.command("svscanboot").get_program());
-    command
-}
-
 #[test]
 fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
     if !only_ours("svscanboot") {
@@ -571,12 +561,13 @@ fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
     for by_term in [true, false] {
         fs::remove_file(scratch.path().join("starts")).ok();
         let errors = fs::File::create(scratch.path().join("errors")).unwrap();
-        let mut child = as_nobody(&scratch, is_root).arg("scan").stderr(errors).spawn().unwrap();
+        let mut child =
+            scratch.command_of_a_user("svscanboot").arg("scan").stderr(errors).spawn().unwrap();
         wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
         let line = "svscanboot: warning: unable to open scan/.svscan: access denied\n";
         assert_eq!(scratch.errors(), line);
         if !by_term {
-            let mut stop = as_nobody(&scratch, is_root);
+            let mut stop = scratch.command_of_a_user("svscanboot");
             assert_eq!(Said::of(&stop.args(["--stop", "scan"]).output().unwrap()), Said::exit(0));
             stays("no new scan", Duration::from_millis(1500), || {
                 child_named(child.id(), "svscan ").is_none()
