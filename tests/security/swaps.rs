@@ -73,7 +73,10 @@ fn under_swaps(scratch: &Scratch) -> Vec<String> {
         let second = records.join(format!("second-{second}"));
         fs::hard_link(scratch.path().join(target), second).unwrap();
     }
-    let mut swapper = Command::new(env::current_exe().unwrap());
+    // A copy: the owner may not enter the directory that this program was built in.
+    let copy = scratch.path().join("swapper");
+    fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+    let mut swapper = Command::new(copy);
     swapper.arg(crate::SWAP).arg(&records).arg(terminal.slave());
     for target in [PRECIOUS, WATCHDOG, "victim/supervise/control", "victim/supervise/ok"] {
         swapper.arg(scratch.path().join(target));
