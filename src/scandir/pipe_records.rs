@@ -78,6 +78,12 @@ impl PipeRecords {
         self.known.get(&service).copied().filter(|&pipe| pipe != NO_PIPE)
     }
 
+    /// Whether there is a record of this service, with a pipe or without one.
+    #[must_use]
+    pub fn knows(&self, service: Key) -> bool {
+        self.known.contains_key(&service)
+    }
+
     /// Every service that this svscan cares for, or that the svscan before it did when it died.
     pub fn services(&self) -> impl Iterator<Item = Key> {
         self.known.keys().copied()

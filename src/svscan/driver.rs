@@ -104,7 +104,7 @@ impl<'a> Driver<'a> {
             is_deleted: false,
             signals,
             changes,
-            roster: Roster::new(records, given),
+            roster: Roster::new(records, given, is_new_image),
             trial: None,
             next_tick: clock::monotonic(),
             news: News::default(),

@@ -171,6 +171,13 @@ impl Entry {
     }
 }
 
+/// Whether the supervise of the directory at `path` has exited after `x`, by its journal.
+#[must_use]
+pub fn has_exited(path: &[u8]) -> bool {
+    let place = open(HERE, path, Purpose::Directory);
+    place.is_ok_and(|place| has_left(place.as_fd()) == Some(true))
+}
+
 /// Opens the control FIFO of the supervise with these records, or with this pid.
 fn connect(records: Result<Records, Errno>, pid: Option<Pid>) -> Result<Sender, Errno> {
     match (records, pid) {

@@ -6,7 +6,7 @@ mod nameless;
 
 use super::SVSCAN;
 use super::adopted::Adopted;
-use super::entry::{Entry, LogPipe, Supervise};
+use super::entry::{Entry, LogPipe, Supervise, has_exited};
 use super::heir::finder::{Finder, is_there};
 use super::heir::{pipes, retired};
 use super::plan::{Action, Ending, Held, Key, Role, Standing, next_start};
@@ -54,8 +54,9 @@ pub struct Roster {
     given: Conditions,
     /// The running supervises, looked up once for a whole round.
     finder: Finder,
-    /// Whether we still have to look for what an svscan before us held.
+    /// Whether we still have to look for what an svscan before us held, or this one before HUP.
     is_heir: bool,
+    is_new_image: bool,
     /// The next time at which a supervise may be started, leaving out those that a pass has already
     /// seen due.
     next_start: Option<Duration>,
@@ -69,7 +70,7 @@ pub struct Roster {
 impl Roster {
     /// An empty roster. `records` say what an svscan before us held.
     #[must_use]
-    pub fn new(records: PipeRecords, given: Conditions) -> Self {
+    pub fn new(records: PipeRecords, given: Conditions, is_new_image: bool) -> Self {
         Self {
             entries: BTreeMap::new(),
             children: BTreeMap::new(),
@@ -78,6 +79,7 @@ impl Roster {
             given,
             finder: Finder::default(),
             is_heir: true,
+            is_new_image,
             next_start: None,
             rest: ForkRest::default(),
             nameless: Nameless::default(),
@@ -198,11 +200,15 @@ impl Roster {
             // It has gone since the listing was read. Its record stays.
             return;
         }
-        let supervise = |found: Option<Adopted>| {
-            found.map_or(Supervise::Idle(Duration::ZERO, None), Supervise::Adopted)
+        let supervise = |found: Option<Adopted>, role: Role| match found {
+            Some(adopted) => Supervise::Adopted(adopted),
+            None if self.left_before_hangup(key, &name, role) => {
+                Supervise::Idle(round.next_tick, Some(Ending::Left))
+            }
+            None => Supervise::Idle(Duration::ZERO, None),
         };
-        let log = has_log.then(|| supervise(log));
-        let mut entry = Entry { name, pipe: None, main: supervise(main), log, late_log: None };
+        let (main, log) = (supervise(main, Role::Main), has_log.then(|| supervise(log, Role::Log)));
+        let mut entry = Entry { name, pipe: None, main, log, late_log: None };
         if has_log {
             match self.obtain_pipe(key, &entry, somebody_runs) {
                 Ok(pipe) => entry.pipe = Some(pipe),
@@ -217,10 +223,16 @@ impl Roster {
         self.insert(key, entry);
         for role in Role::BOTH {
             let held = self.entries.get(&key).and_then(|entry| entry.supervise(role));
-            if matches!(held, Some(Supervise::Idle(..))) {
+            if matches!(held, Some(Supervise::Idle(Duration::ZERO, _))) {
                 self.start(key, role);
             }
         }
+    }
+
+    /// Whether its supervise exited after `x` before HUP: scripts remove the name then.
+    fn left_before_hangup(&self, key: Key, name: &[u8], role: Role) -> bool {
+        let path = [name, role.suffix()].concat();
+        self.is_new_image && self.is_heir && self.records.knows(key) && has_exited(&path)
     }
 
     /// Finds or makes the log pipe of a service. If descriptors are short, gives up those of

@@ -151,6 +151,26 @@ fn a_start_by_a_relative_path_is_remembered() {
     }
 }
 
+/// Scripts do `svc -dx S; rm S`: between the two an upgrade may come.
+#[test]
+fn what_left_before_hup_is_started_no_sooner_than_without_it() {
+    if !only_ours("0.76 dies of HUP") {
+        return;
+    }
+    let place = Installed::new();
+    let scratch = &place.scratch;
+    place.stayer("scan/a");
+    let svscan = place.start("svscan", &["scan"]);
+    scratch.pid("scan/a");
+    scratch.svc("-dx", "scan/a");
+    wait_for("the end of its supervise", || !scratch.is_running("scan/a"));
+    place.upgrade();
+    kill(svscan.id(), "HUP");
+    wait_for("the new image", || is_current(svscan.id()));
+    stays("gone", Duration::from_millis(1500), || !scratch.is_running("scan/a"));
+    wait_for("another start", || scratch.lines("starts") == 2);
+}
+
 #[test]
 fn queued_control_bytes_reach_the_new_image() {
     if !only_ours("0.76 dies of HUP") {
