@@ -10,5 +10,6 @@ mod mutants;
 mod notices;
 mod openings;
 mod rules;
+mod version;
 mod waits;
 mod words;
