@@ -101,12 +101,13 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Services `a`, which logs, and `b`, in the scan directory. Each line is one write.
+/// Services `a`, which logs, and `b`, in the scan directory. Each line is one write, and counted by
+/// the same command: the shell hears TERM between two commands.
 pub fn services(scratch: &Scratch) {
     let writer = "n=$(cat ../../number 2>/dev/null || echo 0)\n\
                   echo $$ >>../../a.starts\n\
                   trap 'echo $n >../../number; exit 0' TERM\n\
-                  while :; do n=$((n + 1)); echo $n; sleep 0.02; done";
+                  while :; do echo $((n += 1)); sleep 0.02; done";
     scratch.service("scan/a", writer);
     // One line at a time, so that the logger's own death by TERM loses none.
     scratch.service("scan/a/log", "echo $$ >>../../../log.starts\nexec cat >>../../../log.txt");
