@@ -16,7 +16,7 @@ enum Script {
     Plain,
     /// With a TAI64N label before each.
     Stamped,
-    /// Those that one pattern selects.
+    /// The lines that one pattern selects.
     Selected,
 }
 

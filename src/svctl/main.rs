@@ -38,7 +38,7 @@ use daemontools_rs::sys::command_line::Arguments;
 use daemontools_rs::sys::{descriptor, signal};
 use options::{Options, Verb};
 
-/// We, as our messages name us.
+/// The program's name in our messages.
 const SVCTL: Program = Program::command("svctl");
 
 #[cfg(not(test))]

@@ -112,7 +112,8 @@ pub enum Verb {
     Reload(Which),
     /// Send a signal, or a letter of svc, to services
     Signal {
-        /// HUP ALRM INT TERM KILL STOP CONT USR1 USR2 QUIT WINCH, or one of u d o p c h a i t k x 1 2 q w
+        /// HUP ALRM INT TERM KILL STOP CONT USR1 USR2 QUIT WINCH,
+        /// or one of u d o p c h a i t k x 1 2 q w
         signal: OsString,
         #[command(flatten)]
         which: Which,

@@ -1,4 +1,4 @@
-//! What goes to standard output. A reader that closes the pipe ends it, silently.
+//! Writes to standard output. When its reader has closed the pipe, the output ends silently.
 
 use crate::SVCTL;
 use daemontools_rs::error::Exit;
@@ -9,7 +9,7 @@ use daemontools_rs::sys::{Errno, descriptor, poll};
 pub enum Ended {
     /// The reader has closed the pipe.
     Closed,
-    /// Another reason, which was said.
+    /// Another reason, which was reported.
     Failed(Exit),
 }
 
@@ -22,14 +22,14 @@ pub fn put(bytes: &[u8]) -> Result<(), Ended> {
     while !left.is_empty() {
         left = left.get(put_some(left)?..).unwrap_or_default();
         if !left.is_empty() {
-            // It does not wait for its reader: we do.
+            // Standard output is non-blocking here, so we wait for its reader.
             let _ = poll::wait(&mut [poll::writable(descriptor::standard(1))], None);
         }
     }
     Ok(())
 }
 
-/// Writes some of `bytes`; how many, 0 where its reader is to be waited for.
+/// Writes some of `bytes`, and returns how many: 0 if the reader has to be waited for.
 ///
 /// # Errors
 /// Why they could not be written.
@@ -45,7 +45,7 @@ pub fn put_some(bytes: &[u8]) -> Result<usize, Ended> {
     }
 }
 
-/// As [`put`]; the exit code is `exit`, or 111 when they cannot be written.
+/// As [`put`]; the exit code is `exit`, or 111 if the bytes cannot be written.
 #[must_use]
 pub fn write(bytes: &[u8], exit: Exit) -> Exit {
     match put(bytes) {

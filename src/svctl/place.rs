@@ -1,4 +1,4 @@
-//! Which scan directory is meant, and what stands in it.
+//! Which scan directory is meant, and what is in it.
 
 use crate::SVCTL;
 use crate::text;
@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Where services are linked by habit.
+/// The usual places of the scan directory.
 const USUAL: [&[u8]; 2] = [b"/service", b"/etc/service"];
 
 /// An open scan directory.
@@ -31,18 +31,17 @@ pub enum Entry {
     Service,
     /// A link that leads nowhere: a service that svscan cannot start.
     Dangling,
-    /// Anything else; svscan passes it over.
+    /// Anything else, which svscan ignores.
     Other,
     /// Nothing.
     Nothing,
 }
 
 impl Scan {
-    /// Opens the directory that `-d` names, or else `SVDIR`, or else the first of the usual ones
-    /// that is there, or else the one that an svscan of our own user works in.
+    /// Opens the directory that `-d` names, or else `SVDIR`, or else the first usual one that
+    /// exists, or else the one in which an svscan of our own user works.
     ///
-    /// # Errors
-    /// The exit code, when it was said why there is none.
+    /// # Errors The exit code, after a message.
     pub fn choose(option: Option<&[u8]>) -> Result<Self, Exit> {
         let named = option.or_else(|| env::value(b"SVDIR").filter(|value| !value.is_empty()));
         if let Some(path) = named {
@@ -95,7 +94,7 @@ impl Scan {
         Ok(names)
     }
 
-    /// What `name` is in it.
+    /// What `name` is in the scan directory.
     #[must_use]
     pub fn entry(&self, name: &[u8]) -> Entry {
         match file::facts(self.as_fd(), name) {
@@ -107,32 +106,33 @@ impl Scan {
                     Err(_) => Entry::Nothing,
                 }
             }
-            // What may not be looked at, or a circle of links: it will be said when it is opened.
+            // The error (no permission, or a circle of links) is reported when the service is
+            // opened.
             Err(_) => Entry::Dangling,
         }
     }
 
-    /// The path of `name` in it.
+    /// The path of `name` in the scan directory.
     #[must_use]
     pub fn path_of(&self, name: &[u8]) -> Vec<u8> {
         let directory = self.path.strip_suffix(b"/").unwrap_or(&self.path);
         [directory, b"/", name].concat()
     }
 
-    /// Whether an svscan works in it; not known where /proc does not show that.
+    /// Whether an svscan works in it; not known if /proc does not show that.
     #[must_use]
     pub fn is_scanned(&self) -> Option<bool> {
         let facts = file::facts_of(self.as_fd()).ok()?;
         let may_look = file::our_user() == 0 || facts.owner == file::our_user();
-        // Root may look at the directory of a user, whose svscan counts there.
+        // Root may look at the scan directory of another user, and that user's svscan counts there.
         let is_users = ![0, file::our_user()].contains(&facts.owner);
         let is_scanned = proc::has_worker_in(&facts, b"svscan")
             || is_users && !self.workers(&[b"svscan"]).is_empty();
         (is_scanned || may_look).then_some(is_scanned)
     }
 
-    /// The processes of one of these names that work in it: root's, our own, and those of the user
-    /// whose directory it is.
+    /// The processes with one of these names that work in it: root's, our own, and those of the
+    /// user who owns the directory.
     #[must_use]
     pub fn workers(&self, names: &[&[u8]]) -> Vec<Pid> {
         let Ok(facts) = file::facts_of(self.as_fd()) else { return Vec::new() };
@@ -159,7 +159,7 @@ fn own_scans() -> Vec<Vec<u8>> {
         let is_own = file::facts(HERE, path.as_bytes())
             .is_ok_and(|process| process.owner == file::our_user());
         let Ok(path) = file::link_target(HERE, format!("{path}/cwd").as_bytes()) else { continue };
-        // A directory that was removed has lost that name, perhaps to another one.
+        // The directory may be removed, and its name may belong to another one now.
         let has_name = file::facts(HERE, &path)
             .is_ok_and(|other| (other.device, other.inode) == (facts.device, facts.inode));
         if is_own && has_name {
@@ -171,7 +171,8 @@ fn own_scans() -> Vec<Vec<u8>> {
     found
 }
 
-/// An absolute path; one that is absolute stays as it was typed, but for slashes at its end.
+/// The absolute path. A path that is absolute already stays as it was typed, without slashes at its
+/// end.
 #[must_use]
 pub fn absolute(path: &[u8]) -> Vec<u8> {
     if path.starts_with(b"/") {
@@ -181,7 +182,7 @@ pub fn absolute(path: &[u8]) -> Vec<u8> {
     real(path).unwrap_or_else(|| path.to_vec())
 }
 
-/// The path without links, where it can be had.
+/// The path without symbolic links, if it can be resolved.
 #[must_use]
 pub fn real(path: &[u8]) -> Option<Vec<u8>> {
     std::fs::canonicalize(OsStr::from_bytes(path)).ok().map(|path| path.into_os_string().into_vec())

@@ -14,7 +14,7 @@ use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{descriptor, terminal};
 
-/// In which form to show services.
+/// The form in which services are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The table, or the page of one service.
@@ -30,8 +30,7 @@ pub enum Shape {
 impl Shape {
     /// The form that was asked for.
     ///
-    /// # Errors
-    /// The exit code, when it was said what is wrong with it.
+    /// # Errors The exit code, after a message.
     pub fn of(form: &Form) -> Result<Self, Exit> {
         if !form.fields.is_empty() {
             let fields = Fields::parse(&form.fields).map_err(|unknown| {
@@ -50,7 +49,7 @@ impl Shape {
         })
     }
 
-    /// What has to be looked at for it.
+    /// How much the looks must include for this form.
     fn needs(&self) -> (bool, Scope) {
         match self {
             Self::Fields(fields) => (fields.need_memory(), Scope { logger: fields.need_logger() }),
@@ -92,7 +91,7 @@ pub fn status(options: &Options, which: Option<&Which>) -> Exit {
     show(&shape, &selection, &services, &looker, options, exit)
 }
 
-/// Says what could not be read, on stderr.
+/// Reports on stderr what could not be read.
 fn say_troubles(services: &[Service]) -> Exit {
     let mut exit = Exit::SUCCESS;
     let mut refused = 0;
@@ -170,7 +169,7 @@ pub fn document(selection: &Selection, services: Vec<Facts>) -> Document {
     }
 }
 
-/// `/service: `, where the services were looked up in one.
+/// `/service: `, if the services were looked up in a scan directory.
 #[must_use]
 pub fn place(selection: &Selection) -> String {
     let path = selection.scan.as_ref().map(|scan| text::name(&scan.path));
@@ -217,7 +216,7 @@ fn advice(
     again: &Again,
 ) -> Vec<Advice> {
     let mut all = Vec::new();
-    // Without an svscan nothing is supervised: said once.
+    // Without an svscan nothing is supervised: that is said once, not for each service.
     let is_scanned = selection.scan.as_ref().and_then(|scan| Some((scan.is_scanned()?, scan)));
     let unscanned = is_scanned.filter(|(is_scanned, _)| !is_scanned);
     if let Some((_, scan)) = unscanned {

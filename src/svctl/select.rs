@@ -1,5 +1,5 @@
-//! The services that a command line means: names and globs looked up in the scan directory,
-//! directories as they are.
+//! Finds the services that a command line means: looks up names and globs in the scan directory,
+//! and takes paths as they are.
 
 use crate::SVCTL;
 use crate::names::glob;
@@ -22,20 +22,20 @@ pub struct Target {
     pub path: Vec<u8>,
 }
 
-/// What a command line means.
+/// The result of looking up a command line's words.
 #[derive(Debug)]
 pub struct Selection {
     /// The services, each once, in the order in which they were asked for.
     pub targets: Vec<Target>,
     /// The scan directory, if one was needed.
     pub scan: Option<Scan>,
-    /// Whether exactly one service was named, and that by its name.
+    /// Whether exactly one service was named, and by its name, not by a glob.
     pub is_one: bool,
-    /// What became of the names that there is no service for.
+    /// The exit code for the names of which there is no service.
     pub exit: Exit,
 }
 
-/// Looks the words up; without one, all services of the scan directory are meant.
+/// Looks the words up. Without any, all services of the scan directory are meant.
 ///
 /// # Errors
 /// The exit code, when no scan directory could be had or read.
@@ -63,14 +63,14 @@ pub fn select(words: &[Vec<u8>], option: Option<&[u8]>) -> Result<Selection, Exi
     Ok(selection)
 }
 
-/// Drops a target that was named before.
+/// Drops all but the first target of each name.
 fn drop_repeated(targets: &mut Vec<Target>) {
     let mut seen = std::collections::BTreeSet::new();
     targets.retain(|target| seen.insert(target.path.clone()));
 }
 
-/// Drops a target whose directory, under whatever name, was named before: one supervise gets each
-/// request once.
+/// Drops all but the first target of each directory, whatever their names: a supervise gets a
+/// request only once.
 pub fn drop_second_names(targets: &mut Vec<Target>) {
     let mut seen = std::collections::BTreeSet::new();
     targets.retain(|target| match file::facts(HERE, &target.path) {
@@ -106,7 +106,7 @@ impl Search {
         }
     }
 
-    /// As [`Self::listing`], for those who cannot do without.
+    /// As [`Self::listing`]; without a listing, the command fails.
     fn whole_listing(&self) -> Result<&[Vec<u8>], Exit> {
         self.listing().map_err(|error| {
             SVCTL.fatal_because(&[b"unable to read ", self.place().as_bytes()], error)
@@ -130,13 +130,13 @@ impl Search {
         self.scan.as_ref().map_or(Entry::Nothing, |scan| scan.entry(name))
     }
 
-    /// What one word means; the exit code when it was said why it means nothing.
+    /// What one word means; or the exit code, after a message.
     fn look_up(&self, word: &Word) -> Result<Found, Exit> {
         let name = match word {
             Word::Directory(path) => return directory(path),
             Word::Name(name) => name,
         };
-        // As it was typed, or as we show it.
+        // The name may be typed as it is, or copied from our output, which escapes bytes.
         for name in [name, &text::unescaped(name)] {
             let is_there = || matches!(self.entry(name), Entry::Service | Entry::Dangling);
             if Role::of(name) != Role::Neither && is_there() {
@@ -191,7 +191,7 @@ impl Search {
     }
 }
 
-/// A service by its directory, whatever stands in it.
+/// The service in this directory, without a look at what is in it.
 fn directory(path: &[u8]) -> Result<Found, Exit> {
     let error = match file::facts(HERE, path) {
         Ok(facts) if facts.kind == Kind::Directory => {

@@ -1,10 +1,10 @@
-//! Text that is safe to show: a service's name, its command line and what it logs may hold any
-//! bytes, and none of them may drive the terminal. What cannot be shown stands as `\xNN`.
+//! Text that is safe to print. A service's name, its command line and its log may contain any
+//! bytes, and none of these may control the terminal. A byte that cannot be printed becomes `\xNN`.
 
 use std::sync::OnceLock;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Which characters are shown as they are.
+/// Which characters are printed unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alphabet {
     /// Those of ASCII: to a terminal that does not read UTF-8, its bytes may be control bytes.
@@ -32,7 +32,7 @@ impl Alphabet {
     }
 }
 
-/// What kind of text it is.
+/// The kind of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A name: no two of them are shown alike, so a backslash is escaped too.
@@ -41,19 +41,19 @@ pub enum Kind {
     Line,
 }
 
-/// A name, as it is shown and as it can be typed.
+/// A name, as we print it; a user may type it so.
 #[must_use]
 pub fn name(bytes: &[u8]) -> String {
     escaped(bytes, Kind::Name, Alphabet::of_environment())
 }
 
-/// A line, as it is shown.
+/// A line, as we print it.
 #[must_use]
 pub fn line(bytes: &[u8]) -> String {
     escaped(bytes, Kind::Line, Alphabet::of_environment())
 }
 
-/// As [`name`] or [`line`], in this alphabet.
+/// As [`name`] or [`line`], for this alphabet.
 #[must_use]
 pub fn escaped(bytes: &[u8], kind: Kind, alphabet: Alphabet) -> String {
     let mut shown = String::with_capacity(bytes.len());
@@ -79,7 +79,7 @@ fn is_plain(character: char, kind: Kind, alphabet: Alphabet) -> bool {
     }
 }
 
-/// Characters that drive the terminal, turn the order of the text round, or cannot be seen.
+/// Characters that control the terminal, reverse the order of the text, or are invisible.
 fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -96,7 +96,7 @@ fn escape(bytes: &[u8], shown: &mut String) {
     }
 }
 
-/// The bytes that an escaped name stands for.
+/// The bytes for which an escaped name stands.
 #[must_use]
 pub fn unescaped(name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(name.len());
@@ -120,7 +120,7 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// A name as it is typed to a shell: in quotes where it needs them.
+/// A name as it is typed in a shell: quoted if necessary.
 #[must_use]
 pub fn quoted(bytes: &[u8]) -> String {
     let shown = name(bytes);
@@ -137,7 +137,7 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// A text in at most `columns` columns; one that is cut ends in `~`.
+/// The text in at most `columns` columns. If it is cut, it ends in `~`.
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
@@ -156,7 +156,7 @@ pub fn cut(text: &str, columns: usize) -> String {
     shown
 }
 
-/// The lines that a text of words takes in `columns` columns; a word that is longer stands alone.
+/// The words of a text in lines of at most `columns` columns. A longer word has a line of its own.
 #[must_use]
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(shown(b"nginx"), "nginx");
         assert_eq!(shown(b"a\x1b[31m\n\x7f\xff"), "a\\x1b[31m\\x0a\\x7f\\xff");
         assert_eq!(shown("grüße".as_bytes()), "grüße");
-        // A control character of eight bits, and one that turns the order of the text round.
+        // An 8-bit control character, and one that reverses the order of the text.
         assert_eq!(shown("\u{9b}1m\u{202e}".as_bytes()), "\\xc2\\x9b1m\\xe2\\x80\\xae");
         assert_eq!(shown(b"a\\x41\t"), "a\\x5cx41\\x09");
         assert_eq!(escaped(b"a\\n\t\r", Kind::Line, Alphabet::Unicode), "a\\n\t\\x0d");

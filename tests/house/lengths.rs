@@ -1,4 +1,5 @@
-//! No file is longer than can be read at one sitting.
+//! No file is longer than can be read at one sitting, and comments are wrapped, which rustfmt
+//! leaves to us.
 
 use std::fs;
 use std::path::Path;
@@ -26,19 +27,31 @@ fn breaches(path: &str, text: &str) -> Option<String> {
     (count > limit(path)).then(|| format!("{path} has {count} lines"))
 }
 
+/// How many columns a line with nothing but a comment has at most.
+const COLUMNS: usize = 100;
+
+fn long_comments(path: &str, text: &str) -> Vec<String> {
+    let is_long =
+        |line: &str| line.trim_start().starts_with("//") && line.chars().count() > COLUMNS;
+    let lines = text.lines().enumerate().filter(|(_, line)| is_long(line));
+    lines.map(|(number, _)| format!("{path}:{}: a comment is not wrapped", number + 1)).collect()
+}
+
 fn look(root: &Path, below: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(root.join(below)).unwrap() {
         let path = format!("{below}/{}", entry.unwrap().file_name().to_str().unwrap());
         if root.join(&path).is_dir() {
             look(root, &path, found);
         } else if path.ends_with(".rs") {
-            found.extend(breaches(&path, &fs::read_to_string(root.join(&path)).unwrap()));
+            let text = fs::read_to_string(root.join(&path)).unwrap();
+            found.extend(breaches(&path, &text));
+            found.extend(long_comments(&path, &text));
         }
     }
 }
 
 #[test]
-fn no_file_is_too_long() {
+fn no_file_and_no_comment_is_too_long() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for below in ["src", "tests", "packaging/bench"] {
@@ -52,4 +65,7 @@ fn a_line_too_many_is_found() {
     assert!(breaches("src/a.rs", &"\n".repeat(MOST)).is_none());
     assert!(breaches("src/a.rs", &"\n".repeat(MOST + 1)).is_some());
     assert!(breaches("tests/black_box/a.rs", &"\n".repeat(MOST + 1)).is_some());
+    let wide = |columns: usize| format!("    // {}\n", "a".repeat(columns - 7));
+    assert!(long_comments("src/svctl/a.rs", &wide(COLUMNS)).is_empty());
+    assert_eq!(long_comments("src/svctl/a.rs", &wide(COLUMNS + 1)).len(), 1);
 }

@@ -6,19 +6,33 @@ use std::fs;
 use std::path::Path;
 
 /// The phrases, in lower case. Write the name of the process, user or file instead, and "silently".
-const PHRASES: [&str; 12] = [
+const PHRASES: [&str; 14] = [
     "anybody",
     "are told of",
     "as he was before",
+    "at hand",
     "he who",
     "is told of",
     "no one that",
     "one who",
     "somebody",
+    "to be had",
     "who is not there",
     "whoever",
     "whomever",
     "without a word",
+];
+
+/// The beginnings of a comment that names nothing: one what? Write the noun.
+const BEGINNINGS: [&str; 8] = [
+    "he that",
+    "he who",
+    "one that",
+    "one which",
+    "one who",
+    "those that",
+    "those which",
+    "those who",
 ];
 
 /// Its words in lower case, with one space before and after each.
@@ -57,8 +71,12 @@ fn breaches(path: &str, text: &str) -> Vec<String> {
     let blocks = prose(path, text).into_iter();
     let found = blocks.flat_map(|(line, block)| {
         let block = words(&block);
-        let phrases = PHRASES.iter().filter(move |phrase| block.contains(&format!(" {phrase} ")));
-        phrases.map(move |phrase| format!("{path}:{line}: \"{phrase}\": who or what is it?"))
+        let begins = |phrase: &&&str| block.starts_with(&format!(" {phrase} "));
+        let mut found: Vec<&str> = BEGINNINGS.iter().filter(begins).copied().collect();
+        found.extend(PHRASES.iter().filter(|phrase| block.contains(&format!(" {phrase} "))));
+        found
+            .into_iter()
+            .map(move |phrase| format!("{path}:{line}: \"{phrase}\": who or what is it?"))
     });
     found.collect()
 }
@@ -93,6 +111,9 @@ fn a_planted_breach_is_found() {
     assert_eq!(count("src/a.rs", "    // It leaves without\n    // a word.\n"), 1);
     assert_eq!(count("src/a.rs", "//! For somebody.\n\n/// Is told of it.\n"), 2);
     assert_eq!(count("packaging/man/a.8", "No one\nthat stands by takes over.\n"), 1);
+    assert_eq!(count("src/svctl/a.rs", "    /// Those that wait.\n    a: u8,\n"), 1);
+    assert_eq!(count("tests/svctl/a.rs", "    // One that is down is started.\n"), 1);
+    assert_eq!(count("src/a.rs", "// A service, and one that is down.\n"), 0);
     assert_eq!(count("src/a.rs", "// Without\nlet a = 1; // a word.\n"), 0);
     assert_eq!(count("src/a.rs", "let text = \"somebody\";\nlet somebody_runs = true;\n"), 0);
     assert_eq!(count("src/a.rs", "// One whose name is `someone`.\n"), 0);

@@ -1,4 +1,4 @@
-//! Bad input: a clear line each, never a wrong answer, never a panic.
+//! Bad input: each gives one clear line, and never a wrong answer or a panic.
 
 use crate::scratch::{Said, Scratch, wait_for};
 use crate::stage::{STAYS, Stage, cells, feign, svctl};
@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-/// Runs svctl on the stage as nobody, from a copy that nobody can reach; nothing without root.
+/// Runs svctl on the stage as user nobody, from a copy of the program that nobody can reach.
+/// Returns nothing without root.
 pub fn as_nobody(stage: &Stage, arguments: &[&str]) -> Option<Said> {
     if !nix::unistd::geteuid().is_root() {
         println!("left out: only root can become another user");
@@ -31,7 +32,7 @@ fn another_user_sees_names_and_whether_a_supervise_runs() {
     stage.scratch.directory_at("s/c");
     wait_for("c", || stage.is_supervised("c"));
     let mut stage = stage;
-    // A name that no supervise was started for.
+    // This name never had a supervise.
     stage.stop_scan();
     stage.scratch.directory_at("s/unscanned/supervise");
     let path = stage.of_service("unscanned/supervise");
@@ -109,7 +110,7 @@ fn a_damaged_status_is_unreadable() {
         let said = stage.svctl(&["stop", name]);
         assert_eq!((said.code, said.err.lines().count()), (Some(111), 1), "{said:?}");
     }
-    // What follows the 18 bytes is another product's.
+    // Another product writes more after the 18 bytes.
     let status = stage.of_service("short/supervise/status");
     let mut bytes = vec![0; 18];
     bytes[16..].copy_from_slice(&[0, b'd']);
@@ -144,7 +145,7 @@ fn a_damaged_journal_is_named_and_the_status_counts() {
         let expected = "svctl: warning: unable to believe supervise/journal of a: ";
         assert!(said.err.starts_with(expected), "{what} {said:?}");
     }
-    // None at all is no damage: 0.76 keeps none.
+    // A service without a journal is not damaged: 0.76 keeps none.
     fs::remove_file(&journal).unwrap();
     let said = stage.svctl(&["--fields", "name,state,starts"]);
     assert_eq!(said, Said::text("a\tup\t-\n"));
@@ -154,7 +155,7 @@ fn a_damaged_journal_is_named_and_the_status_counts() {
 fn what_others_may_plant_is_not_followed() {
     let stage = Stage::empty();
     stage.scratch.directory_at("s/a/supervise");
-    // A regular file, or a directory, is no presence.
+    // A regular file or a directory as `ok` is no sign of a supervise.
     stage.scratch.write("s/a/supervise/ok", b"");
     assert_eq!(stage.state("a"), "not supervised");
     stage.scratch.directory_at("s/b");

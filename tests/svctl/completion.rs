@@ -1,4 +1,4 @@
-//! The completions in a real bash and a real zsh, each on a terminal of its own, by the tab key.
+//! The completions in a real bash and a real zsh, each on its own terminal, by the tab key.
 
 use crate::scratch::wait_for;
 use crate::stage::{Stage, feign};
@@ -65,7 +65,7 @@ impl Shell {
         self.screen.lock().unwrap().clear();
         self.type_in(&format!("{begun}\t"));
         self.sees(whole);
-        // Ctrl-U: the line is taken back.
+        // Ctrl-U deletes the line.
         self.type_in("\x15");
     }
 }
@@ -90,7 +90,7 @@ fn stage() -> (Stage, Vec<File>) {
     (stage, held.into())
 }
 
-/// What both shells complete: what is typed before the tab, and what stands there after it.
+/// What both shells complete: the text before the tab, and the text after it.
 const BOTH: [(&str, &str); 11] = [
     ("svctl rest", "svctl restart "),
     ("svctl stop ngi", "svctl stop nginx"),
@@ -118,7 +118,7 @@ fn bash_completes() {
     bash.completes("svctl --fields name,last_exit_co", "svctl --fields name,last_exit_co");
     bash.completes("svctl status with\\ s", "svctl status with\\ space");
     bash.completes("svctl -d oth", "svctl -d other/");
-    // Twice for a list.
+    // Two tabs print a list.
     bash.screen.lock().unwrap().clear();
     bash.type_in("svctl stop \t\t");
     for name in ["mailer", "nginx", "with\\ space"] {

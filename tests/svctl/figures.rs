@@ -1,5 +1,5 @@
-//! What has to hold of figures: read while a thousand restarts happen, of ten thousand services, and
-//! in Prometheus' format.
+//! What figures must be: right while a thousand restarts happen, fast with ten thousand services,
+//! and in Prometheus' format.
 
 use crate::scratch::{Said, wait_for};
 use crate::stage::{Stage, feign, svctl};
@@ -14,8 +14,8 @@ fn what_is_read_while_a_thousand_restarts_happen_is_never_wrong() {
     let stage = Stage::empty();
     let names: Vec<String> = (0..100).map(|number| format!("s{number:02}")).collect();
     for (number, name) in names.iter().enumerate() {
-        // Ends once it was up for a moment, so that looks fall into all of its life. Half of them
-        // are up too long to be flapping, however late the first look is.
+        // The service ends after a moment of being up, so that looks meet every state. Half of them
+        // stay up too long to be flapping, even if the first look is late.
         let moment = if number % 2 == 0 { "0.2" } else { "4" };
         stage.add(name, &format!("sleep {moment}\nexit 7"));
     }
@@ -60,7 +60,7 @@ fn what_is_read_while_a_thousand_restarts_happen_is_never_wrong() {
 
 #[test]
 fn ten_thousand_services_are_shown_and_listed() {
-    // In memory, where there is such a place: this is no test of the disk.
+    // In memory if possible: this does not test the disk.
     let memory = std::path::Path::new("/dev/shm");
     let place = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap();
     let scan = place.path().join("s");
@@ -90,7 +90,7 @@ fn ten_thousand_services_are_shown_and_listed() {
     assert_eq!(out.lines().take_while(|line| !line.is_empty()).count(), 10_002);
     // That no svscan works there is said once, not ten thousand times.
     assert!(out.lines().count() < 10_010, "{}", out.lines().count());
-    // A name among them, a glob, and one that is mistyped.
+    // One name, a glob, and a mistyped name.
     assert_eq!(run(&["status", "-q", "service-04711"]), Said::exit(3));
     let said = run(&["status", "--fields", "name", "service-0471*"]);
     assert_eq!(said.out.lines().count(), 10);
@@ -98,8 +98,8 @@ fn ten_thousand_services_are_shown_and_listed() {
     assert!(said.err.contains("did you mean service-04711?"), "{said:?}");
 }
 
-/// What is wrong with a text, by the rules of Prometheus' text format, and by those of its promtool
-/// about names; that is in a package of 96 MB, and not there as a rule.
+/// What is wrong with a text, by the rules of Prometheus' format and of its promtool for names.
+/// promtool itself comes in a package of 96 MB, and is rarely installed.
 fn breaches(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let (mut metric, mut help, mut kind) = (String::new(), false, String::new());
@@ -130,7 +130,7 @@ fn breaches(text: &str) -> Vec<String> {
                 breach("no help or no type before it");
             }
             let rest = line.strip_prefix(&format!("{metric}{{service=\"")).unwrap_or_default();
-            // The label ends at the first quote that no backslash stands before.
+            // The label ends at the first quote without a backslash before it.
             let mut is_escaped = false;
             let end = rest.bytes().position(|byte| {
                 let ends = byte == b'"' && !is_escaped;
@@ -179,7 +179,7 @@ fn figures_are_in_the_format_of_prometheus() {
     let names = ["a", "a/log", "quo\"ted", "back\\slash", "new\nline", "b"];
     let _held = names
         .map(|name| feign(&stage.of_service(name), Some((u32::from(name != "b"), 0, b'u', 5))));
-    // One with a journal, for what only that tells.
+    // One service with a journal, for the figures that only a journal has.
     stage.add("ends", "exit 7");
     stage.scratch.start("supervise", &["d/ends"]);
     wait_for("a second start", || stage.facts("ends")["starts"].as_u64() >= Some(2));

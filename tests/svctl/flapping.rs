@@ -1,11 +1,11 @@
-//! What the journal tells beyond the status: that a service flaps, how its runs ended and after how
-//! long, and since when it is asked for what it is not. And that none of it is said without a journal.
+//! What the journal adds to the status: whether a service flaps, how its runs ended, how long they
+//! lasted, and since when the service is not as wanted. Without a journal none of that is printed.
 
 use crate::scratch::{Said, Scratch, stays, wait_for};
 use crate::stage::{STAYS, Stage, cells, svctl};
 use std::time::Duration;
 
-/// The seconds in `text`, between what stands before them and what stands behind.
+/// The seconds in `text` between `before` and `behind`.
 fn seconds_between(text: &str, before: &str, behind: &str) -> f64 {
     let rest = text.strip_prefix(before).unwrap_or_else(|| panic!("not {before:?}: {text:?}"));
     let number = rest.strip_suffix(behind).unwrap_or_else(|| panic!("not {behind:?}: {text:?}"));
@@ -15,7 +15,7 @@ fn seconds_between(text: &str, before: &str, behind: &str) -> f64 {
 #[test]
 fn a_service_that_flaps_is_shown_so_with_what_is_so_and_what_to_type() {
     let stage = Stage::empty();
-    // Now and then it is up while it is looked at.
+    // It is up in some of the looks.
     stage.add("nginx", "exec 2>&1\necho 'bind() failed'\nsleep 0.3\nexit 1");
     stage.scratch.service("d/nginx/log", "exec multilog t s1000000 n20 ./main");
     stage.add("calm", STAYS);
@@ -35,18 +35,18 @@ fn a_service_that_flaps_is_shown_so_with_what_is_so_and_what_to_type() {
     let after = seconds_between(run, "the last run ended with exit 1 after ", " s");
     assert!((0.3..2.0).contains(&after), "{advice:?}");
     assert_eq!(advice[1..], ["         svctl doctor nginx"]);
-    // What to type shows what the service said last.
+    // The advised command shows what the service logged last.
     let doctor = stage.svctl(&["doctor", "nginx"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
     assert!(doctor.out.contains("\n         bind() failed\n"), "{doctor:?}");
-    // All other forms agree.
+    // All other formats agree.
     assert_eq!(stage.svctl(&["list", "--state", "flapping"]), Said::text("nginx\n"));
     let metric = "daemontools_service_flapping{service=\"nginx\"} 1\n";
     assert!(stage.svctl(&["--prometheus"]).out.contains(metric));
     let page = stage.svctl(&["status", "nginx"]);
     assert_eq!(page.code, Some(3), "{page:?}");
     assert!(page.out.contains(" in the last 10 s\n"), "{page:?}");
-    // A stop ends it, and then it is what was asked for.
+    // After a stop it is as wanted.
     assert_eq!(stage.svctl(&["stop", "nginx"]).code, Some(0));
     assert_eq!((stage.state("nginx"), stage.svctl(&[]).code), ("down".into(), Some(0)));
 }
@@ -55,7 +55,7 @@ fn a_service_that_flaps_is_shown_so_with_what_is_so_and_what_to_type() {
 fn without_a_journal_nothing_flaps() {
     let stage = Stage::empty();
     stage.add("a", "echo >>starts\nsleep 0.05\nexit 1");
-    // Where its name is taken, supervise goes on without.
+    // If its name is taken, supervise works without a journal.
     stage.scratch.directory_at("d/a/supervise/journal/taken");
     let mut stage = stage;
     stage.scan();
@@ -102,7 +102,7 @@ fn a_stop_that_is_not_done_says_since_when_it_is_asked_for() {
         seconds_between(&line, "mailer   stop asked ", &behind)
     };
     assert!(ago() <= 10.0);
-    // It counts from the first time on: to ask again is no other wish.
+    // The time counts from the first request; the same request again does not reset it.
     wait_for("two seconds since the stop", || ago() >= 2.0);
     stage.svc("-d", "mailer");
     assert!(ago() >= 2.0);
@@ -125,6 +125,6 @@ fn the_page_says_when_the_last_exit_was_and_after_how_long() {
     let (run, when) = line.rsplit_once(", ").unwrap();
     let after = seconds_between(run, "  last exit  exit 5, after ", " s");
     assert!((0.3..2.0).contains(&after), "{page}");
-    // The local time: the stage's is UTC.
+    // The local time; the stage's zone is UTC.
     assert!(begun.trim_end() <= when && when <= date().trim_end(), "{page}");
 }

@@ -1,4 +1,5 @@
-//! `--json` against its schema, by a small reader of schemas that knows the words that ours uses.
+//! `--json` against its schema, by a small checker that knows the words of JSON Schema that our
+//! schema uses.
 
 use crate::scratch::wait_for;
 use crate::stage::{ENDS, STAYS, Stage, feign};
@@ -106,7 +107,8 @@ fn fits(value: &Value) {
     let schema = schema();
     let found = breaches(value, &schema, &schema, "");
     assert!(found.is_empty(), "{}", found.join("\n"));
-    // The schema allows fields that a later version adds; this version has none it does not name.
+    // The schema allows fields that a later version may add. This version has no field that the
+    // schema lacks.
     let named = &schema["$defs"]["service"]["properties"];
     for service in value["services"].as_array().unwrap() {
         for name in service.as_object().unwrap().keys() {
@@ -127,7 +129,7 @@ fn every_state_fits_the_schema() {
     ]
     .into_iter()
     .map(|(name, status)| {
-        // Beside the services of svscan: it would start its own supervise there.
+        // Beside svscan's services: svscan would start its own supervise there.
         feign(&stage.scratch.path().join("d").join(name), status)
     })
     .collect();
@@ -155,7 +157,7 @@ fn every_state_fits_the_schema() {
     assert_eq!(json["directory"], stage.shown("s"));
     assert_eq!(json["services"][5]["wanted"], "once");
     assert!(json["services"][6]["problem"].is_string());
-    // Of a verb too.
+    // The document of a verb, too.
     let said = stage.svctl(&["start", "--json", "--settle", "0", "stopped"]);
     let json = serde_json::from_str(&said.out).unwrap();
     fits(&json);

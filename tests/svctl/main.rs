@@ -1,5 +1,5 @@
-//! svctl with running services, one file for each subject. Needs neither root nor network. A case
-//! that needs more says so, and does nothing without it.
+//! svctl with running services, a file for each subject. They need neither root nor network. A case
+//! that needs more says so when it is left out.
 
 mod bad_input;
 mod completion;

@@ -1,5 +1,5 @@
-//! svctl(8), the completions and the schema against the program: the verbs and options that `--help`
-//! names, and no others.
+//! svctl(8), the completions and the schema against the program: they have exactly the verbs and
+//! options that `--help` names.
 
 use crate::stage::Stage;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn help(stage: &Stage, words: &[&str]) -> String {
     stage.svctl(&[words, &["--help"]].concat()).out
 }
 
-/// The verbs, other names of theirs included.
+/// The verbs and their aliases.
 fn verbs(stage: &Stage) -> BTreeSet<String> {
     let help = help(stage, &[]);
     let list = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
@@ -44,7 +44,7 @@ fn all_options(stage: &Stage) -> BTreeSet<String> {
     all
 }
 
-/// What stands behind `.It` in the lists of a section: the macro, and its words.
+/// The items of the lists in a section: after `.It`, the macro and its words.
 fn items<'a>(page: &'a str, title: &str) -> Vec<Vec<&'a str>> {
     let section = page.split_once(&format!("\n{title}\n")).unwrap().1;
     let lines =
@@ -100,12 +100,12 @@ fn the_completions_have_every_verb_option_and_field() {
             })
             .collect();
         for word in verbs(&stage).iter().chain(&all_options(&stage)) {
-            // Braces of zsh join two options.
+            // zsh's braces combine two options.
             let is_there = words.contains(word.as_str()) || text.contains(&format!("{word}}}"));
             assert!(is_there || text.contains(&format!("{{{word},")), "{path}: {word}");
         }
         for field in fields.keys() {
-            // These two are there now and then; the logger has fields of its own.
+            // These two fields are not always there; the logger has its own fields.
             if !["name_hex", "result", "log"].contains(&field.as_str()) {
                 assert!(words.contains(field.as_str()), "{path}: {field}");
             }

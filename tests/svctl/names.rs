@@ -27,16 +27,16 @@ fn names_globs_and_loggers() {
     assert_eq!(shown(&["web1/", "db//"]), ["web1", "db"]);
     assert_eq!(shown(&["web1/log"]), ["web1/log"]);
     assert_eq!(shown(&["web1/log/"]), ["web1/log"]);
-    // All and globs mean main services.
+    // `--all`, no name at all, and globs mean main services.
     assert_eq!(shown(&["--all"]), ["[w]eb", "db", "log", "web1", "web2"]);
     assert_eq!(shown(&[]), ["[w]eb", "db", "log", "web1", "web2"]);
     assert_eq!(shown(&["web*"]), ["web1", "web2"]);
     assert_eq!(shown(&["web[2-9]"]), ["web2"]);
     assert_eq!(shown(&["w?b1"]), ["web1"]);
     assert_eq!(shown(&["*/log"]), ["web1/log"]);
-    // An exact name goes before a glob.
+    // An exact name comes before a glob.
     assert_eq!(shown(&["[w]eb"]), ["[w]eb"]);
-    // Each once.
+    // Each service is shown once.
     assert_eq!(shown(&["web1", "web*", "web1/"]), ["web1", "web2"]);
     assert_eq!(shown(&["log"]), ["log"]);
 }
@@ -95,7 +95,7 @@ fn the_scan_directory_is_named_by_option_or_variable() {
     assert_eq!(shown(&one, &["-d", &(two.shown("s") + "//")]), ["b"]);
     let said = one.svctl(&["-d", &two.shown("s/")]);
     assert!(said.out.starts_with(&format!("{}: 1 service", two.shown("s"))), "{said:?}");
-    // A relative one is shown as an absolute one.
+    // A relative path is shown as an absolute one.
     let said = one.svctl(&["-d", "s"]);
     assert!(said.out.starts_with(&format!("{}: 1 service", one.shown("s"))), "{said:?}");
     let said = one.svctl(&["-d", "nowhere"]);
@@ -111,7 +111,7 @@ fn the_scan_directory_of_our_own_svscan_is_found() {
     }
     let stage = Stage::of(&[("a", STAYS)]);
     let said = Said::of(&svctl(stage.scratch.path()).arg("list").output().unwrap());
-    // Others of this user may have their svscans, now.
+    // Other svscans of this user may run now.
     let is_found = said == Said::text("a\n");
     assert!(is_found || said.code == Some(100) && said.err.contains(&stage.shown("s")), "{said:?}");
 }
@@ -147,7 +147,7 @@ fn a_name_of_any_bytes_is_shown_safely_and_can_be_typed_as_it_is_shown() {
         raw,
         sorted.iter().flat_map(|name| [name, &b"\0"[..]].concat()).collect::<Vec<u8>>()
     );
-    // A terminal that does not read UTF-8 would take these bytes for others.
+    // A terminal without UTF-8 would read these bytes differently.
     let ascii = Said::of(&stage.command(&["list"]).env("LC_ALL", "C").output().unwrap());
     assert!(ascii.out.ends_with("gr\\xc3\\xbc\\xc3\\x9fe\n"), "{ascii:?}");
     drop(held);

@@ -1,4 +1,4 @@
-//! A stage: a scan directory `s` with an svscan, services beside it in `d`, and svctl.
+//! A stage: a scan directory `s` with an svscan, services outside it in `d`, and svctl.
 
 use crate::scratch::{Said, Scratch, wait_for};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// A service that stays up and ends by TERM.
 pub const STAYS: &str = "exec sleep 1000";
-/// One that ends at once.
+/// A service that ends at once.
 pub const ENDS: &str = "exit 7";
 
 pub struct Stage {
@@ -146,7 +146,7 @@ impl Stage {
     }
 }
 
-/// svctl, to run in `directory`, in a locale that reads UTF-8.
+/// svctl, to be run in `directory`, in a UTF-8 locale.
 pub fn svctl(directory: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("svctl"));
     command.current_dir(directory).env("LC_ALL", "C.UTF-8").env("TZ", "UTC0").env_remove("SVDIR");
@@ -154,7 +154,7 @@ pub fn svctl(directory: &Path) -> Command {
     command
 }
 
-/// The cells of each line of a table, titles first; two spaces or more are between two.
+/// The cells of each line of a table, the titles included. Two or more spaces separate cells.
 pub fn cells(out: &str) -> Vec<Vec<String>> {
     let lines = out.lines().skip(1).take_while(|line| !line.is_empty());
     lines

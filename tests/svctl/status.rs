@@ -58,7 +58,7 @@ fn what_is_not_as_wanted_has_two_lines_and_the_second_is_a_command() {
     assert!(line.ends_with(&format!(", process {pid} is still there")), "{advice}");
     assert!(advice.contains("\n         svctl continue worker\n"), "{advice}");
     assert!(advice.starts_with("flappy   "), "{advice}");
-    // What is advised is what helps.
+    // The advised command helps.
     let said = stage.svctl(&["stop", "--kill-after", "0.1", "mailer"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(stage.svctl(&["continue", "worker"]).code, Some(0));
@@ -140,7 +140,7 @@ fn exit_codes_are_those_of_lsb() {
     let stage = Stage::of(&[("up", STAYS), ("down", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));
     stage.wait_until("up", "up");
-    // Without names: as wanted. With names: up.
+    // Without names, the exit code says whether all is as wanted; with names, whether they are up.
     assert_eq!(stage.svctl(&[]).code, Some(0));
     assert_eq!(stage.svctl(&["status", "--all"]).code, Some(0));
     assert_eq!(stage.svctl(&["status", "up"]).code, Some(0));
@@ -231,7 +231,7 @@ fn a_process_that_a_dead_supervise_left_is_named() {
     let line =
         format!("svctl: warning: unable to stop a: no supervise runs, process {pid} is left");
     assert_eq!(said, Said::complaint(1, &line));
-    // Its end is seen, although nobody says it.
+    // svctl sees the end, although no status tells it.
     kill(pid, "KILL");
     wait_for("the process's end", || !crate::scratch::is_alive(pid));
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));
@@ -258,7 +258,8 @@ fn a_supervise_of_0_76_is_shown_without_what_it_does_not_record() {
         (&row[..3], &row[4..6]),
         (&["./old".into(), "up".into(), pid.to_string()][..], &["-".into(), "-".into()][..])
     );
-    // The second a start is not listened in is over, or not: each is waited for.
+    // The second after a start, in which a stop may be deferred, is over or not: svctl waits in
+    // both cases.
     let said = run(&["restart", "./old"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_ne!(scratch.pid("old"), pid);

@@ -13,12 +13,12 @@ pub fn on_terminal(columns: u16, command: &mut Command) -> String {
     let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
     command.stdout(slave.try_clone().unwrap()).stderr(slave);
     let mut child = command.spawn().unwrap();
-    // Our copies of the terminal's end go with the command.
+    // Our copies of the terminal's end are closed with the command.
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut text = Vec::new();
     let mut master = File::from(master);
     let mut block = [0; 4096];
-    // At the end of the last process that has it, the read fails.
+    // After the last process has closed the terminal, the read fails.
     while let Ok(length @ 1..) = master.read(&mut block) {
         text.extend_from_slice(&block[..length]);
     }
@@ -41,7 +41,7 @@ fn stage() -> (Stage, Vec<File>) {
     (stage, held)
 }
 
-/// How wide a line is on a terminal: the characters of this test are of one column or two.
+/// How wide a line is on a terminal. The characters of this test take one column or two.
 fn width(line: &str) -> usize {
     line.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum()
 }
@@ -65,12 +65,12 @@ fn a_narrow_terminal_loses_columns_and_no_line_of_the_table_is_too_long() {
         let has_whole = text.contains(LONG);
         assert_eq!(has_whole, columns == 200, "{text}");
         assert_eq!(text.contains("~  "), columns != 200, "{text}");
-        // The columns stand under their titles.
+        // The columns are aligned with their titles.
         let place = |line: &str, word: &str| width(line.split_once(word).unwrap().0);
         let since = place(table[0], "SINCE");
         let api = table.iter().find(|line| line.starts_with("api")).unwrap();
         assert_eq!(place(api, "12d"), since, "{text}");
-        // What is so is wrapped; what is to be typed never is.
+        // The text is wrapped; the command never is.
         let advice = text.split_once("\n\n").unwrap().1;
         assert!(advice.contains("svctl stop --kill-after 5 mailer\n"), "{text}");
     }
@@ -106,7 +106,7 @@ fn after_half_a_second_it_is_said_what_is_waited_for() {
     let a = format!("{}: down, killed by KILL\n", stage.shown("s/a"));
     let b = format!("{}: down, killed by TERM\n", stage.shown("s/b"));
     assert_eq!(text, [b, waiting, a].concat());
-    // Not where nobody sits, and not where it was asked to be quiet.
+    // It prints nothing without a terminal, or with --quiet.
     assert_eq!(stage.svctl(&["start", "b"]).err, "");
     assert_eq!(on_terminal(80, &mut stage.command(&["restart", "-q", "b"])), "");
 }

@@ -29,7 +29,7 @@ pub struct Around {
     pub is_scanned: Option<bool>,
 }
 
-/// What starts within so many seconds is started at boot.
+/// A process that started less than this many seconds after the machine counts as started at boot.
 const BOOT: u64 = 300;
 /// Scanners of other products.
 const OTHERS: [&[u8]; 3] = [b"runsvdir", b"s6-svscan", b"perpd"];
@@ -39,7 +39,8 @@ impl Around {
     #[must_use]
     pub fn look(scan: &Scan, processes: &Processes) -> Self {
         let mut pids = scan.workers(&[b"svscan"]);
-        // A child that is about to become a supervise bears its parent's name for a moment.
+        // Between fork and exec a future supervise has svscan's name, so a child of an svscan is
+        // not counted.
         let all = pids.clone();
         let parent = |pid| proc::Process::read(pid).map(|process| process.parent);
         pids.retain(|&pid| !parent(pid).is_ok_and(|parent| all.contains(&parent)));
@@ -55,7 +56,7 @@ impl Around {
         };
         let supervises = processes.all().iter().filter(is_child).filter_map(|process| {
             let directory = file::facts(HERE, format!("/proc/{}/cwd", process.pid).as_bytes());
-            // What ours starts is ours.
+            // A supervise that our svscan started is ours.
             let found = Daemon { is_ours: true, ..daemon(process.pid, b"supervise") };
             Some((found, directory.ok()?))
         });
@@ -87,7 +88,7 @@ impl Around {
         found
     }
 
-    /// The findings about names. `looker` knows whose records they are.
+    /// The findings about names in the scan directory.
     #[must_use]
     pub fn names(&self, scan: &Scan, looker: &Looker) -> Vec<Finding> {
         let names = names(scan, looker);
@@ -187,16 +188,16 @@ fn look_at(name: &[u8], path: &[u8], looker: &Looker) -> Name {
     found
 }
 
-/// Where the machine's own scan directory stands.
+/// The usual paths of the machine's own scan directory.
 const USUAL: [&[u8]; 2] = [b"/service", b"/etc/service"];
-/// Where commands are looked for.
+/// Directories in which people have commands of daemontools.
 const COMMANDS: [&[u8]; 3] = [b"/command", b"/usr/local/bin", b"/usr/bin"];
-/// Those that are of daemontools and nothing else.
+/// Commands that only daemontools has.
 const NAMES: [&[u8]; 7] =
     [b"svscanboot", b"svscan", b"supervise", b"svc", b"svok", b"svstat", b"multilog"];
 
-/// The machine around the scan directory: what is typed, and what happens at boot. `root` is what
-/// stands for the root directory.
+/// The machine around the scan directory: the commands that a person would run, and what starts
+/// svscan at boot. `root` stands before each path: empty, but for tests.
 #[derive(Debug)]
 pub struct Machine<'a> {
     /// The root directory, without the slash at its end.
@@ -204,7 +205,7 @@ pub struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// Whether the scan directory is the machine's: only that is started at boot.
+    /// Whether this is the machine's own scan directory, the only one that starts at boot.
     #[must_use]
     pub fn has(&self, scan: &Scan) -> bool {
         let here = file::facts_of(scan.as_fd()).ok();
@@ -243,7 +244,7 @@ impl Machine<'_> {
                 let path = [self.root, directory, b"/", name].concat();
                 let Ok(facts) = file::facts(HERE, &path) else { continue };
                 let is_same = (facts.device, facts.inode) == (ours.device, ours.inode);
-                // A copy is of the same size.
+                // A file of the same size counts as a copy of our program.
                 if facts.kind == Kind::Regular && !is_same && facts.size != ours.size {
                     let target = place::real(&path).unwrap_or_else(|| path.clone());
                     found.push(Stranger { path, target });
@@ -253,14 +254,15 @@ impl Machine<'_> {
         found
     }
 
-    /// Whether process 1 is one that starts things: in a container it often is the one thing.
+    /// Whether process 1 is an init that starts services. In a container it often is the only
+    /// program.
     fn has_an_init(&self) -> bool {
         let inits: [&[u8]; 3] = [b"init", b"systemd", b"upstart"];
         !self.root.is_empty() || inits.iter().any(|name| proc::is_named(1, name))
     }
 
     fn is_started_at_boot(&self, is_systemd: bool) -> bool {
-        // Lines for other inits leave systemd to its unit.
+        // Under systemd only a unit counts: lines for other inits skip themselves there.
         let but: &[u8] = if is_systemd { b"/run/systemd/system" } else { b"" };
         let names = |path: &[u8]| beginning(path).is_ok_and(|text| scan::names_svscan(&text, but));
         let any_in = |directory: &[u8], is_meant: fn(&[u8]) -> bool| {
@@ -313,7 +315,7 @@ impl Machine<'_> {
         })
     }
 
-    /// A link of another root directory leads into that one.
+    /// Links below another root directory are resolved below that directory.
     fn names_behind_link(&self, path: &[u8], but: &[u8]) -> bool {
         let target = file::link_target(HERE, path).ok().filter(|_| !self.root.is_empty());
         target.filter(|target| target.starts_with(b"/")).is_some_and(|target| {

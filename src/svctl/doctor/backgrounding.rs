@@ -12,7 +12,7 @@ struct Known {
     names: &'static [&'static [u8]],
     /// What is added to its command line.
     add: &'static str,
-    /// What is taken out.
+    /// What is removed from it.
     drop: &'static [&'static str],
 }
 
@@ -30,21 +30,21 @@ const TABLE: [Known; 10] = [
     Known { names: &[b"memcached"], add: "", drop: &["-d", "--daemon"] },
 ];
 
-/// What a script ends with.
+/// How a run script ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending<'a> {
     /// The path of `run`.
     pub path: &'a [u8],
     /// Its text.
     pub text: &'a [u8],
-    /// Its last command,
+    /// Its last command.
     pub command: &'a Command,
-    /// and the programs that this becomes.
+    /// The programs that its last command becomes.
     pub chain: &'a Chain,
 }
 
-/// What a daemon is told to stay in the foreground: the line of the script as it is, and as it
-/// should be; nothing where that cannot be told.
+/// The last line of the script as it is, and as it should be for the daemon to stay in the
+/// foreground; nothing where the script cannot tell.
 fn corrected(ending: &Ending<'_>) -> Option<(String, String)> {
     let line = ending.text.split(|&byte| byte == b'\n').nth(ending.command.line.checked_sub(1)?)?;
     let line = std::str::from_utf8(line).ok()?.trim();
@@ -73,7 +73,7 @@ fn known(program: &[u8]) -> Option<&'static Known> {
     TABLE.iter().find(|known| known.names.contains(&name))
 }
 
-/// A service that leaves `left` behind, its pids and names.
+/// The finding about a service that leaves processes behind. `left`: their pids and names.
 #[must_use]
 pub fn judge(
     name: &[u8],
@@ -102,7 +102,7 @@ pub fn judge(
     Some(found.command(format!("kill {}", pids.join(" "))).command(restart))
 }
 
-/// A command that puts another line in the place of the last command's.
+/// A command that replaces the script's last line by `line`.
 fn edit(ending: &Ending<'_>, line: &str) -> String {
     let path = text::quoted(ending.path);
     let can_stand =

@@ -1,5 +1,5 @@
-//! What a command becomes by `exec`: programs that pass control to the next, up to the one that stays.
-//! Pure.
+//! The programs that a command becomes by `exec`, one after another (setuidgid, then softlimit,
+//! then the daemon). Pure.
 
 use super::script::base;
 use super::shell::{Command, Word, is_assignment};
@@ -11,9 +11,9 @@ pub struct Chain {
     pub is_exec: bool,
     /// The programs as they are named; the last one stays.
     pub programs: Vec<Vec<u8>>,
-    /// How many of them, from the first on, are looked up on the PATH of the script.
+    /// Whether the last of them stays: no program before it is unknown to us.
     pub on_path: usize,
-    /// Whether the last of them is the one that stays: nothing in between was unknown.
+    /// Whether the last of them stays: we know each program before it.
     pub is_whole: bool,
     /// The words of the last one, its own name first.
     pub words: Vec<Word>,
@@ -69,15 +69,17 @@ impl Chain {
     }
 }
 
-/// What a program that runs another one takes before that one's name.
+/// What a program like setuidgid takes on its command line before the name of the program that it
+/// runs.
 struct Step {
-    /// How many words; nothing if that cannot be told.
+    /// How many words; nothing if that is not known.
     words: Option<usize>,
     account: Option<Vec<u8>>,
     keeps_path: bool,
 }
 
-/// How many words are options; `with_value`: the letters that a word of their own follows.
+/// How many of the words are options. `with_value`: the letters of the options whose value is the
+/// next word.
 fn options(words: &[Word], with_value: &[u8]) -> usize {
     let mut count = 0;
     while let Some(word) = words.get(count) {

@@ -1,4 +1,4 @@
-//! A service that ends at each start: why, where its log says so, or at least how. Pure.
+//! A service that ends at each start: why, if its log says so, or at least how. Pure.
 
 use super::finding::{Finding, Kind};
 use crate::look::state::State;
@@ -22,24 +22,25 @@ pub struct Ends {
     pub up: Option<Duration>,
 }
 
-/// So many starts
+/// At least this many starts
 const MANY: usize = 5;
-/// in so long a time are a loop too, if each run failed
+/// within this time make a crash loop, if each run failed
 const WHILE: Duration = Duration::from_secs(120);
-/// sooner than this.
+/// and lasted less than this.
 const SLOW: Duration = Duration::from_secs(30);
 
-/// A run that ends well and lasts so long has done its work: a job that is started again.
+/// A run that ends with 0 after at least this time has done its work: such a service is a job that
+/// supervise repeats, and no crash loop.
 const WORK: Duration = Duration::from_secs(1);
-/// A run that lasts longer than this was up.
+/// A service that has been up for this long may have recovered.
 const UP: Duration = Duration::from_secs(5);
 /// TERM, by which a person stops and restarts a service.
 const TERM: u8 = 15;
-/// The exit code for that of a shell, and of some daemons.
+/// The exit code by which a shell, and some daemons, say that TERM ended them.
 const TERMINATED: u8 = 128 + TERM;
 
 impl Ends {
-    /// Whether they are those of a service that cannot run.
+    /// Whether the service cannot run: each run ends at once.
     #[must_use]
     pub fn are_crashes(&self, state: State) -> bool {
         let lasted = self.lasted.unwrap_or_default();
@@ -55,12 +56,12 @@ impl Ends {
     fn are_slow_crashes(&self, state: State) -> bool {
         let is_wanted = matches!(state, State::Up | State::Waiting | State::Flapping);
         let is_failure = match self.last {
-            // A shell says so of what TERM killed.
+            // TERM is a person's stop; a shell reports it as 143.
             None | Some(LastEnd::Code(0 | TERMINATED) | LastEnd::Killed(TERM, _)) => false,
             Some(_) => true,
         };
         let lasted = self.lasted.unwrap_or(SLOW);
-        // One that has been up for longer than it used to last has recovered.
+        // A service that is up for twice as long as its last run has recovered.
         let has_recovered = self.up.is_some_and(|up| up >= UP && up >= lasted * 2);
         is_wanted && is_failure && lasted < SLOW && self.recent().0 >= MANY && !has_recovered
     }
@@ -77,7 +78,7 @@ impl Ends {
         self.last == Some(LastEnd::Code(0)) && self.lasted.is_some_and(|lasted| lasted < WORK)
     }
 
-    /// In words.
+    /// These facts in words.
     #[must_use]
     pub fn words(&self) -> String {
         let end = match self.last {
@@ -104,18 +105,18 @@ impl Ends {
     }
 }
 
-/// Who has a port.
+/// The process that holds a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The port.
     pub port: u16,
-    /// Its process and that one's name; nothing where we may not see it.
+    /// The pid and name of the process; nothing if we may not see it.
     pub process: Option<(u32, Vec<u8>)>,
-    /// How it is stopped.
+    /// The command that stops it.
     pub origin: Origin,
 }
 
-/// Who started a program.
+/// What started a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A service of the scan directory.
@@ -124,11 +125,11 @@ pub enum Origin {
     Unit(String),
     /// A script in /etc/init.d.
     InitScript(String),
-    /// That cannot be told.
+    /// Not known.
     Unknown,
 }
 
-/// What says that a port is taken.
+/// Texts in a log that say that a port is taken.
 const TAKEN: [&[u8]; 5] = [
     b"address already in use",
     b"eaddrinuse",
@@ -148,7 +149,7 @@ pub fn complaints(lines: &[Vec<u8>]) -> Vec<(Vec<u16>, &[u8])> {
     for (place, line) in lines.iter().enumerate().rev().filter(|(_, line)| says(line)) {
         let mut ports = ports_in(line);
         if ports.is_empty() {
-            // Postgres and mysqld name it in the line behind.
+            // Postgres and mysqld name the port in the line after it.
             let next = lines.get(place + 1).map(|line| ports_in(line));
             ports = next.unwrap_or_default();
         }
@@ -161,7 +162,7 @@ fn contains(text: &[u8], words: &[u8]) -> bool {
     text.windows(words.len()).any(|window| window == words)
 }
 
-/// The ports that a line names: behind `port`, or behind an address and a colon.
+/// The ports that a line names: after `port`, or after an address and a colon.
 fn ports_in(line: &[u8]) -> Vec<u16> {
     let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`(),;=".contains(byte);
     let mut ports = Vec::new();
@@ -205,7 +206,8 @@ fn port_of_address(word: &[u8]) -> Option<u16> {
     number(port).filter(|_| is_address)
 }
 
-/// A service whose port another process has. `who`: who has each port that its log names.
+/// The finding about a service whose port another process holds. `who`: the holders of the ports
+/// that its log names.
 #[must_use]
 pub fn port_taken(
     name: &[u8],
@@ -236,7 +238,8 @@ pub fn port_taken(
     })
 }
 
-/// A service that ends at each start. `see`: how to see more of its log.
+/// The finding about a service that ends at each start. `see`: the command that shows more of its
+/// log.
 #[must_use]
 pub fn crash_loop(
     name: &[u8],

@@ -8,13 +8,13 @@
 pub struct Finding {
     /// What was found.
     pub kind: Kind,
-    /// The service, by its name; nothing for what is about the scan directory.
+    /// The service's name; nothing if the finding is about the scan directory.
     pub service: Option<Vec<u8>>,
     /// What is wrong, in a few words.
     pub title: String,
     /// What doctor saw.
     pub saw: Vec<String>,
-    /// What to type, a command a line; what is no command is in brackets.
+    /// What to type: one command for each line, or text in brackets that is no command.
     pub commands: Vec<String>,
 }
 
@@ -37,14 +37,14 @@ impl Finding {
         Self { kind, service, title, saw: Vec::new(), commands: Vec::new() }
     }
 
-    /// With something that was seen.
+    /// Adds something that was seen.
     #[must_use]
     pub fn saw(mut self, what: impl Into<String>) -> Self {
         add(&mut self.saw, what.into());
         self
     }
 
-    /// With a command to type.
+    /// Adds a command to type.
     #[must_use]
     pub fn command(mut self, command: impl Into<String>) -> Self {
         add(&mut self.commands, command.into());
@@ -52,7 +52,7 @@ impl Finding {
     }
 }
 
-/// Once in the program, not at each finding: that is a matter of kilobytes.
+/// Not inlined: a copy at each finding would cost kilobytes.
 #[inline(never)]
 fn add(lines: &mut Vec<String>, line: String) {
     lines.push(line);
@@ -179,7 +179,7 @@ mod tests {
             if let Some(name) = line.strip_prefix(".It Cm ") {
                 found.push((name.to_owned(), String::new()));
             } else if let Some((_, text)) = found.last_mut() {
-                // A macro's words are words.
+                // A word that a macro prints counts as a word of the page.
                 let is_macro = line.starts_with('.');
                 let words = line.split_whitespace().skip(usize::from(is_macro));
                 let joins = |word: &&str| !(is_macro && [".", ",", "Ns"].contains(word));

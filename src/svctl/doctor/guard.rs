@@ -8,11 +8,12 @@ use daemontools_rs::sys::descriptor::HERE;
 use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{file, proc};
 
-/// What another user can write of a service: its directory, its run, and what leads to them. `met`: what
-/// led to the services before, and is not said again.
+/// The finding about what other users can write of a service: its directory, its run, and the
+/// directories above them. `met`: the directories that earlier services had above them; each is
+/// judged once.
 #[must_use]
 pub fn judge(case: &Case<'_>, met: &mut Vec<Vec<u8>>) -> Option<Finding> {
-    // Only what a supervise runs is run.
+    // Without a supervise nothing is run, so nothing is wrong.
     let [user, ..] = case.supervise.and_then(proc::users_of)?;
     let mut places = Vec::new();
     let run = place::real(&case.run_path());
@@ -20,7 +21,7 @@ pub fn judge(case: &Case<'_>, met: &mut Vec<Vec<u8>>) -> Option<Finding> {
     if let Some(run) = &run {
         add(run, false, &mut places);
     }
-    // A logger's way is its service's.
+    // The directories above a logger's are those above its service's.
     if !case.service.target.name.ends_with(b"/log") {
         for above in above(&case.base) {
             if !met.iter().any(|other| other == above) {
@@ -32,8 +33,8 @@ pub fn judge(case: &Case<'_>, met: &mut Vec<Vec<u8>>) -> Option<Finding> {
     safety::judge(Some(&case.service.target.name), user, &places)
 }
 
-/// What another user can write of a scan directory that process `svscan` works in: who can make a
-/// link there has it run what he likes.
+/// The finding about what other users can write of the scan directory in which process `svscan`
+/// works: a user who can make a link there chooses a program that svscan's user runs.
 #[must_use]
 pub fn of_scan(path: &[u8], svscan: Pid) -> Option<Finding> {
     let [user, ..] = proc::users_of(svscan)?;

@@ -3,7 +3,7 @@
 use super::finding::{Finding, Kind};
 use crate::text;
 
-/// A directory, wherever it stands: device and inode number.
+/// A directory's device and inode number: it has the same under each of its names.
 pub type Identity = (u64, u64);
 
 /// What a name of the scan directory leads to.
@@ -19,7 +19,7 @@ pub enum Leads {
     Unknown,
 }
 
-/// A name of the scan directory, or a logger of one.
+/// A name in the scan directory, or `NAME/log` of a service that has a logger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The name.
@@ -36,7 +36,7 @@ pub struct Name {
     pub has_foreign_records: bool,
 }
 
-/// Which of the names has an identity first, by all of them in order.
+/// The first name of each identity, for all names in their order.
 #[derive(Debug)]
 struct Index(Vec<(Identity, usize)>);
 
@@ -96,7 +96,7 @@ pub fn two_names(names: &[Name]) -> Vec<Finding> {
         else {
             continue;
         };
-        // The logger of a service with two names has two as well.
+        // A service with two names has a logger with two: that is said once.
         let main = |name: &Name| name.name.strip_suffix(b"/log").map(<[u8]>::to_vec);
         let parents = (main(first), main(name));
         if let (Some(one), Some(other)) = parents {
@@ -107,7 +107,7 @@ pub fn two_names(names: &[Name]) -> Vec<Finding> {
             }
         }
         let (one, other) = (text::quoted(&first.path), text::quoted(&name.path));
-        // The link goes, not the directory.
+        // The command removes the link, not the directory.
         let goes = if name.target.is_some() || first.target.is_none() { &other } else { &one };
         let title = format!("it is the same directory as {}", text::name(&first.name));
         let finding = Finding::on(&name.name, Kind::TwoNames, title);
@@ -117,7 +117,7 @@ pub fn two_names(names: &[Name]) -> Vec<Finding> {
     found
 }
 
-/// Services whose records are another directory's.
+/// The finding about services whose `supervise` is that of another directory.
 #[must_use]
 pub fn copied(names: &[Name]) -> Vec<Finding> {
     let index = Index::of(names, |name| name.records.map(|(identity, _)| identity));
@@ -150,7 +150,7 @@ pub fn copied(names: &[Name]) -> Vec<Finding> {
     found
 }
 
-/// A supervise of this scan directory's svscan that no name leads to.
+/// A supervise that our svscan started here, and to which no name in the scan directory leads now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nameless {
     /// Its pid.
@@ -161,7 +161,8 @@ pub struct Nameless {
     pub path: Option<Vec<u8>>,
 }
 
-/// Supervises whose service has no name any more; those that leave by themselves are left out.
+/// The findings about supervises whose service has no name any more. A supervise that was asked to
+/// leave is not among them.
 #[must_use]
 pub fn nameless(names: &[Name], supervises: &[Nameless]) -> Vec<Finding> {
     let index = Index::of(names, Name::directory);
@@ -206,7 +207,7 @@ mod tests {
         let wrong = [
             name("b", Leads::Nowhere, true),
             name("c", Leads::ToFile, true),
-            // A file that lies there is none.
+            // A plain file in the scan directory is no service, and nothing is wrong.
             name("README", Leads::ToFile, false),
             name("d", Leads::Unknown, true),
         ];
@@ -224,7 +225,7 @@ mod tests {
         let found = two_names(&names);
         assert_eq!(kinds(&found), ["two-names"]);
         assert_eq!(found[0].commands, ["rm /s/a"]);
-        // One logger directory for two services.
+        // Two services whose `log` is the same directory.
         let names = [
             name("a", Leads::To((1, 1)), true),
             name("a/log", Leads::To((1, 9)), true),

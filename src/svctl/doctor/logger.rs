@@ -5,7 +5,7 @@ use super::shell::Word;
 use crate::text;
 use daemontools_rs::multilog::script::Script;
 
-/// What stands at `log`.
+/// What a service directory has as `log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
     /// Nothing.
@@ -18,7 +18,7 @@ pub enum Log {
     Other,
 }
 
-/// What is so with the logger's own supervise and process.
+/// What the supervise and the process of the logger do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
     /// Whether the service has a process: it may write.
@@ -27,7 +27,7 @@ pub struct Work {
     pub service_is_supervised: bool,
     /// Whether a supervise runs for the logger, if that is known.
     pub is_supervised: Option<bool>,
-    /// Whether it is down and shall be.
+    /// Whether it is down, and wanted down.
     pub is_down: bool,
     /// Whether it was paused.
     pub is_paused: bool,
@@ -35,7 +35,7 @@ pub struct Work {
     pub made_ago: u64,
 }
 
-/// How long svscan and a new supervise may take.
+/// For how many seconds svscan and a new supervise may be busy before it is a finding.
 const NEW: u64 = 10;
 
 /// What is wrong with the place of the logger, and with its supervise.
@@ -85,18 +85,20 @@ pub fn presence(
     None
 }
 
-/// The words of a multilog, and whether they are known for certain: its own, not those of a script.
+/// The words of a multilog's command line, each with whether it is known for certain: from a script
+/// some are not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
-    /// Each, and whether a shell leaves it as it is.
+    /// Each word, with whether the shell passes it unchanged.
     pub words: Vec<Word>,
 }
 
-/// What the words of a multilog do that cannot be meant. `logger`: its name; `path`: of its run.
+/// The finding about words of a multilog that cannot be meant so. `logger`: its name; `path`: the
+/// path of its run.
 #[must_use]
 pub fn mistakes(logger: &[u8], path: &[u8], words: &Words) -> Option<Finding> {
     let mut saw = Vec::new();
-    // A word that the shell replaces may become none.
+    // The shell may replace a word that is not plain by no word at all.
     let is_sure =
         |place: usize| words.words.iter().take(place).all(|word| word.is_plain) && place > 0;
     for (place, word) in words.words.iter().enumerate().filter(|(_, word)| word.is_plain) {
@@ -142,7 +144,7 @@ pub fn mistakes(logger: &[u8], path: &[u8], words: &Words) -> Option<Finding> {
     Some(found.command(format!("(correct {path}: multilog t s1000000 n20 ./main)")))
 }
 
-/// A log directory that another logger has.
+/// The finding about a log directory that another logger has too.
 #[must_use]
 pub fn shared(logger: &[u8], run: &[u8], path: &[u8], other: &[u8]) -> Finding {
     let title = format!("its log directory is that of {}", text::name(other));
@@ -151,7 +153,7 @@ pub fn shared(logger: &[u8], run: &[u8], path: &[u8], other: &[u8]) -> Finding {
     found.command(format!("(give it a directory of its own in {})", text::quoted(run)))
 }
 
-/// A directory's name without what does not matter.
+/// The name without `./` before it and slashes after it.
 fn same_name(name: &[u8]) -> &[u8] {
     let mut name = name;
     while let Some(rest) = name.strip_prefix(b"./").filter(|rest| !rest.is_empty()) {
@@ -163,10 +165,10 @@ fn same_name(name: &[u8]) -> &[u8] {
     name
 }
 
-/// What stands in the way of a logger's writing.
+/// What keeps a logger from writing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Its account may not write here; what that is, its owner, and its mode.
+    /// Its account may not write to a file or directory.
     NotPermitted {
         /// Its path.
         path: Vec<u8>,
@@ -182,11 +184,11 @@ pub enum Obstacle {
         /// The directory.
         path: Vec<u8>,
     },
-    /// The file system takes no more.
+    /// The file system is full.
     Full {
         /// The directory.
         path: Vec<u8>,
-        /// What is used up.
+        /// Which resource is used up.
         what: &'static str,
     },
     /// The file system is read-only.
@@ -196,7 +198,7 @@ pub enum Obstacle {
     },
 }
 
-/// The finding about an obstacle. `account`: who the logger runs as, by name.
+/// The finding about an obstacle. `account`: the name of the account that the logger runs as.
 #[must_use]
 pub fn obstacle(logger: &[u8], account: &str, obstacle: &Obstacle) -> Finding {
     let denied = |what: &str| {

@@ -16,13 +16,13 @@ use daemontools_rs::sys::{Errno, proc};
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
-/// Less than this is no room for a line.
+/// With fewer free bytes than this the file system counts as full.
 const LEAST: u64 = 4096;
 
-/// Log directories, and the loggers whose they are.
+/// Log directories, each with the name of its logger.
 pub type Met = Vec<(Identity, Vec<u8>)>;
 
-/// What stands at `log` of a service.
+/// What a service directory has as `log`.
 #[must_use]
 pub fn place(case: &Case<'_>) -> Log {
     let path = [&case.base[..], b"/log"].concat();
@@ -34,8 +34,8 @@ pub fn place(case: &Case<'_>) -> Log {
     }
 }
 
-/// What is wrong with a logger that is a multilog. `is_up`: whether it has run for a while; `met`: the
-/// log directories of those before, and whose they are.
+/// The finding about a logger that is a multilog. `is_up`: whether it has run for a while; `met`:
+/// the log directories of the loggers before it, with their names.
 #[must_use]
 pub fn judge(
     case: &Case<'_>,
@@ -86,7 +86,7 @@ fn words_of(line: &[u8]) -> Option<Vec<Word>> {
     is_it.then(|| words.map(|word| Word { text: word.to_vec(), is_plain: true }).collect())
 }
 
-/// The account that a command wants to run as, if there is none of that name.
+/// The account that a command switches to, if no account has that name.
 #[must_use]
 pub fn unknown_account(chain: &Chain) -> Option<String> {
     let named = chain.account.as_ref()?;
@@ -94,7 +94,7 @@ pub fn unknown_account(chain: &Chain) -> Option<String> {
     account::find(&name).is_none().then(|| crate::text::name(named))
 }
 
-/// Who a logger runs as.
+/// The account that a logger runs as.
 struct Who {
     user: Option<u32>,
     group: Option<u32>,
@@ -118,7 +118,7 @@ impl Who {
         Self { user, group: None, name: name.unwrap_or(number) }
     }
 
-    /// Whether it may do all that `bits` says; what is not known counts as yes.
+    /// Whether it has the permissions in `bits`. If that is not known, it counts as yes.
     fn may(&self, facts: &Facts, bits: u32) -> bool {
         let Some(user) = self.user.filter(|&user| user != 0) else { return true };
         let shift = if facts.owner == user {
@@ -132,7 +132,7 @@ impl Who {
     }
 }
 
-/// What keeps a logger out of its directory.
+/// The obstacle that keeps a logger out of its directory.
 fn entrance(path: &[u8], who: &Who) -> Option<Obstacle> {
     let denied = |path: &[u8], facts: &Facts| Obstacle::NotPermitted {
         path: path.to_vec(),
@@ -159,7 +159,7 @@ fn entrance(path: &[u8], who: &Who) -> Option<Obstacle> {
     }
 }
 
-/// Whether its file system takes more.
+/// The obstacle of a file system that is read-only or full.
 fn room(path: &[u8], who: &Who) -> Option<Obstacle> {
     let place = open(HERE, path, Purpose::Directory).ok()?;
     let room = file::room(place.as_fd()).ok()?;

@@ -19,7 +19,7 @@ use std::os::fd::AsFd;
 
 /// How much of a file is read.
 const LONGEST: usize = 1 << 16;
-/// How long after a start of the service what it left may have begun.
+/// A process that a service left behind began at most this long after a start of the service.
 const SOON: Duration = Duration::from_millis(1500);
 
 /// The system, at the moment of the look.
@@ -55,7 +55,7 @@ pub struct Case<'a> {
     pub base: Vec<u8>,
     /// What its directory is.
     pub facts: Option<Facts>,
-    /// What stands at its `run`.
+    /// What it has as `run`.
     pub run: Run,
     /// Its supervise.
     pub supervise: Option<Pid>,
@@ -86,8 +86,9 @@ impl<'a> Case<'a> {
         [&self.base[..], b"/run"].concat()
     }
 
-    /// What its process leaves behind: it has no supervise above it, began soon after a start of the
-    /// service, and works in its directory, writes into its pipe or bears the name of its program.
+    /// The processes that a run of the service left behind: no supervise is above them, they began
+    /// soon after a start of the service, and they work in its directory, write into its pipe or
+    /// have the name of its program.
     #[must_use]
     pub fn left(&self, program: Option<&[u8]>, ward: &Ward<'_>) -> Vec<Pid> {
         let Some(record) = &self.service.record else { return Vec::new() };
@@ -99,7 +100,7 @@ impl<'a> Case<'a> {
         let pipe = |pid: Pid, number: u32| {
             proc::descriptor_facts(pid, number).ok().filter(|facts| facts.kind == Kind::Fifo)
         };
-        // Without a logger the pipe is svscan's, and all such services write into it.
+        // Without a logger the service writes into svscan's pipe, as all such services do.
         let own_pipe = self.service.logger.as_ref().and_then(|_| pipe(supervise, 1));
         let environment = proc::environment_of(supervise).unwrap_or_default();
         let is_left = |process: &&Counted| {
@@ -110,7 +111,7 @@ impl<'a> Case<'a> {
                 return false;
             }
             let age = ward.age(process);
-            // The clocks of both may differ by a tick or two.
+            // The clocks of the process and of the start may differ by a tick or two.
             let fits = |start: &Duration| {
                 *start + Duration::from_millis(50) >= age && age + SOON >= *start
             };
@@ -141,7 +142,7 @@ impl<'a> Case<'a> {
         };
         let mut left: Vec<&Counted> = ward.processes.all().iter().filter(is_left).collect();
         let pids: Vec<Pid> = left.iter().map(|process| process.pid).collect();
-        // Its workers go with it.
+        // A worker goes with its master: only the master is named.
         left.retain(|process| !pids.contains(&process.parent));
         left.into_iter().map(|process| process.pid).collect()
     }
@@ -177,7 +178,7 @@ impl Files for Case<'_> {
 }
 
 impl Ward<'_> {
-    /// The supervise that a process descends from, or is: then it is a service's.
+    /// The supervise that a process descends from, or that it is: then it belongs to a service.
     #[must_use]
     pub fn supervise_above(&self, pid: Pid) -> Option<Pid> {
         let mut pid = pid;
@@ -197,13 +198,13 @@ impl Ward<'_> {
         self.processes.find(pid).map(|process| process.name.clone()).unwrap_or_default()
     }
 
-    /// How much later the second process started than the first.
+    /// How much later than the first process the second started.
     #[must_use]
     pub fn between(&self, first: &Counted, second: &Counted) -> Duration {
         self.age(first).saturating_sub(self.age(second))
     }
 
-    /// Who started a process that is no service's, as far as that can be told.
+    /// What started a process that belongs to no service, as far as we can find out.
     #[must_use]
     pub fn origin(&self, pid: Pid) -> Origin {
         if file::facts(HERE, b"/run/systemd/system").is_ok() {
@@ -233,20 +234,20 @@ impl Ward<'_> {
     }
 }
 
-/// Whether a process bears the name of a program: its own name, cut after 15 bytes, or the first word
-/// of its command line.
+/// Whether a process has the name of a program: as its own name, which is cut after 15 bytes, or as
+/// the first word of its command line.
 fn is_called(process: &Counted, name: &[u8]) -> bool {
     let short = name.get(..15).unwrap_or(name);
     !name.is_empty() && process.name == short
 }
 
-/// Whether two are one file.
+/// Whether two facts are of one file.
 #[must_use]
 pub fn same(one: &Facts, other: &Facts) -> bool {
     (one.device, one.inode) == (other.device, other.inode)
 }
 
-/// A path as seen from a directory.
+/// A path that may be relative to `base`, made absolute.
 #[must_use]
 pub fn below(base: &[u8], path: &[u8]) -> Vec<u8> {
     if path.starts_with(b"/") { path.to_vec() } else { [base, b"/", path].concat() }
@@ -279,8 +280,8 @@ fn look_at_run(path: &[u8]) -> Run {
     }
 }
 
-/// The beginning of a regular file, whatever links lead to it. What else stands there is not opened:
-/// a FIFO would wait, and a device do something.
+/// The beginning of a regular file; symbolic links to it are followed. Anything else is not opened:
+/// to open a FIFO would wait, and a device may act on it.
 ///
 /// # Errors
 /// EINVAL for what is no file; those of open(2) and read(2).

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The judges are pure: `run`, `crash`, `backgrounding`, `stubborn`, `logger`, `links`, `scan` and
-//! `safety`; `script`, `shell` and `chain` read run scripts for them, and `finding` has the names of what they find.
+//! `safety`. `script`, `shell` and `chain` read run scripts for them; `finding` has the names of
+//! the findings.
 
 pub mod around;
 pub mod backgrounding;
@@ -61,7 +62,7 @@ pub fn run(options: &Options, which: &Which, root: Option<&OsStr>) -> Exit {
     if selection.targets.is_empty() && selection.exit != Exit::SUCCESS {
         return selection.exit;
     }
-    // A directory with two names is one patient.
+    // A directory with two names is looked at once.
     drop_second_names(&mut selection.targets);
     let mut looker = Looker::new();
     let services: Vec<Service> = selection
@@ -86,7 +87,8 @@ pub fn run(options: &Options, which: &Which, root: Option<&OsStr>) -> Exit {
                 report.findings.extend(machine.judge(scan, around));
             }
         } else {
-            // Whatever is asked about, without svscan it is not started.
+            // Asked about one service, doctor also says that no svscan runs: without it nothing
+            // starts.
             report
                 .findings
                 .extend(of_scan.into_iter().filter(|found| found.kind == Kind::NoSvscan));

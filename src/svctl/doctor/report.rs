@@ -1,4 +1,4 @@
-//! How findings are said: to people a block each, to programs an object.
+//! How findings are printed: a block of text each for people, a JSON object for programs.
 
 use super::finding::Finding;
 use crate::show::facts::{FORMAT, hexadecimal};
@@ -6,18 +6,18 @@ use crate::show::units;
 use crate::text;
 use serde::Serialize;
 
-/// Something that could not be looked at.
+/// A file or process that doctor could not look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchecked {
-    /// The service, by its name; nothing for what is about the scan directory.
+    /// The service's name; nothing if it is about the scan directory.
     pub service: Option<Vec<u8>>,
-    /// What, and why not.
+    /// What could not be looked at, and why.
     pub what: String,
-    /// Whether another user might.
+    /// Whether a user with more rights could.
     pub is_refusal: bool,
 }
 
-/// All that doctor has to say.
+/// All that doctor prints.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The scan directory, where one was needed.
@@ -30,7 +30,7 @@ pub struct Report {
     pub unchecked: Vec<Unchecked>,
 }
 
-/// Where a finding's name ends, if there is room before it.
+/// The column in which a finding's name ends, if the line has room for it.
 const END: usize = 73;
 /// How far the text of a block is indented.
 const INDENT: usize = 9;
@@ -124,7 +124,7 @@ fn block(number: usize, finding: &Finding, columns: Option<usize>) -> Vec<String
     };
     say("saw", &mut finding.saw.iter().flat_map(|text| wrapped(text)));
     say("why", &mut wrapped(finding.kind.why()).into_iter());
-    // A command is to be copied: it stays in one piece.
+    // A command is to be copied, so it is never wrapped.
     say("type", &mut finding.commands.iter().cloned());
     lines
 }
@@ -157,7 +157,7 @@ pub struct Entry<'a> {
     pub commands: &'a [String],
 }
 
-/// Something that could not be looked at.
+/// A file or process that doctor could not look at.
 #[derive(Debug, Serialize)]
 #[allow(missing_docs, reason = "svctl-doctor.schema.json describes each")]
 pub struct Gap<'a> {

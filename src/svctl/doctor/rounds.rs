@@ -1,4 +1,4 @@
-//! The rounds: each service, and its logger, before every judge.
+//! The rounds: every judge looks at each service and its logger.
 
 use super::backgrounding::{self, Ending};
 use super::chain::Chain;
@@ -22,15 +22,15 @@ use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{file, proc};
 use daemontools_rs::tai64n::{Label, TEXT};
 
-/// How many lines of a log are looked at,
+/// How many lines of a log the judges get,
 const LINES: usize = 20;
-/// and how many are shown.
+/// and how many of them are printed.
 const SHOWN: usize = 3;
-/// A line that is older than this tells of something else.
+/// A line that is older than so many seconds belongs to another trouble.
 const RECENT: u64 = 60;
-/// How long svscan and a new supervise may take.
+/// How long svscan and a new supervise may be busy before it is a finding.
 const NEW: Duration = Duration::from_secs(10);
-/// A service that has been up so long did start.
+/// A service that has been up for so many seconds has started well.
 const STARTED: u64 = 2;
 
 /// What all services have in common.
@@ -38,7 +38,7 @@ const STARTED: u64 = 2;
 pub struct Rounds<'a> {
     /// The system.
     pub ward: Ward<'a>,
-    /// How svctl is called again.
+    /// The command line of svctl for this scan directory.
     pub again: Again,
     /// Whether the services were named: then those that are down on purpose are looked at too.
     pub is_asked: bool,
@@ -46,9 +46,9 @@ pub struct Rounds<'a> {
     pub is_scanned: Option<bool>,
     /// The supervise of each service and logger, and its name.
     pub supervises: Vec<(Pid, Vec<u8>)>,
-    /// The log directories that were met, and whose they are.
+    /// The log directories of the loggers so far, with their names.
     pub log_directories: RefCell<logging::Met>,
-    /// The directories on the way to services that were looked at.
+    /// The directories above the services so far.
     pub ways: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Rounds<'a> {
             let before = found.findings.len();
             self.examine_one(&case, None, true, &mut found);
             if is_wrong {
-                // A logger that is not there does not fail on top of it.
+                // Where the logger's place is wrong, "not supervised" is no news.
                 let mut place = 0;
                 found.findings.retain(|finding| {
                     place += 1;
@@ -154,7 +154,7 @@ impl<'a> Rounds<'a> {
             let met = &mut self.log_directories.borrow_mut();
             findings.extend(logging::judge(case, sheet.chain.as_ref(), is_up, &self.again, met));
         }
-        // What keeps it from starting is why it ends.
+        // What another judge found explains why it is not supervised.
         let is_explained = !findings.is_empty();
         let is_young = self.age_of(&service.target.path).is_none_or(|age| age < NEW);
         if service.state == State::NotSupervised
@@ -211,7 +211,7 @@ impl<'a> Rounds<'a> {
             .command(format!("ls -la {path}/supervise"))
     }
 
-    /// Why it ends at each start.
+    /// The finding about why it ends at each start.
     fn ends(
         &self,
         sheet: &Sheet<'_, '_>,
@@ -256,7 +256,7 @@ impl<'a> Rounds<'a> {
                 holds_own = holds_own.or(holders.map(|(pid, _)| pid).find(|&pid| own(pid)));
             }
             return match holds_own {
-                // Its first start put it into the background, and keeps the port.
+                // The daemon went into the background at an earlier start, and holds the port.
                 Some(pid) => self.backgrounding(sheet, ends.words(), &[pid]),
                 None => Some(taken),
             };
@@ -289,7 +289,7 @@ impl<'a> Rounds<'a> {
         backgrounding::judge(sheet.name, how, &named, ending.as_ref(), restart)
     }
 
-    /// The last lines of a service's log without their labels, those of long ago left out.
+    /// The last lines of a service's log, without labels, and without old lines.
     fn recent_lines(&self, logger: Option<&Service>) -> Vec<Vec<u8>> {
         let directory = logger.and_then(|logger| logs::directories(logger).into_iter().next());
         let lines = directory.map(|directory| directory.last_lines(LINES)).unwrap_or_default();
@@ -305,7 +305,7 @@ impl<'a> Rounds<'a> {
         lines.into_iter().filter_map(recent).filter(|line| !line.is_empty()).collect()
     }
 
-    /// Who else has a port.
+    /// Which other process holds a port.
     fn holder(&self, port: u16, case: &Case<'_>) -> Option<Holder> {
         let sockets: Vec<u64> = proc::listeners()
             .into_iter()

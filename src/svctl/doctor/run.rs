@@ -1,17 +1,17 @@
-//! The run script: whether the kernel and the shell can start it. Pure: what stands where is asked of
-//! [`Files`].
+//! The run script: whether the kernel and the shell can start it. Pure: [`Files`] says which files
+//! there are.
 
 use super::chain::Chain;
 use super::finding::{Finding, Kind};
 use super::script::{Head, Script, base, head, is_shell};
 use crate::text;
 
-/// What stands at `run`.
+/// What a service directory has as `run`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Run {
     /// Nothing, or a link that leads nowhere.
     Missing {
-        /// Whether there is such a link.
+        /// Whether `run` is a link that leads nowhere.
         is_link: bool,
     },
     /// A directory.
@@ -53,39 +53,39 @@ impl Run {
     }
 }
 
-/// What stands where a program is expected.
+/// What a path has where a program is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// A program; where.
+    /// A program, at this path.
     There(Vec<u8>),
-    /// Nothing.
+    /// Nothing is there.
     Missing,
     /// Something that cannot be executed.
     NotExecutable,
-    /// That cannot be told.
+    /// Not known.
     Unknown,
 }
 
 /// Looks for programs.
 pub trait Files {
-    /// At a path, as seen from the service directory.
+    /// The program at a path, which may be relative to the service directory.
     fn at(&self, path: &[u8]) -> Program;
-    /// On the PATH of supervise, and what that is.
+    /// The program of this name on the PATH of supervise; and that PATH.
     fn on_path(&self, name: &[u8]) -> (Program, Vec<u8>);
 }
 
-/// Whose run it is.
+/// The service whose run it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The service's name.
     pub name: &'a [u8],
     /// The path of `run`.
     pub path: &'a [u8],
-    /// Whether it was started and is still up: then its script does what it shall.
+    /// Whether the service is up: then its script works.
     pub is_up: bool,
 }
 
-/// What is wrong with a run script: the first thing that is.
+/// The first thing that is wrong with a run script.
 #[must_use]
 pub fn judge(subject: Subject<'_>, run: &Run, files: &impl Files) -> Option<Finding> {
     let path = text::quoted(subject.path);
@@ -132,7 +132,7 @@ fn no_interpreter(subject: Subject<'_>, has_late_one: bool) -> Finding {
     let path = text::quoted(subject.path);
     let found = Finding::on(subject.name, Kind::RunNoInterpreter, "run names no interpreter");
     if has_late_one {
-        // Lines before it go, and what stands before it on its own line.
+        // The command removes the lines before `#!`, and what its own line has before it.
         let found = found.saw(format!("something stands before #! at the beginning of {path}"));
         return found.command(format!("sed -i '0,/#!/{{/#!/!d;s/^[^#]*#!/#!/}}' {path}"));
     }
@@ -161,7 +161,7 @@ fn interpreter(
         let found = found.saw(format!("the first line of {path} is #! alone"));
         return Some(found.command(format!("sed -i '1s|.*|#!/bin/sh|' {path}")));
     }
-    // env looks on PATH for the one that is meant.
+    // env looks for its first argument on PATH.
     let mut words = argument.split(|byte| matches!(byte, b' ' | b'\t'));
     let meant = words.next().filter(|word| {
         base(interpreter) == b"env"
@@ -194,19 +194,19 @@ fn interpreter(
     })
 }
 
-/// Whether a path can stand in a command of sed.
+/// Whether a path needs no escapes in a command of sed.
 fn is_simple(path: &[u8]) -> bool {
     path.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_+".contains(byte))
 }
 
-/// A program that the script becomes, and that is not there.
+/// The finding about a program that the script becomes, and that does not exist.
 fn program(
     subject: Subject<'_>,
     text: &[u8],
     interpreter: &[u8],
     files: &impl Files,
 ) -> Option<Finding> {
-    // One that runs did find it: what the script does before may make it.
+    // A service that is up did find its program, which the script may make before it starts it.
     if subject.is_up || !is_shell(interpreter) {
         return None;
     }
@@ -327,7 +327,7 @@ mod tests {
         ] {
             assert_eq!(found(text, false), Some(name), "{text}");
         }
-        // One that runs has what it needs.
+        // The script of a service that is up has the programs that it needs.
         assert_eq!(found("#!/bin/sh\nexec none", true), None);
     }
 

@@ -1,9 +1,9 @@
-//! What another user can write of what supervise runs. Pure.
+//! Which of the files that supervise runs another user can write. Pure.
 
 use super::finding::{Finding, Kind};
 use crate::text;
 
-/// A file or directory that is run, or stands on the way to what is run.
+/// A file or directory that supervise runs, or a directory above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its path without links.
@@ -12,15 +12,15 @@ pub struct Place {
     pub owner: u32,
     /// Its group.
     pub group: u32,
-    /// Whether it has a member besides root, or it cannot be told.
+    /// Whether the group has a member besides root, or may have one.
     pub has_members: bool,
     /// Its mode.
     pub mode: u32,
-    /// Whether it is a directory above the service's: then the sticky bit keeps others' hands off.
+    /// Whether it is a directory above the service's: then the sticky bit protects what is in it.
     pub is_above: bool,
 }
 
-/// Why another user than `user`, who runs it, can write a place.
+/// Why a user other than root and `user`, who runs it, can write a place.
 fn reason(place: &Place, user: u32) -> Option<String> {
     let is_kept = place.is_above && place.mode & 0o1000 != 0;
     if place.owner != 0 && place.owner != user {
@@ -29,7 +29,8 @@ fn reason(place: &Place, user: u32) -> Option<String> {
     if place.mode & 0o002 != 0 && !is_kept {
         return Some("all users may write it".to_owned());
     }
-    // To root any other group is a group of others; to a user, his own may be his alone.
+    // A group with no member but root counts as root. A user's own group may have that user alone
+    // as its member, so groups count for services of root only.
     let is_of_others = place.group != 0 && place.has_members;
     if user == 0 && place.mode & 0o020 != 0 && is_of_others && !is_kept {
         return Some(format!("group {} may write it", place.group));
@@ -37,8 +38,8 @@ fn reason(place: &Place, user: u32) -> Option<String> {
     None
 }
 
-/// Whether a group has a member besides root, by the texts of /etc/group and /etc/passwd. Of a group that
-/// they do not have this cannot be told, and counts as yes.
+/// Whether a group has a member besides root, by the texts of /etc/group and /etc/passwd. A group
+/// that neither has may come from elsewhere, and counts as having members.
 #[must_use]
 pub fn has_members(group: u32, groups: &[u8], accounts: &[u8]) -> bool {
     let fields = |line: &[u8]| -> Vec<Vec<u8>> {
@@ -60,7 +61,7 @@ pub fn has_members(group: u32, groups: &[u8], accounts: &[u8]) -> bool {
         })
 }
 
-/// What is wrong with the places of a service that `user` runs, each place said once; without a name
+/// The finding about the places of a service that `user` runs; without the name of a service, about
 /// those of the scan directory.
 #[must_use]
 pub fn judge(name: Option<&[u8]>, user: u32, places: &[Place]) -> Option<Finding> {
@@ -107,7 +108,7 @@ mod tests {
         let accounts = b"root:x:0:0:::\njoe:x:1000:1000:::\nnone";
         assert!(!has_members(50, groups, accounts));
         assert!(has_members(4, groups, accounts) && has_members(1000, groups, accounts));
-        // Elsewhere, or nowhere.
+        // The group may come from a directory service, or not exist.
         assert!(has_members(77, groups, accounts));
         let empty = Place { has_members: false, ..place(0, 50, 0o775, true) };
         assert!(commands(0, empty).is_empty());

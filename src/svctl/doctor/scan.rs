@@ -1,9 +1,10 @@
-//! svscan itself: whether one works, one only, and ours as it is on disk. Pure.
+//! svscan itself: whether one works, only one, and ours, and whether its file on disk is newer.
+//! Pure.
 
 use super::finding::{Finding, Kind};
 use crate::text;
 
-/// A process that works in the scan directory, or a supervise of it.
+/// An svscan of the scan directory, or a supervise that it started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
     /// Its pid.
@@ -12,7 +13,7 @@ pub struct Daemon {
     pub name: Vec<u8>,
     /// Whether it is ours, if that is known.
     pub is_ours: bool,
-    /// The path of its program, where we may see it.
+    /// The path of its program, if we may see it.
     pub program: Option<Vec<u8>>,
     /// Whether another file stands at that path now.
     pub is_replaced: bool,
@@ -28,7 +29,8 @@ impl Daemon {
     }
 }
 
-/// What works in the scan directory `path`. `is_scanned`: whether an svscan does, if that is known.
+/// The findings about the svscans of scan directory `path`. `is_scanned`: whether an svscan works
+/// there, if that is known.
 #[must_use]
 pub fn judge(
     path: &[u8],
@@ -53,14 +55,14 @@ pub fn judge(
         let finding = Finding::at_large(Kind::TwoSvscans, "two svscans work here");
         let all = scanners.iter().map(|daemon| format!("{} works in {shown}", daemon.shown()));
         let finding = Finding { saw: all.collect(), ..finding };
-        // Which one goes is to be chosen.
+        // The user has to choose which one ends.
         let pids: Vec<String> = scanners.iter().map(|daemon| daemon.pid.to_string()).collect();
         found.push(finding.command(format!("(end one of the processes {})", pids.join(", "))));
     }
     found
 }
 
-/// Our svscan and supervises, as far as their program was replaced.
+/// The finding about svscans and supervises of ours whose program on disk was replaced.
 #[must_use]
 pub fn old_programs(scanners: &[Daemon], supervises: &[Daemon]) -> Option<Finding> {
     let old = |daemons: &[Daemon]| -> Vec<Daemon> {
@@ -81,7 +83,7 @@ pub fn old_programs(scanners: &[Daemon], supervises: &[Daemon]) -> Option<Findin
         let more = if count > pids.len() { ", ..." } else { "" };
         finding = finding.saw(format!("so are {count} supervises: {}{more}", pids.join(" ")));
     }
-    // svscan passes it on.
+    // svscan passes HUP on to its supervises.
     let pids: Vec<String> = match scanners.is_empty() {
         true => supervises.iter().map(|daemon| daemon.pid.to_string()).collect(),
         false => scanners.iter().map(|daemon| daemon.pid.to_string()).collect(),
@@ -89,7 +91,7 @@ pub fn old_programs(scanners: &[Daemon], supervises: &[Daemon]) -> Option<Findin
     Some(finding.command(format!("kill -HUP {}", pids.join(" "))))
 }
 
-/// A name under which another program of that name is found.
+/// A path at which a command of another daemontools is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stranger {
     /// The path of the name.
@@ -98,7 +100,7 @@ pub struct Stranger {
     pub target: Vec<u8>,
 }
 
-/// Names that lead to another daemontools than the one that runs from `program`.
+/// The finding about commands of another daemontools than the one that runs from `program`.
 #[must_use]
 pub fn strangers(program: &[u8], strangers: &[Stranger]) -> Option<Finding> {
     if strangers.is_empty() {
@@ -114,7 +116,7 @@ pub fn strangers(program: &[u8], strangers: &[Stranger]) -> Option<Finding> {
     Some(finding.command(format!("ls -l {}", paths.join(" "))))
 }
 
-/// That nothing starts svscan at boot. `start`: what does it under the init that runs.
+/// The finding that nothing starts svscan at boot. `is_systemd`: whether systemd is the init.
 #[must_use]
 pub fn not_at_boot(path: &[u8], is_systemd: bool) -> Finding {
     let finding = Finding::at_large(Kind::NotAtBoot, "nothing starts svscan at boot");
@@ -130,7 +132,7 @@ pub fn not_at_boot(path: &[u8], is_systemd: bool) -> Finding {
     }
 }
 
-/// Whether a text of an init has a line that names svscan. `but`: lines with these words do not count.
+/// Whether a file of an init has a line that names svscan. Lines that contain `but` do not count.
 #[must_use]
 pub fn names_svscan(text: &[u8], but: &[u8]) -> bool {
     let contains = |line: &[u8], words: &[u8]| {
@@ -162,7 +164,7 @@ mod tests {
         assert!(judged(None, &[]).is_empty());
         assert_eq!(judged(Some(false), &[]), ["no-svscan"]);
         assert_eq!(judged(Some(true), &[daemon(1, false)]), ["foreign-svscan"]);
-        // runsvdir is no svscan, and works here.
+        // runsvdir is no svscan, and yet it works here.
         assert_eq!(judged(Some(false), &[daemon(1, false)]), ["foreign-svscan"]);
         let both = [daemon(1, true), daemon(2, false)];
         assert_eq!(judged(Some(true), &both), ["foreign-svscan", "two-svscans"]);
@@ -175,7 +177,7 @@ mod tests {
         let old = |pid| Daemon { is_replaced: true, ..daemon(pid, true) };
         assert_eq!(old_programs(&[old(1)], &[old(2)]).unwrap().commands, ["kill -HUP 1"]);
         assert_eq!(old_programs(&[daemon(1, true)], &[old(2)]).unwrap().commands, ["kill -HUP 2"]);
-        // 0.76 knows no such thing.
+        // 0.76 does not re-execute itself at HUP.
         let other = Daemon { is_ours: false, ..old(3) };
         assert_eq!(old_programs(std::slice::from_ref(&other), std::slice::from_ref(&other)), None);
     }

@@ -1,33 +1,33 @@
-//! A run script, as far as it can be told without running it: its first line, and its last command.
-//! Pure. What a shell alone could tell (a variable, a branch, a function) is not told.
+//! A run script, as far as it is clear without running it: its first line, and its last command.
+//! Pure. What only a shell could say (a variable, a branch, a function) is left open.
 
 use super::shell::{Command, Mark, Word, commands, is_assignment};
 
 /// How a script is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Head {
-    /// By the interpreter of its first line, and the words behind that.
+    /// By the interpreter that its first line names.
     Interpreter {
-        /// Its path as it stands there.
+        /// The interpreter's path, as written.
         path: Vec<u8>,
-        /// What follows it.
+        /// The words after the path.
         argument: Vec<u8>,
-        /// Whether the line ends as lines of Windows do.
+        /// Whether the line ends in a carriage return, as on Windows.
         is_of_windows: bool,
     },
     /// It is no text: a program.
     Program,
-    /// It is text without such a line; whether one would be there but for bytes before it.
+    /// It is text, and its first line does not begin with `#!`.
     Nothing {
-        /// Whether some white space or a byte order mark stands before `#!`.
+        /// Whether white space or a byte order mark precedes a `#!`.
         has_late_one: bool,
     },
 }
 
-/// How much of a file says whether it is text.
+/// A file whose first so many bytes are text is text.
 const LOOK: usize = 512;
 
-/// The head of a file that is not empty.
+/// Reads the beginning of a file that is not empty.
 #[must_use]
 pub fn head(text: &[u8]) -> Head {
     let Some(line) = text.strip_prefix(b"#!") else {
@@ -55,7 +55,7 @@ pub fn is_shell(path: &[u8]) -> bool {
     [&b"sh"[..], b"bash", b"dash", b"ash", b"ksh", b"mksh", b"zsh"].contains(&base(path))
 }
 
-/// The last name of a path.
+/// The last part of a path.
 #[must_use]
 pub fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
@@ -70,18 +70,18 @@ pub struct Script {
     pub sets_path: bool,
     /// Whether it works in another directory than the service's at its end.
     pub changes_directory: bool,
-    /// Whether it hears signals itself.
+    /// Whether the shell traps signals.
     pub has_trap: bool,
-    /// Whether an earlier command may take its place.
+    /// Whether an earlier command may replace the shell by `exec`.
     pub has_early_exec: bool,
-    /// Whether it does some work before, not only makes things ready.
+    /// Whether it does work before the last command, beyond preparing for it.
     pub works_before: bool,
 }
 
-/// What closes a command of several lines.
+/// Words that end a command of several lines.
 const CLOSING: [&[u8]; 6] = [b"fi", b"done", b"esac", b"}", b"then", b"else"];
 
-/// What only makes things ready for the last command.
+/// Commands that only prepare for the last command.
 const READY: [&[u8]; 8] = [b"cd", b"export", b"set", b"ulimit", b"umask", b":", b"mkdir", b"unset"];
 
 impl Script {

@@ -31,7 +31,7 @@ impl Sheet<'_, '_> {
         let script = self.script.as_ref().filter(|script| !script.has_trap)?;
         let chain = self.chain.as_ref().filter(|chain| !chain.is_exec)?;
         let program = chain.program()?;
-        // Work and a pause: a job that is started again and again.
+        // Work and a pause: a job that supervise starts again and again.
         let is_pause = script.works_before && base(program) == b"sleep";
         (!is_pause).then_some(Bare { path, command: script.last.as_ref()?, program })
     }

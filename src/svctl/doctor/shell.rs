@@ -1,11 +1,11 @@
-//! The words of a shell script, as far as they can be told without running it. Pure.
+//! The words of a shell script, as far as they are clear without running it. Pure.
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// What it is, quotes taken off.
     pub text: Vec<u8>,
-    /// Whether it is that to the shell too: nothing in it is replaced.
+    /// Whether the shell passes it unchanged: it has nothing to expand.
     pub is_plain: bool,
 }
 
@@ -26,7 +26,7 @@ impl Command {
     }
 }
 
-/// What ends a command and does not belong to a list of several.
+/// What ends a command that is alone, and not in a list of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// A newline, a semicolon, or the end.
@@ -46,8 +46,8 @@ pub fn is_assignment(word: &[u8]) -> bool {
     parts.next().is_some() && !name.is_empty() && name.iter().all(is_name)
 }
 
-/// The simple commands of a script, each with what ends it, and whether all of it is understood:
-/// subshells, functions, branches of a case and texts in the script are not.
+/// The simple commands of a script, each with what ends it, and whether all of the script was
+/// understood: subshells, functions, branches of a `case` and here-documents are not.
 #[must_use]
 pub fn commands(text: &[u8]) -> (Vec<(Command, Mark)>, bool) {
     let mut reader = Reader { left: text, line: 1, is_clear: true };
@@ -61,11 +61,11 @@ pub fn commands(text: &[u8]) -> (Vec<(Command, Mark)>, bool) {
 struct Reader<'a> {
     left: &'a [u8],
     line: usize,
-    /// Whether all that was met so far is understood.
+    /// Whether all of the script so far was understood.
     is_clear: bool,
 }
 
-/// What stands next in a script.
+/// The next element of a script.
 enum Token {
     Word(Word),
     Mark(Mark),
@@ -137,7 +137,7 @@ impl Reader<'_> {
             }
             b'&' => {
                 self.take();
-                // `&>file` of bash.
+                // bash has `&>file`.
                 if self.take_if(b'>') {
                     return Some(Token::Redirection);
                 }
@@ -161,7 +161,7 @@ impl Reader<'_> {
 
     fn redirection(&mut self) -> Token {
         let first = self.take();
-        // What follows `<<` is text, and `<(` a command.
+        // After `<<` comes a here-document, and `<(` holds a command.
         if first == Some(b'<') && matches!(self.left.first(), Some(b'<')) {
             self.is_clear = false;
         }
@@ -177,7 +177,7 @@ impl Reader<'_> {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' => break,
                 b'<' | b'>' => {
-                    // The number of a descriptor.
+                    // The word is the number of a descriptor.
                     if word.text.iter().all(u8::is_ascii_digit) {
                         return self.redirection();
                     }
@@ -199,7 +199,7 @@ impl Reader<'_> {
                 b'"' => self.double_quoted(&mut word),
                 b'$' | b'`' => self.replaced(&mut word),
                 b'*' | b'?' | b'[' | b'~' | b'{' if byte != b'[' || !word.text.is_empty() => {
-                    // The brace alone groups, and is a word of its own.
+                    // Only a brace that is a whole word groups commands.
                     word.is_plain &= byte == b'{' && word.text.is_empty();
                     self.take();
                     word.text.push(byte);
@@ -238,7 +238,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A variable, or a command whose output stands here.
+    /// A variable, or a command that is replaced by its output.
     fn replaced(&mut self, word: &mut Word) {
         word.is_plain = false;
         let first = self.take();

@@ -1,4 +1,4 @@
-//! The look at a stop: whether it works, or would.
+//! The look at a stop: whether it has worked, or would work.
 
 use super::finding::Finding;
 use super::look::Ward;
@@ -15,7 +15,7 @@ use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{proc, signal};
 use std::os::fd::AsFd;
 
-/// A stop that does not work, or would not.
+/// The finding about a stop that does not work, or would not.
 #[must_use]
 pub fn judge(ward: &Ward<'_>, again: &Again, sheet: &Sheet<'_, '_>) -> Option<Finding> {
     let service = sheet.case.service;
@@ -26,7 +26,7 @@ pub fn judge(ward: &Ward<'_>, again: &Again, sheet: &Sheet<'_, '_>) -> Option<Fi
         restart: again.command("restart", service),
     };
     let Some(pid) = service.pid() else {
-        // The shell ended by TERM, and left its program behind.
+        // TERM ended the shell, and the program that the shell had started lives on.
         let bare = sheet.bare(&path).filter(|_| service.state == State::Down)?;
         let left = sheet.case.left(sheet.program(), ward);
         let name = base(bare.program);

@@ -9,7 +9,7 @@ use crate::show::units;
 use crate::text;
 use core::time::Duration;
 
-/// A process, as far as it matters here.
+/// What matters here of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kin {
     /// Its pid.
@@ -23,27 +23,27 @@ pub struct Kin {
 /// What is known of the stop.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// How long ago it was asked for.
+    /// How long ago the stop was asked for.
     pub asked: Option<Duration>,
-    /// What it sends.
+    /// The signal that it sends.
     pub signal: String,
-    /// Whether the process ignores or blocks that.
+    /// Whether the process ignores or blocks that signal.
     pub is_deaf: bool,
-    /// Whether the process was stopped where it is.
+    /// Whether the process was paused by STOP.
     pub is_paused: bool,
-    /// When supervise sends KILL by itself.
+    /// After which time supervise sends KILL by itself.
     pub kill_timeout: Option<Duration>,
 }
 
-/// So long a process may take to end,
+/// A stop fails that has not ended the process after this time,
 const LONG: Duration = Duration::from_secs(10);
-/// and so long one that cannot hear of it.
+/// or after this one, if the process ignores the signal.
 const DEAF: Duration = Duration::from_secs(2);
-/// A child that is no older than this is as old as its parent.
+/// A child that started within this time after its parent counts as started with it.
 const TWIN: Duration = Duration::from_secs(1);
 
 impl Stop {
-    /// Whether it has failed.
+    /// Whether the stop has failed.
     #[must_use]
     pub fn has_failed(&self, state: State) -> bool {
         let patience = if self.is_deaf { DEAF } else { LONG };
@@ -57,13 +57,13 @@ impl Stop {
 pub struct Commands {
     /// Stops the service by KILL.
     pub kill: String,
-    /// Lets it go on.
+    /// Resumes it.
     pub go_on: String,
     /// Restarts it.
     pub restart: String,
 }
 
-/// A process that is still there long after a stop.
+/// The finding about a process that is still there long after a stop.
 #[must_use]
 pub fn ignores_term(
     name: &[u8],
@@ -87,14 +87,14 @@ pub fn ignores_term(
     found.command(&type_.kill)
 }
 
-/// The last command of a script that lacks `exec`.
+/// The last command of a script, where it stands without `exec`.
 #[derive(Clone, Copy, Debug)]
 pub struct Bare<'a> {
     /// The path of `run`.
     pub path: &'a [u8],
-    /// The command,
+    /// The command.
     pub command: &'a Command,
-    /// and the program that it stays with.
+    /// The program that the command becomes.
     pub program: &'a [u8],
 }
 
@@ -106,8 +106,8 @@ impl Bare<'_> {
     }
 }
 
-/// A shell that waits for the program that it should have become: its only child, as old as itself.
-/// `has_failed`: whether a stop did; then age says nothing.
+/// The only child of a shell, if the shell waits for it instead of having become it: the child is
+/// as old as the shell. Where a stop failed (`has_failed`), the age does not matter.
 #[must_use]
 pub fn shell_stays<'a>(children: &'a [Kin], bare: Bare<'_>, has_failed: bool) -> Option<&'a Kin> {
     match children {
@@ -116,7 +116,7 @@ pub fn shell_stays<'a>(children: &'a [Kin], bare: Bare<'_>, has_failed: bool) ->
     }
 }
 
-/// The finding about a shell in between; `child` is the program behind it.
+/// The finding about a shell between supervise and the program. `child`: the pid of the program.
 #[must_use]
 pub fn no_exec(
     name: &[u8],
@@ -142,7 +142,7 @@ pub fn no_exec(
     match shell {
         None => found.command(format!("kill {child}")),
         Some(_) if has_failed => found.command(&type_.kill).command(format!("kill {child}")),
-        // The child outlives its shell.
+        // A restart ends the shell only, so the child is killed as well.
         Some(_) => found.command(format!("{} && kill {child}", type_.restart)),
     }
 }

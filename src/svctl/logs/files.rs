@@ -1,4 +1,4 @@
-//! The logs of a directory: which there are, in their order, and how each is opened and read.
+//! The logs of a directory: which there are, their order, and how each is opened and read.
 
 use crate::look::logger;
 use daemontools_rs::sys::file::{self, Facts};
@@ -8,15 +8,15 @@ use flate2::read::MultiGzDecoder;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// What stands at the beginning of what gzip makes.
+/// The first bytes of a file that gzip made.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// A log that is finished, by its name; or `previous`, which is about to get one.
+/// A finished log, whose name says when it ended; or `previous`, which multilog is about to rename.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Log {
     /// Its name.
     pub name: Vec<u8>,
-    /// When it was finished, as its name has it.
+    /// When it was finished, by its name.
     pub end: Option<Label>,
 }
 
@@ -29,31 +29,31 @@ impl Log {
         (ending == b".s" || ending == b".u").then(|| Self { name: name.to_vec(), end: Some(end) })
     }
 
-    /// The one of this name, which says nothing about when.
+    /// A log of this name, which does not say when it ended.
     #[must_use]
     pub fn named(name: &[u8]) -> Self {
         Self { name: name.to_vec(), end: None }
     }
 
-    /// Whether its writer was killed, or the machine: it may end within a line.
+    /// Whether its multilog was killed, or the machine failed: it may end in the middle of a line.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.name.ends_with(b".u")
     }
 }
 
-/// Which file it is, under whatever name.
+/// The device and inode number of a file: the same under each of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity(u64, u64);
 
 impl Identity {
-    /// That of these facts.
+    /// The identity in these facts.
     #[must_use]
     pub const fn of(facts: &Facts) -> Self {
         Self(facts.device, facts.inode)
     }
 
-    /// That of what stands under a name.
+    /// The identity of the file of this name.
     #[must_use]
     pub fn named(place: BorrowedFd<'_>, name: &[u8]) -> Option<Self> {
         file::facts_no_link(place, name).ok().map(|facts| Self::of(&facts))
@@ -73,7 +73,7 @@ pub fn list(place: BorrowedFd<'_>) -> Result<Vec<Log>, Errno> {
     })?;
     logs.sort_unstable();
     if let Some(previous) = Identity::named(place, b"previous").filter(|_| has_previous) {
-        // For a moment it has its other name too.
+        // While multilog renames it, `previous` has the name of a finished log too.
         if !is_among(place, &logs, previous) {
             logs.push(Log::named(b"previous"));
         }
@@ -81,7 +81,7 @@ pub fn list(place: BorrowedFd<'_>) -> Result<Vec<Log>, Errno> {
     Ok(logs)
 }
 
-/// Whether a file has one of these names; the newest first, which is most often the one.
+/// Whether a file has one of these names. The newest is tried first: most often it is that.
 fn is_among(place: BorrowedFd<'_>, logs: &[Log], file: Identity) -> bool {
     logs.iter().rev().any(|log| Identity::named(place, &log.name) == Some(file))
 }
@@ -103,14 +103,14 @@ pub fn has_name(place: BorrowedFd<'_>, file: Identity) -> bool {
 /// Why a log is not read.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The system says no.
+    /// A system call failed.
     System(Errno),
-    /// What gzip made of it is damaged.
+    /// It is compressed and damaged.
     Damaged,
 }
 
 impl Trouble {
-    /// In words.
+    /// The reason in words.
     #[must_use]
     pub fn words(&self) -> &'static str {
         match self {
@@ -126,7 +126,7 @@ impl Trouble {
 /// An open log.
 #[derive(Debug)]
 pub enum Body {
-    /// As multilog writes it.
+    /// A plain log, as multilog writes it.
     Plain {
         /// The file.
         file: OwnedFd,
@@ -135,11 +135,11 @@ pub enum Body {
         /// How far to read, if not to its end.
         end: Option<u64>,
     },
-    /// As gzip left it.
+    /// A log compressed by gzip.
     Packed(Box<MultiGzDecoder<File>>),
 }
 
-/// Reads a file from its beginning, for who unpacks it.
+/// A file that gzip's decoder reads from the beginning.
 #[derive(Debug)]
 pub struct File(OwnedFd);
 
@@ -150,7 +150,7 @@ impl io::Read for File {
 }
 
 impl Body {
-    /// Opens a log, and what it is.
+    /// Opens a log, and returns its facts too.
     ///
     /// # Errors
     /// As [`logger::open_log`].
@@ -159,7 +159,7 @@ impl Body {
         Ok((Self::of(file, name == b"current")?, facts))
     }
 
-    /// `is_plain`: nothing compresses it.
+    /// `is_plain`: whether it is not compressed.
     fn of(file: OwnedFd, is_plain: bool) -> Result<Self, Errno> {
         let mut magic = [0; 2];
         let count = if is_plain { 0 } else { descriptor::read_at(file.as_fd(), &mut magic, 0)? };
@@ -170,7 +170,8 @@ impl Body {
         })
     }
 
-    /// Another hold on a plain log: no other file gets its number as long as it lasts.
+    /// A second descriptor of a plain log: while it is open, no other file gets the log's inode
+    /// number.
     #[must_use]
     pub fn hold(&self) -> Option<OwnedFd> {
         match self {
@@ -179,10 +180,9 @@ impl Body {
         }
     }
 
-    /// Reads on; 0 at the end.
+    /// Reads on, and returns how many bytes: 0 at the end.
     ///
-    /// # Errors
-    /// What keeps it from being read.
+    /// # Errors Why it cannot be read.
     pub fn read(&mut self, room: &mut [u8]) -> Result<usize, Trouble> {
         match self {
             Self::Plain { file, at, end } => {

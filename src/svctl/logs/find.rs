@@ -1,4 +1,4 @@
-//! Whose logs are asked for, and where they are.
+//! Finds the log directories of the services that are asked for.
 
 use crate::look::logger::{self, LogDirectory, Refusal};
 use crate::look::{Looker, Scope, Trouble};
@@ -10,7 +10,7 @@ use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{Errno, clock, descriptor, poll};
 use std::os::fd::OwnedFd;
 
-/// A log directory that is to be read.
+/// A log directory to read.
 #[derive(Debug)]
 pub struct Found {
     /// The service's name.
@@ -19,18 +19,18 @@ pub struct Found {
     pub directory: LogDirectory,
 }
 
-/// What was found.
+/// What [`find`] found.
 #[derive(Debug)]
 pub struct All {
     /// The log directories.
     pub found: Vec<Found>,
     /// Services without a logger.
     pub without: Vec<Target>,
-    /// What became of those that there is nothing of.
+    /// The exit code for the services whose logs cannot be read.
     pub exit: Exit,
 }
 
-/// Finds the log directories of the services that were named, or takes the one that was.
+/// The log directories of the services that were named, or the one that `--in` names.
 ///
 /// # Errors
 /// The exit code, when no scan directory could be had.
@@ -58,7 +58,8 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     let is_logger = target.name.ends_with(b"/log");
     let logger = if is_logger { Some(&service) } else { service.logger.as_deref() };
     let Some(logger) = logger else {
-        // What may be entered and has no logger, has none; whatever else may not be read of it.
+        // A service directory that was entered and has no `log` has no logger, even if other files
+        // in it could not be read.
         let trouble = service.trouble.as_ref().filter(|trouble| trouble.action == OPEN);
         if let Some(trouble) = trouble {
             say_trouble(target, trouble);
@@ -94,7 +95,7 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     all.found.push(Found { name: target.name.clone(), directory });
 }
 
-/// What could not be done with a service directory that cannot be looked at.
+/// The action of a trouble with a service directory that cannot be opened.
 const OPEN: &str = "open the directory";
 
 fn say_trouble(target: &Target, trouble: &Trouble) {
@@ -104,13 +105,13 @@ fn say_trouble(target: &Target, trouble: &Trouble) {
     SVCTL.warning(&[text, name.as_bytes(), b": ", reason.as_bytes()]);
 }
 
-/// How often a directory that is not there yet is looked for.
+/// How often we look for a directory that is not there yet.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Waits for a log directory that is not there yet: its logger is about to make it.
 ///
 /// # Errors
-/// The exit code, when nobody reads any more what we print.
+/// The exit code, when nothing reads our output any more.
 pub fn wait_for(directory: &LogDirectory) -> Result<(), Exit> {
     let stdout = descriptor::standard(1);
     let mut is_said = false;
@@ -128,7 +129,7 @@ pub fn wait_for(directory: &LogDirectory) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Opens a log directory; the exit code, when it was said why not.
+/// Opens a log directory.
 ///
 /// # Errors
 /// As said.

@@ -1,7 +1,8 @@
-//! `-f`: prints what comes, in the order in which it comes, until the reader or a signal ends it.
+//! `-f`: prints lines as they come, in the order in which they come, until the reader or a signal
+//! ends it.
 //!
-//! While the reader of our output takes nothing, we go on to open what comes: what multilog removes
-//! meanwhile is not lost.
+//! While the reader of our output takes nothing, we go on to open new logs, so that we can still
+//! read those that multilog removes meanwhile.
 
 use super::files::{Log, Trouble};
 use super::merge::Source;
@@ -15,9 +16,9 @@ use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
 use daemontools_rs::sys::{clock, descriptor, poll};
 use std::os::fd::AsFd;
 
-/// How often a directory is looked for under its name.
+/// How often we look whether the path of a directory leads to another directory now.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often we look again for what there is, where names come while we look.
+/// How many times in a row we look for new logs, where new names come while we look.
 const TRIES: usize = 32;
 
 /// Follows some directories, each with its reader.
@@ -25,14 +26,14 @@ const TRIES: usize = 32;
 pub struct Follower {
     watcher: Option<Watcher>,
     trails: Vec<Trail>,
-    /// The names that have come and were not heard of yet, and where.
+    /// New names that were not handled yet, with the trails of their directories.
     names: Vec<(Watch, Vec<u8>)>,
-    /// When the directories are looked for again.
+    /// When we next look whether the paths still lead to the same directories.
     next_look: Duration,
 }
 
 impl Follower {
-    /// Watches the directories, and takes what there is in them. There is a trail for each source.
+    /// Watches the directories, and queues the logs in them. There is a trail for each source.
     #[must_use]
     pub fn begin(mut trails: Vec<Trail>, sources: &mut [Source]) -> Self {
         let watcher = Watcher::new();
@@ -51,7 +52,7 @@ impl Follower {
         new
     }
 
-    /// Takes what there is, in each directory at a moment at which no name has come.
+    /// Queues the logs of each directory, and does so again until no new name comes meanwhile.
     fn take_past(&mut self, sources: &mut [Source]) {
         for (number, source) in sources.iter_mut().enumerate() {
             let Some(watch) = self.trails.get(number).map(|trail| trail.watch) else { return };
@@ -78,7 +79,7 @@ impl Follower {
         }
     }
 
-    /// Notes the names that have come, and where.
+    /// Notes new names, with their directories.
     fn listen(&mut self) {
         let Some(watcher) = &self.watcher else { return };
         loop {
@@ -100,7 +101,7 @@ impl Follower {
         }
     }
 
-    /// Hears what has come, and opens it.
+    /// Handles new names, and opens their logs.
     fn hear(&mut self, sources: &mut [Source]) {
         self.listen();
         let names = std::mem::take(&mut self.names);
@@ -115,7 +116,7 @@ impl Follower {
         }
     }
 
-    /// Goes on to the next `current` where one was read to its end; whether there is any.
+    /// Opens the next `current` where the last one was read to its end; whether there is one.
     fn go_on(&mut self, sources: &mut [Source]) -> bool {
         for (trail, source) in self.trails.iter_mut().zip(&*sources) {
             trail.look_for_current(&source.reader);
@@ -135,7 +136,7 @@ impl Follower {
         has_any
     }
 
-    /// Prints what comes, for ever.
+    /// Prints lines as they come, until the output or a signal ends it.
     pub fn run(&mut self, sources: &mut [Source], printer: &mut Printer) -> Ended {
         for source in &mut *sources {
             source.reader.read_on();
@@ -153,7 +154,7 @@ impl Follower {
         }
     }
 
-    /// Waits until there is something to do; `has_more`: there is already.
+    /// Waits until there is something to do; `has_more`: there is something already.
     fn wait(&self, printer: &mut Printer, has_more: bool) -> Result<(), Ended> {
         let stdout = descriptor::standard(1);
         let is_writing = !printer.is_empty();
@@ -175,7 +176,7 @@ impl Follower {
     }
 }
 
-/// Prints what a reader has; whether there may be more.
+/// Prints the lines that a reader has; whether there may be more.
 fn print(source: &mut Source, printer: &mut Printer) -> bool {
     while !printer.is_full() {
         match source.reader.step() {
@@ -187,7 +188,7 @@ fn print(source: &mut Source, printer: &mut Printer) -> bool {
     true
 }
 
-/// Whether a name says that a log was begun or finished.
+/// Whether a new file of this name means that a log was begun or finished.
 fn is_log(name: &[u8]) -> bool {
     matches!(name, b"current" | b"previous") || Log::finished(name).is_some()
 }

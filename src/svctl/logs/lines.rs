@@ -1,28 +1,29 @@
-//! Cuts the blocks of logs into lines, without a copy of any. Pure.
+//! Cuts the blocks of logs into lines without copying any. Pure.
 //!
-//! multilog cuts a line that is longer than a log in two: what a log ends with, and no newline,
-//! goes on in the next log, unless a new line begins there.
+//! multilog cuts a line in two that does not fit into a log. So a log may end without a newline,
+//! and the line goes on in the next log, unless that begins with a label.
 
 use super::stamp;
 use memchr::{memchr, memrchr};
 
-/// What is read at once.
+/// How much is read at a time.
 const BLOCK: usize = 1 << 16;
-/// A line that is longer is shown in pieces.
+/// A longer line is shown in pieces.
 pub const LONGEST: usize = 1 << 20;
 
-/// A block, and the line at hand in it.
+/// A block, and the current line in it.
 #[derive(Debug)]
 pub struct Lines {
     block: Vec<u8>,
-    /// Where the line at hand begins and ends.
+    /// Where the current line begins and ends.
     start: usize,
     end: usize,
-    /// Where what is not cut yet begins, as far as it was looked at, and how far it is filled.
+    /// Where the bytes begin that were not cut into lines yet, how far they were searched for a
+    /// newline, and where they end.
     next: usize,
     seen: usize,
     filled: usize,
-    /// Where the log before has ended, within a line.
+    /// Where the previous log ended in the middle of a line.
     seam: Option<usize>,
 }
 
@@ -33,13 +34,13 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// The line at hand, without its newline.
+    /// The current line, without its newline.
     #[must_use]
     pub fn line(&self) -> &[u8] {
         self.block.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Goes on to the next line; false where more has to be read for it.
+    /// Goes on to the next line; false if more must be read first.
     pub fn step(&mut self) -> bool {
         if let Some(seam) = self.seam.filter(|&seam| seam < self.filled) {
             self.seam = None;
@@ -61,8 +62,8 @@ impl Lines {
         false
     }
 
-    /// Passes over the whole lines before the one in which `find` finds something: the place of it
-    /// in the bytes that it is given.
+    /// Skips the complete lines before the one in which `find` finds something. `find` returns an
+    /// offset in the bytes that it gets.
     pub fn skip_to(&mut self, find: impl Fn(&[u8]) -> Option<usize>) {
         if self.seam.is_some() {
             return;
@@ -75,18 +76,18 @@ impl Lines {
         }
     }
 
-    /// The line at hand ends at `end`; what is left begins at `next`.
+    /// The current line ends at `end`; the rest begins at `next`.
     fn take(&mut self, end: usize, next: usize) {
         (self.start, self.end, self.next, self.seen) = (self.next, end, next, next);
     }
 
-    /// How many bytes are left of a line whose end was not seen.
+    /// How many bytes there are of a line whose newline was not read yet.
     #[must_use]
     pub const fn left(&self) -> usize {
         self.filled - self.next
     }
 
-    /// Where to read to; the line at hand is gone then.
+    /// The buffer to read into. It overwrites the current line.
     pub fn room(&mut self) -> &mut [u8] {
         if self.next > 0 {
             self.block.copy_within(self.next..self.filled, 0);
@@ -101,19 +102,19 @@ impl Lines {
         self.block.get_mut(self.filled..).unwrap_or_default()
     }
 
-    /// So many bytes were read there.
+    /// Notes that so many bytes were read into it.
     pub fn fill(&mut self, count: usize) {
         self.filled = self.block.len().min(self.filled + count);
     }
 
-    /// The log has ended. What is left of a line may go on in the next one.
+    /// The log has ended. An unfinished line may go on in the next log.
     pub fn end_of_log(&mut self) {
         if self.left() > 0 {
             self.seam = Some(self.filled);
         }
     }
 
-    /// Makes a line of what is left; false where nothing is.
+    /// Makes a line of the unfinished one; false if there is none.
     pub fn finish(&mut self) -> bool {
         let is_left = self.left() > 0;
         if is_left {
@@ -123,8 +124,8 @@ impl Lines {
         is_left
     }
 
-    /// Forgets the last `count` bytes that were read, as far as they were not cut; whether they
-    /// were not.
+    /// Drops the last `count` bytes that were read, unless they were cut into lines already;
+    /// whether it could.
     pub fn forget(&mut self, count: usize) -> bool {
         let is_left = count <= self.left();
         self.filled = if is_left { self.filled - count } else { self.next };
@@ -137,7 +138,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// The lines of some logs, read in pieces of this size.
+    /// The lines of some logs, read in blocks of this size.
     fn lines(logs: &[&str], size: usize) -> Vec<String> {
         let mut lines = Lines::default();
         let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! Lines of several readers in one order: by their moments, and of one moment in the order of the
-//! readers. A line without a moment takes that of the line before it.
+//! Merges the lines of several readers by their times. Lines of the same time keep the order of the
+//! readers. A line without a time counts as of the time of the line before it.
 
 use super::print::Printer;
 use super::reader::{Reader, Step};
@@ -10,21 +10,21 @@ use std::collections::BinaryHeap;
 /// A reader, and the name that its lines have before them.
 #[derive(Debug)]
 pub struct Source {
-    /// The name, and what is between it and the line; empty where there is one service only.
+    /// The name and what separates it from the line; empty if there is only one service.
     pub name: String,
     /// Reads its logs.
     pub reader: Reader,
 }
 
 impl Source {
-    /// Prints the line at hand.
+    /// Prints the current line.
     pub fn print(&self, printer: &mut Printer) {
         let reader = &self.reader;
         printer.add(&self.name, reader.line(), reader.moment(), reader.head());
     }
 
-    /// Goes on to the next line; false where there is none. What was found before is written where
-    /// that takes long.
+    /// Goes on to the next line; false if there is none. If the search takes long, what was
+    /// gathered is written meanwhile.
     fn step(&mut self, printer: &mut Printer) -> Result<bool, Ended> {
         loop {
             match self.reader.step() {
@@ -36,7 +36,7 @@ impl Source {
     }
 }
 
-/// Prints all that there is.
+/// Prints all lines.
 ///
 /// # Errors
 /// Why it cannot be written.

@@ -1,4 +1,4 @@
-//! What svscan, and services without a logger, have said: the line that readproctitle shows to ps.
+//! What svscan, and services without a logger, wrote: the line that readproctitle shows in ps.
 
 use crate::place::Scan;
 use crate::select::Target;
@@ -19,7 +19,8 @@ pub fn show(scan: &Scan, is_raw: bool) -> Exit {
     }
 }
 
-/// For services without a logger: what is so, what there is, and what to type.
+/// For services without a logger: says so, shows what they wrote among svscan's messages, and says
+/// what to type.
 #[must_use]
 pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exit) -> Exit {
     for target in without {
@@ -40,7 +41,7 @@ pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exi
     }
     for target in without {
         let path = text::quoted(&[&target.path[..], b"/log"].concat());
-        // It gets what the service writes from its next start on.
+        // The new logger gets what the service writes from its next start on.
         let wait = again.line("wait up", &[&target.name[..], b"/log"].concat());
         let restart = again.line("restart", &target.name);
         let line = format!(
@@ -66,13 +67,13 @@ fn print(lines: &[Vec<u8>], is_raw: bool, exit: Exit) -> Exit {
     output::write(&shown, exit)
 }
 
-/// The messages of the svscan of a scan directory; or why there are none to be had.
+/// The messages of the svscan of a scan directory; or why they cannot be read.
 fn lines(scan: &Scan) -> Result<Vec<Vec<u8>>, String> {
     let readers = readers();
     let svscans = file::facts_of(scan.as_fd());
     let svscans = svscans.map_or_else(|_| Vec::new(), |facts| proc::workers_in(&facts, b"svscan"));
     let pipes: Vec<(u64, u64)> = svscans.iter().filter_map(|&pid| identity(pid, 2)).collect();
-    // Where it may not be seen who reads what svscan writes, any of them may.
+    // We may not see which pipe a readproctitle of another user reads, so it may be the right one.
     let of_this = |&&pid: &&Pid| identity(pid, 0).is_none_or(|pipe| pipes.contains(&pipe));
     let known: Vec<&Pid> = if pipes.is_empty() {
         readers.iter().collect()
@@ -100,13 +101,13 @@ fn identity(pid: Pid, number: u32) -> Option<(u64, u64)> {
 /// The processes that run readproctitle.
 fn readers() -> Vec<Pid> {
     let all = proc::census(|_| true).unwrap_or_default();
-    // The name in the table of processes has room for fifteen bytes.
+    // The kernel's name of a process is cut after fifteen bytes.
     let named = all.into_iter().filter(|process| process.name == b"readproctitle");
     named.map(|process| process.pid).collect()
 }
 
-/// The messages in the last word of a readproctitle's command line: what is not the dots that it
-/// began with, cut at the newlines.
+/// The messages in the last word of a readproctitle's command line: without the dots that it began
+/// with, and cut at newlines.
 fn messages(command_line: &[u8]) -> Vec<Vec<u8>> {
     let line = command_line.strip_suffix(b"\0").unwrap_or(command_line);
     let title = line.rsplit(|&byte| byte == 0).next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `svctl logs`: what services have said. Reads multilog's directories, in the order in which their
-//! lines were written, and follows them.
+//! `svctl logs`: what services wrote. Reads multilog's directories, in the order in which the lines
+//! were written, and follows them.
 //!
 //! ```text
 //! mod -> find -> look::logger             whose logs, and where
@@ -51,7 +51,7 @@ use std::rc::Rc;
 use times::{Ahead, Bound};
 use trail::Trail;
 
-/// What all readers have in common.
+/// What all readers share.
 struct Common {
     zone: Rc<Zone>,
     ahead: Ahead,
@@ -97,7 +97,7 @@ fn perform(options: &Options, asked: &Logs) -> Result<Exit, Exit> {
         find::wait_for(&only.directory)?;
     }
     if has_names {
-        // Each has two files open at least.
+        // Each service has at least two files open.
         let _ = OpenFiles::raise();
     }
     let mut sources = Vec::new();
@@ -147,7 +147,7 @@ fn print_all(
         (_, true) => Clock::Utc,
         _ => Clock::Local,
     };
-    // Of several services the last lines are found by merging those of each.
+    // The last lines of several services together are among the last lines of each.
     let last = asked.lines.filter(|_| sources.len() > 1);
     let mut printer = Printer::new(clock, Rc::clone(&common.zone), asked.chop, last);
     let mut follower = None;
@@ -180,7 +180,7 @@ fn print_all(
     }
 }
 
-/// The moment that an option names.
+/// The time that an option gives.
 fn moment(text: Option<&str>, bound: Bound, ahead: &Ahead) -> Result<Option<Label>, Exit> {
     let Some(text) = text else { return Ok(None) };
     let found = times::parse(text, bound, clock::wall(), ahead);

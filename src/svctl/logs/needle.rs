@@ -2,17 +2,17 @@
 
 use memchr::{memchr2_iter, memmem};
 
-/// What a line has to have.
+/// What a line must contain.
 #[derive(Debug)]
 pub enum Needle {
     /// These bytes.
     Exactly(Box<memmem::Finder<'static>>),
-    /// These, capital letters or not; they are small here.
+    /// These, in any case; they are stored in lower case.
     AnyCase(Vec<u8>),
 }
 
 impl Needle {
-    /// Looks for `bytes`; letters of ASCII may be capital or not with `any_case`.
+    /// Looks for `bytes`; with `any_case`, in upper and lower case of ASCII.
     #[must_use]
     pub fn new(bytes: &[u8], any_case: bool) -> Self {
         if any_case {
@@ -22,13 +22,13 @@ impl Needle {
         }
     }
 
-    /// Whether they stand in `text`.
+    /// Whether `text` contains them.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
         self.find(text).is_some()
     }
 
-    /// Where they stand first in `text`.
+    /// Their first place in `text`.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<usize> {
         match self {

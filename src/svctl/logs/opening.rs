@@ -1,4 +1,4 @@
-//! How a reader opens its logs, and what it says of those that it cannot read.
+//! How a reader opens its logs, and its messages about logs that it cannot read.
 
 use super::files::{self, Body, Trouble};
 use super::reader::{Part, Reader};
@@ -10,7 +10,7 @@ use daemontools_rs::tai64n::Label;
 use std::os::fd::AsFd;
 
 impl Reader {
-    /// Opens a log that was not opened yet; nothing, when it was said why not.
+    /// Opens a log, unless it is open already; nothing, if it could not and has said why.
     pub fn open(&mut self, part: &mut Part) -> Option<Body> {
         if let Some(body) = part.body.take() {
             return Some(body);
@@ -28,8 +28,8 @@ impl Reader {
         }
     }
 
-    /// Has a plain log be read from the first line on that is asked for, by its labels; whether
-    /// that place is exact.
+    /// Starts a plain log at the first line that is asked for, which it finds by the labels;
+    /// whether that place is exact.
     pub fn narrow(&mut self, name: &[u8], body: &mut Body) -> bool {
         let Body::Plain { file, at, end } = body else { return false };
         let (since, until) = (self.filter.since, self.filter.until);
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// The label that a log begins with.
+    /// The label of a log's first line.
     pub fn first_label(&mut self, body: &Body) -> Option<Label> {
         let Body::Plain { file, at, .. } = body else { return None };
         let mut block = [0; 64];
@@ -67,12 +67,12 @@ impl Reader {
         self.stamps.of(block.get(..count)?).map(|(label, _)| label)
     }
 
-    /// So many logs were removed before they were opened.
+    /// Counts logs that were removed before they were opened.
     pub fn note_pruned(&mut self, count: usize) {
         self.pruned += count;
     }
 
-    /// Says how many logs multilog has removed before they were opened.
+    /// Reports how many logs multilog has removed before they were opened.
     pub fn say_pruned(&mut self) {
         let (count, verb) = match std::mem::take(&mut self.pruned) {
             0 => return,
@@ -83,7 +83,7 @@ impl Reader {
         SVCTL.warning(&[count.as_bytes(), verb.as_bytes(), b" pruned unread in ", path.as_bytes()]);
     }
 
-    /// Says why a log cannot be read.
+    /// Reports why a log cannot be read.
     pub fn complain(&mut self, name: &[u8], trouble: &Trouble) {
         let path = text::name(&[&self.path[..], b"/", name].concat());
         SVCTL.warning(&[b"unable to read ", path.as_bytes(), b": ", trouble.words().as_bytes()]);

@@ -1,22 +1,22 @@
-//! Which of the logs that get their names while we follow were read already. Pure: what stands
-//! under a name, and whether a file has one left, is the caller's to see.
+//! When a log gets its name while we follow: whether we have read it already. Pure: the caller
+//! finds out which file has a name now, and whether a file still has one.
 //!
-//! multilog renames a full `current` to `previous` and gives that a name of the moment. With a
-//! processor the name goes to another file, and `previous` is removed. Both may be pruned before we
-//! come to look.
+//! multilog renames a full `current` to `previous`, and then `previous` to a name with the time.
+//! With a processor, another file gets that name, and `previous` is removed. multilog may remove
+//! old logs before we look.
 
-/// A log that was opened before it had its name.
+/// A log that we opened before it had its final name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Opened<Id> {
     id: Id,
-    /// Whether it was `previous`: the next name is its own.
+    /// Whether it is `previous` by now: then the next name is for it.
     is_moved: bool,
 }
 
-/// What is to be done about a name.
+/// What to do about a new name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A log that was not read.
+    /// It is a log that was not read.
     Read,
     /// It was opened under another name.
     Known,
@@ -39,7 +39,7 @@ impl<Id> Default for Order<Id> {
 impl<Id: Copy + PartialEq> Order<Id> {
     /// `current` was opened, or `previous`.
     pub fn open(&mut self, id: Id, is_moved: bool) {
-        // A `current` that was removed gets no name.
+        // A `current` that was removed never gets a name.
         self.unnamed.retain(|opened| opened.is_moved);
         self.unnamed.push(Opened { id, is_moved });
     }
@@ -57,11 +57,11 @@ impl<Id: Copy + PartialEq> Order<Id> {
         self.unnamed.iter().any(|opened| opened.id == id)
     }
 
-    /// A log has got a name, under which `found` stands. `is_lost`: whether a file has no name
-    /// left.
+    /// A log got a name, which `found` has now. `is_lost`: whether a file has no name left.
     pub fn name(&mut self, found: Option<Id>, is_lost: impl Fn(Id) -> bool) -> Verdict {
         let same = self.unnamed.iter().position(|opened| Some(opened.id) == found);
-        // Gone, or processed: the name was that of the first that waits for one.
+        // The file was removed, or a processor made another one of it: the name belongs to the
+        // first log that waits for a name.
         let waits =
             |opened: &Opened<Id>| opened.is_moved && (found.is_none() || is_lost(opened.id));
         match same.or_else(|| self.unnamed.iter().position(waits)) {
@@ -74,7 +74,7 @@ impl<Id: Copy + PartialEq> Order<Id> {
         }
     }
 
-    /// Forgets those that wait for a name that was missed; whether there were any that `is_lost`.
+    /// Drops the logs that got their names unseen; whether some of them are lost (`is_lost`).
     pub fn forget_waiting(&mut self, is_lost: impl Fn(Id) -> bool) -> bool {
         let count = self.unnamed.len();
         self.unnamed.retain(|opened| !opened.is_moved || !is_lost(opened.id));
@@ -112,9 +112,9 @@ mod tests {
         order.open(1, false);
         order.has_moved();
         order.open(2, false);
-        // `previous` is removed before the name is given.
+        // A processor's file gets the name, and `previous` is gone.
         assert_eq!(order.name(Some(7), |id| id == 1), Verdict::Known);
-        // A log that was left from before, and is named while 2 is written.
+        // An older log is named while log 2 is being written.
         assert_eq!(order.name(Some(8), |_| false), Verdict::Read);
         assert!(order.has(2) && !order.has(1));
     }

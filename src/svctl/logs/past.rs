@@ -1,5 +1,5 @@
-//! What there is when we come: the logs of a directory at one moment, those of the moments that
-//! were asked for, and of these the last lines.
+//! The logs that a directory has when we come: of these the ones within the times asked for, and of
+//! their lines the last ones.
 
 use super::files::{self, Body, Identity, Log};
 use super::reader::{Part, Reader, Step};
@@ -10,12 +10,12 @@ use daemontools_rs::tai64n::Label;
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
-/// How often we look again where a log was finished while we looked.
+/// How many times we list the directory again, where a log was finished during the listing.
 const TRIES: usize = 16;
-/// How many of the newest names `current` may have got meanwhile.
+/// Among how many of the newest names we look for `current`, which may have been renamed meanwhile.
 const NEWEST: usize = 3;
 
-/// Which files the two logs are that have no name of their own yet, where they are there.
+/// The files that have no final name yet, as far as they exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unnamed {
     /// `previous`
@@ -24,7 +24,7 @@ pub struct Unnamed {
     pub current: Option<Identity>,
 }
 
-/// Takes all logs that there are to be read, `current` last.
+/// Queues all logs of the directory for reading, `current` last.
 ///
 /// # Errors
 /// Those of reading the directory.
@@ -40,7 +40,7 @@ pub fn take(reader: &mut Reader) -> Result<Unnamed, Errno> {
             .map(|log| Identity::named(place, &log.name))
             .any(|found| found.is_some() && found == identity);
         let mut parts: VecDeque<Part> = logs.into_iter().map(|log| Part::of(log, None)).collect();
-        // What is about to get another name is opened now.
+        // `previous` is about to be renamed, so it is opened now.
         let previous = parts.back_mut().filter(|part| part.log.end.is_none());
         let previous = previous.map(|part| {
             let (body, facts) = Body::open(place, b"previous")?;
@@ -70,8 +70,8 @@ pub fn take(reader: &mut Reader) -> Result<Unnamed, Errno> {
     Ok(Unnamed::default())
 }
 
-/// Leaves out the logs that have no line of the moments asked for, by their names: a name is the
-/// end of its log.
+/// Drops the logs that cannot have a line within the times asked for. A log's name says when it
+/// ended.
 pub fn choose(reader: &mut Reader) {
     let filter = reader.filter();
     let Some(first) = first_from(reader.queue.iter().map(|part| part.log.end), filter.since) else {
@@ -83,7 +83,8 @@ pub fn choose(reader: &mut Reader) {
     let ends: Vec<Option<Label>> = reader.queue.iter().map(|part| part.log.end).collect();
     let mut count =
         first_from(ends.iter().copied(), Some(until)).map_or(ends.len(), |last| last + 1);
-    // A line waits a moment to be written: it may stand behind the end of the log before.
+    // A line's label may be older than the log it is in, as lines wait for a moment before they are
+    // written: look into the next logs too, until one begins later.
     while let Some(mut part) = reader.queue.remove(count) {
         let body = reader.open(&mut part);
         let first = body.as_ref().and_then(|body| reader.first_label(body));
@@ -101,7 +102,7 @@ pub fn choose(reader: &mut Reader) {
     reader.queue.truncate(count);
 }
 
-/// The place of the first log that ends at `bound` or later, or whose end is not known.
+/// The position of the first log that ends at `bound` or later, or whose end is not known.
 fn first_from(
     mut ends: impl Iterator<Item = Option<Label>>,
     bound: Option<Label>,
@@ -110,7 +111,7 @@ fn first_from(
     ends.position(|end| end.is_none_or(|end| end >= bound))
 }
 
-/// Keeps the last `wanted` of the lines that are asked for.
+/// Keeps only the last `wanted` of the lines that are asked for.
 pub fn keep_last(reader: &mut Reader, wanted: usize) {
     let mut left = wanted;
     let mut kept = VecDeque::new();
@@ -141,7 +142,7 @@ pub fn keep_last(reader: &mut Reader, wanted: usize) {
         }
         let is_first = left == 0 && part.skip == 0 || part.is_growing || part.log.end.is_none();
         part.is_placed = is_first;
-        // Others are opened again in their turn: there may be more than may be open.
+        // The others are opened again later: we may not have so many files open.
         part.body = is_first.then_some(body);
         kept.push_front(part);
     }
@@ -171,7 +172,7 @@ fn count_from_the_end(
     search::last(&mut read, span, wanted, &mut counts, is_growing)
 }
 
-/// How many lines of a log are asked for, by reading it.
+/// How many lines of a log match, found by reading it.
 fn count_all(reader: &Reader, part: &Part, body: &Body) -> usize {
     let again = match body {
         Body::Plain { file, at, end } => {

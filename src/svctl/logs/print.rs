@@ -9,9 +9,9 @@ use daemontools_rs::zone::{Local, Zone};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// What is gathered before it is written.
+/// How much is gathered before it is written.
 const FULL: usize = 1 << 16;
-/// What a pipe takes without making us wait, once it takes anything.
+/// How much a pipe always takes without blocking, once poll says that it is writable.
 const SMALL: usize = 1 << 12;
 
 /// How moments are shown.
@@ -21,7 +21,7 @@ pub enum Clock {
     Local,
     /// In UTC.
     Utc,
-    /// As they stand in the log.
+    /// As they are in the log.
     Raw,
 }
 
@@ -33,9 +33,9 @@ pub struct Printer {
     /// How many columns a line may have.
     columns: Option<usize>,
     gathered: Vec<u8>,
-    /// How much of that was written.
+    /// How much of `gathered` was written.
     written: usize,
-    /// Of how many lines the last are kept, and where each begins.
+    /// How many of the last lines are kept, and where each begins.
     last: Option<(usize, VecDeque<usize>)>,
 }
 
@@ -65,7 +65,7 @@ impl Printer {
         let begin = self.gathered.len();
         self.gathered.extend_from_slice(name.as_bytes());
         let (stamp, rest) = line.split_at_checked(head).unwrap_or((b"", line));
-        // What stands there already is local time.
+        // multilog's `T` wrote local time already.
         let is_shown = self.clock == Clock::Raw || self.clock == Clock::Local && head != TEXT;
         let moment = moment.filter(|_| head > 0 && !is_shown);
         if !moment.is_some_and(|moment| self.dates.write(moment, &mut self.gathered)) {
@@ -90,7 +90,7 @@ impl Printer {
         }
     }
 
-    /// Drops the lines that are too many, once there are very many bytes of them.
+    /// Drops all but the last lines that are wanted, once much is gathered.
     fn drop_first(&mut self, least: usize) {
         let Some((_, begins)) = &mut self.last else { return };
         let from = begins.front().copied().unwrap_or(self.gathered.len());
@@ -102,19 +102,19 @@ impl Printer {
         }
     }
 
-    /// Whether there is much to be written.
+    /// Whether enough is gathered to be written.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.gathered.len() - self.written >= FULL
     }
 
-    /// Whether there is anything to be written.
+    /// Whether anything is gathered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.written == self.gathered.len()
     }
 
-    /// Writes what was gathered; while the last lines are looked for, only drops those before.
+    /// Writes what was gathered. While only the last lines are wanted, drops the others instead.
     ///
     /// # Errors
     /// Why it cannot be written.
@@ -139,7 +139,7 @@ impl Printer {
         self.flush()
     }
 
-    /// Writes a little, which a reader that takes anything at all takes at once.
+    /// Writes a small part, which never blocks once the reader takes anything.
     ///
     /// # Errors
     /// As [`Self::flush`].

@@ -1,4 +1,5 @@
-//! Reads the logs of a directory one after another, line by line, and keeps to what was asked for.
+//! Reads the logs of a directory one after another, line by line, and returns the lines that are
+//! asked for.
 
 use super::files::{Body, Log};
 use super::lines::Lines;
@@ -15,23 +16,23 @@ use std::rc::Rc;
 /// Which lines are asked for.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// Those from this moment on.
+    /// Lines from this time on.
     pub since: Option<Label>,
-    /// Those before this moment.
+    /// Lines before this time.
     pub until: Option<Label>,
-    /// Those that have these bytes.
+    /// Lines with these bytes.
     pub needle: Option<Needle>,
 }
 
 impl Filter {
-    /// Whether it is about moments.
+    /// Whether a time is asked for.
     #[must_use]
     pub const fn has_bounds(&self) -> bool {
         self.since.is_some() || self.until.is_some()
     }
 
-    /// Whether a line of this moment and this text is asked for. A line without a moment stands in
-    /// a log that was chosen.
+    /// Whether a line of this time and text is asked for. A line without a time is, as its log was
+    /// chosen by its name.
     fn takes(&self, moment: Option<Label>, text: &[u8]) -> bool {
         let is_within = moment.is_none_or(|moment| {
             self.since.is_none_or(|since| moment >= since)
@@ -40,82 +41,82 @@ impl Filter {
         is_within && self.has_needle(text)
     }
 
-    /// Whether a text has the bytes that are asked for.
+    /// Whether a text has the bytes of `--grep`.
     #[must_use]
     pub fn has_needle(&self, text: &[u8]) -> bool {
         self.needle.as_ref().is_none_or(|needle| needle.is_in(text))
     }
 }
 
-/// A log that is to be read.
+/// A log in the queue of a reader.
 #[derive(Debug)]
 pub struct Part {
-    /// Which.
+    /// Its name.
     pub log: Log,
-    /// It, if it was opened.
+    /// The open log, if it was opened.
     pub body: Option<Body>,
-    /// Whether the place in it was found where to begin.
+    /// Whether its first line that matters was found.
     pub is_placed: bool,
-    /// How many of the lines that are asked for are passed over.
+    /// How many matching lines to skip.
     pub skip: usize,
-    /// Whether it is still written.
+    /// Whether multilog still writes it.
     pub is_growing: bool,
 }
 
 impl Part {
-    /// All of a log.
+    /// A whole log.
     #[must_use]
     pub const fn of(log: Log, body: Option<Body>) -> Self {
         Self { log, body, is_placed: false, skip: 0, is_growing: false }
     }
 }
 
-/// What a step came to.
+/// The result of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// There is another line.
     Line,
-    /// Much was read, and no line that is asked for.
+    /// Much was read, and no matching line found.
     Nothing,
-    /// There is no more, for now at least.
+    /// There is no further line, at least for now.
     End,
 }
 
-/// After how many blocks without a line that is said.
+/// After how many blocks without a matching line a step returns [`Step::Nothing`].
 const BLOCKS: usize = 16;
 
 /// Reads the logs of one directory.
 #[derive(Debug)]
 pub struct Reader {
-    /// Its path, for what has to be said.
+    /// Its path, for messages.
     pub path: Vec<u8>,
-    /// Itself.
+    /// The directory.
     pub place: Rc<OwnedFd>,
     /// What is still to be read.
     pub queue: VecDeque<Part>,
     /// Whether more logs may come.
     pub is_followed: bool,
-    /// What became of it all.
+    /// The exit code so far.
     pub exit: Exit,
-    /// Whether nobody needs the moments of lines that are not asked for.
+    /// Whether the times of lines that do not match are not needed.
     pub may_skip: bool,
     pub(super) filter: Rc<Filter>,
     pub(super) stamps: Stamps,
     lines: Lines,
-    /// What is being read.
+    /// The log that is being read.
     part: Option<(Part, Body)>,
-    /// The moment of the line at hand, or of one before it.
+    /// The time of the current line, or of a line before it.
     moment: Option<Label>,
-    /// The same, as far as this log has one.
+    /// The same, but only from lines of this log.
     moment_here: Option<Label>,
-    /// How many bytes of the line at hand are its label.
+    /// How many bytes of the current line are its label.
     head: usize,
     pub(super) pruned: usize,
     has_complained: bool,
 }
 
 impl Reader {
-    /// Reads nothing yet.
+    /// A reader with no logs in its queue.
     #[must_use]
     pub fn new(path: &[u8], place: Rc<OwnedFd>, filter: Rc<Filter>, stamps: Stamps) -> Self {
         Self {
@@ -137,19 +138,19 @@ impl Reader {
         }
     }
 
-    /// The line at hand, without its newline.
+    /// The current line, without its newline.
     #[must_use]
     pub fn line(&self) -> &[u8] {
         self.lines.line()
     }
 
-    /// The moment of the line at hand: its own, or that of the line before.
+    /// The time of the current line: its own, or that of the line before.
     #[must_use]
     pub const fn moment(&self) -> Option<Label> {
         self.moment
     }
 
-    /// How many bytes of the line at hand are its label.
+    /// How many bytes of the current line are its label.
     #[must_use]
     pub const fn head(&self) -> usize {
         self.head
@@ -196,7 +197,8 @@ impl Reader {
         }
     }
 
-    /// Goes on to the next line; where no moment counts, to the next that has what is looked for.
+    /// Goes on to the next line; or, if times do not matter, to the next line with the bytes of
+    /// `--grep`.
     fn next_line(&mut self) -> bool {
         if let (true, Some(needle)) = (self.may_skip, &self.filter.needle) {
             self.lines.skip_to(|text| needle.find(text));
@@ -204,7 +206,7 @@ impl Reader {
         self.lines.step()
     }
 
-    /// Whether the line at hand is asked for.
+    /// Whether the current line is asked for.
     fn takes(&mut self) -> bool {
         let line = self.lines.line();
         let stamp = self.stamps.of(line);
@@ -231,7 +233,7 @@ impl Reader {
         }
     }
 
-    /// Begins the next log that can be read; false where there is none.
+    /// Begins the next log that can be read; false if there is none.
     fn begin(&mut self) -> bool {
         while let Some(mut part) = self.queue.pop_front() {
             let Some(mut body) = self.open(&mut part) else { continue };
@@ -245,16 +247,16 @@ impl Reader {
         false
     }
 
-    /// The log at hand has ended; whether there is a line in what is left.
+    /// The current log has ended; whether the bytes that are left count as a line.
     fn end(&mut self) -> bool {
         let Some((part, _)) = self.part.take() else { return false };
         self.lines.end_of_log();
-        // What its writer lost goes on nowhere.
+        // The rest of such a line is lost: nothing continues it in the next log.
         part.log.is_cut() && self.lines.finish()
     }
 
-    /// Whether the log at hand became shorter than what was read of it, and is read on from there:
-    /// multilog takes back a part of a line; others empty it.
+    /// Whether the current log is shorter now than what we have read of it, and we go on from its
+    /// new end: a multilog that starts removes an unfinished line, other programs empty the file.
     fn is_cut_back(&mut self) -> bool {
         let Some((_, Body::Plain { file, at, end: None })) = &mut self.part else { return false };
         let size = file::facts_of(file.as_fd()).map_or(*at, |facts| facts.size);
@@ -270,7 +272,7 @@ impl Reader {
         self.queue.is_empty() && self.part.is_none()
     }
 
-    /// From now on the log at hand is read as far as it goes.
+    /// From now on the current log is read to its end.
     pub fn read_on(&mut self) {
         let parts = self.part.iter_mut().map(|(part, body)| (part.is_growing, body));
         let ahead =
@@ -282,7 +284,7 @@ impl Reader {
         }
     }
 
-    /// Nothing will be added to the log that was still written.
+    /// The log that was still written will not grow any more.
     pub fn has_stopped_growing(&mut self) {
         let _ = self.is_cut_back();
         let parts = self.part.iter_mut().map(|(part, _)| part);
@@ -291,12 +293,12 @@ impl Reader {
         }
     }
 
-    /// A reader of the same directory, for one log alone.
+    /// A reader of the same directory for one log only.
     #[must_use]
     pub fn of_one(&self, part: Part, stamps: Stamps) -> Self {
         let mut one =
             Self::new(&self.path, Rc::clone(&self.place), Rc::clone(&self.filter), stamps);
-        // What is to be said will be said when it is read again.
+        // Complaints come when the log is read in its turn.
         one.has_complained = true;
         one.queue.push_back(part);
         one
@@ -308,7 +310,7 @@ impl Reader {
         Rc::clone(&self.filter)
     }
 
-    /// The reader of stamps again, for another reader.
+    /// A new reader of stamps with the same zone.
     #[must_use]
     pub fn stamps(&self) -> Stamps {
         self.stamps.clone()

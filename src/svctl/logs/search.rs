@@ -1,29 +1,29 @@
-//! Places in a plain log, found without reading it: where the lines of a moment begin, by halves,
-//! and where the last lines begin, from the end. Pure: what reads the log is the caller's.
+//! Finds places in a plain log without reading it all: the first line of a time by bisection, and
+//! the last lines from the end. Pure: the caller reads the log.
 
 use super::lines::LONGEST;
 use daemontools_rs::tai64n::Label;
 use memchr::{memchr, memrchr};
 
-/// What is read at once.
+/// How much is read at a time.
 const BLOCK: usize = 1 << 16;
-/// What is read to find a label: more than most lines have. Where no line begins in it, none is
-/// looked for.
+/// How much is read to find a label: more than most lines have. If no line begins in it, the search
+/// gives up.
 const PROBE: usize = 1 << 12;
 
-/// Reads a log at a place: how many bytes there were, 0 at its end.
+/// Reads a log at a place, and returns how many bytes it has read: 0 at the end.
 pub type ReadAt<'a, E> = &'a mut dyn FnMut(u64, &mut [u8]) -> Result<usize, E>;
 
-/// Places in a log, in bytes from its beginning.
+/// Part of a log, as offsets in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// The first.
+    /// The first offset.
     pub from: u64,
-    /// The one after the last.
+    /// The offset after the last.
     pub end: u64,
 }
 
-/// What was found where a line begins.
+/// What [`Halves::probe`] found.
 enum Probe {
     /// A line with a label.
     Line(u64, Label),
@@ -33,7 +33,7 @@ enum Probe {
     Unlabelled,
 }
 
-/// Finds places by labels.
+/// Finds the place of a label by bisection.
 pub struct Halves<'a, 'b, E> {
     /// Reads the log.
     pub read: ReadAt<'a, E>,
@@ -42,8 +42,8 @@ pub struct Halves<'a, 'b, E> {
 }
 
 impl<E> Halves<'_, '_, E> {
-    /// A part of `span` that has every line from `since` on and before `until`, and few others;
-    /// nothing where that cannot be told: a line without a label was met, or labels run backwards.
+    /// A part of `span` that has every line from `since` on and before `until`, and few others.
+    /// Nothing if labels are missing or run backwards.
     ///
     /// # Errors
     /// Those of reading.
@@ -66,8 +66,8 @@ impl<E> Halves<'_, '_, E> {
         Ok(Some(found))
     }
 
-    /// Two places where lines begin, near to each other: all lines before the first are earlier
-    /// than `bound`, all from the second on are not.
+    /// Two places close together at which lines begin: all lines before the first place are earlier
+    /// than `bound`, and no line from the second place on is.
     fn around(&mut self, span: Span, bound: Label) -> Result<Option<(u64, u64)>, E> {
         let (mut low, mut low_label) = match self.probe(span.from, span, true)? {
             Probe::Line(_, label) if label >= bound => return Ok(Some((span.from, span.from))),
@@ -75,7 +75,8 @@ impl<E> Halves<'_, '_, E> {
             Probe::Nothing => return Ok(Some((span.from, span.end))),
             Probe::Unlabelled => return Ok(None),
         };
-        // Lines begin before `high` that were not looked at; the first after them is at `after`.
+        // No line that begins between `low` and `high` was looked at; the next line begins at
+        // `after`.
         let (mut high, mut after, mut high_label) = (span.end, span.end, None);
         while high.saturating_sub(low) > PROBE as u64 {
             let middle = low + (high - low) / 2;
@@ -98,7 +99,7 @@ impl<E> Halves<'_, '_, E> {
 
     /// The first line that begins at `place` or after it, and before the end of `span`.
     fn probe(&mut self, place: u64, span: Span, is_beginning: bool) -> Result<Probe, E> {
-        // The newline before it may be the byte before.
+        // The newline that ends the line before may be the byte before `place`.
         let from = if is_beginning { place } else { place.saturating_sub(1) };
         let mut block = [0; 2 * PROBE];
         let mut filled = 0;
@@ -127,14 +128,14 @@ impl<E> Halves<'_, '_, E> {
 /// Where the last lines of a log begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
-    /// How many there are, at most as many as were wanted.
+    /// How many lines there are, at most as many as wanted.
     pub count: usize,
     /// Where the first of them begins.
     pub from: u64,
 }
 
-/// Finds the last `wanted` lines of `span` that `counts`. `is_growing`: what stands behind the last
-/// newline is no line yet.
+/// Finds the last `wanted` lines of `span` that `counts` accepts. `is_growing`: bytes after the
+/// last newline are no line yet.
 ///
 /// # Errors
 /// Those of reading.
@@ -146,11 +147,11 @@ pub fn last<E>(
     is_growing: bool,
 ) -> Result<Tail, E> {
     let mut tail = Tail { count: 0, from: span.end };
-    // What was read and is not looked at: its end is that of a line.
+    // Bytes that were read and not searched yet. They end with the end of a line.
     let mut text: Vec<u8> = Vec::new();
     let mut block = vec![0; BLOCK];
     let mut place = span.end;
-    // Whether the newline that ends the last line is still to be found.
+    // Whether we still look for the last newline.
     let mut is_behind = is_growing;
     while place > span.from {
         let is_first = place == span.end;
@@ -188,7 +189,7 @@ pub fn last<E>(
         }
     }
     if is_behind {
-        // No newline at all: it begins with what is no line yet.
+        // There is no newline at all, so all of it is an unfinished line.
         tail.from = span.from;
     }
     Ok(tail)
@@ -215,7 +216,7 @@ mod tests {
     fn reader(text: &[u8]) -> impl FnMut(u64, &mut [u8]) -> Result<usize, Nothing> {
         move |place, room| {
             let rest = text.get(usize::try_from(place).unwrap()..).unwrap_or_default();
-            // Short reads, as the system may give.
+            // Short reads, as read(2) may give.
             let count = rest.len().min(room.len()).min(1000);
             room[..count].copy_from_slice(&rest[..count]);
             Ok(count)
@@ -230,7 +231,7 @@ mod tests {
         Label::of_unix(Duration::from_secs(second))
     }
 
-    /// A log with a line each second from these, of these lengths.
+    /// A log of lines of these lengths, each a second after the line before.
     fn log(seconds: impl Iterator<Item = u64>, length: impl Fn(u64) -> usize) -> Vec<u8> {
         let line = |second| {
             let text = label(second).text();
@@ -260,7 +261,7 @@ mod tests {
             });
             let is_there = found.windows(expected.len().max(1)).any(|window| window == expected);
             assert!(is_there || expected.is_empty(), "{since} {until}");
-            // A few lines more than that, no more.
+            // It reads a few lines more than wanted, and no more than that.
             assert!(found.len() <= expected.len() + 3 * PROBE, "{since} {until}");
         }
         assert_eq!(narrow(b"", Some(1), None), Some(Span { from: 0, end: 0 }));
@@ -310,7 +311,7 @@ mod tests {
                         is_growing,
                     )
                     .unwrap();
-                    // Where each line begins.
+                    // The offset of each line.
                     let mut lines = Vec::new();
                     let mut place = 0;
                     for line in text.split_inclusive('\n') {

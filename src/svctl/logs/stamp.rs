@@ -1,5 +1,5 @@
-//! What stands before a line: a label of TAI64N (multilog's `t`), or the local time of our
-//! multilog's `T`. The `T` of other products has other digits, and is text here. Pure.
+//! The timestamp before a line: a TAI64N label (multilog's `t`), or local time (our multilog's
+//! `T`). Other products write a `T` with other digits, which counts as text here. Pure.
 
 use super::times::{self, Ahead};
 use core::fmt;
@@ -8,16 +8,16 @@ use daemontools_rs::tai64n::{Label, TEXT, is_digit};
 
 /// The length of `YYYY-MM-DD HH:MM:SS.nnnnnnnnn`.
 pub const DATE: usize = 29;
-/// The part of it that changes once a second.
+/// How much of it changes only once a second.
 const SECOND: usize = 19;
 
-/// Reads what stands before lines.
+/// Reads the timestamps before lines.
 #[derive(Clone)]
 pub struct Stamps {
     ahead: Ahead,
-    /// Whether a date before a line may be multilog's.
+    /// Whether a date before a line counts as a timestamp.
     reads_dates: bool,
-    /// The second that was last read, and when that was.
+    /// The last date that was read, to the second, and its time.
     second: [u8; SECOND],
     unix: i64,
 }
@@ -29,13 +29,13 @@ impl fmt::Debug for Stamps {
 }
 
 impl Stamps {
-    /// `ahead`: how far local clocks are ahead of UTC at a moment.
+    /// `ahead`: by how much local clocks are ahead of UTC at a time.
     #[must_use]
     pub const fn new(ahead: Ahead, reads_dates: bool) -> Self {
         Self { ahead, reads_dates, second: [0; SECOND], unix: 0 }
     }
 
-    /// The moment that stands before a line, and how many bytes it takes there.
+    /// The time before a line, and how many bytes its timestamp takes.
     pub fn of(&mut self, line: &[u8]) -> Option<(Label, usize)> {
         match line.first()? {
             b'@' => label(line).map(|label| (label, TEXT)),
@@ -57,19 +57,19 @@ impl Stamps {
     }
 }
 
-/// Whether something like a label or a date of ours stands here: here a line begins.
+/// Whether a timestamp stands here, so that a line begins here.
 #[must_use]
 pub fn is_beginning(text: &[u8]) -> bool {
     label(text).is_some() || micros(text).is_some()
 }
 
-/// The label before a line, as tai64nlocal knows one.
+/// The label before a line, as tai64nlocal recognizes it.
 fn label(line: &[u8]) -> Option<Label> {
     let (text, rest) = line.split_first_chunk::<TEXT>()?;
     if rest.first().is_some_and(|&byte| is_digit(byte)) { None } else { Label::of_text(text) }
 }
 
-/// The microseconds of the date before a line, if there is one of ours: nine digits that end in
+/// The microseconds of the date before a line, if our multilog wrote it: nine digits that end in
 /// 500, and a space.
 fn micros(line: &[u8]) -> Option<u32> {
     const SHAPE: &[u8; DATE + 1] = b"0000-00-00 00:00:00.000000500 ";
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(of(&format!("{date}x"), true), Some((935_467_455, 787_492_500, 29)));
         assert_eq!(of(date, false), None);
         for other in [
-            // s6 has all nine digits, encore five.
+            // s6 writes all nine digits, encore five.
             "1999-08-24 05:04:15.787492123  x",
             "1999-08-24 05:04:15.78749 x",
             "1999-08-24T05:04:15.787492500 x",

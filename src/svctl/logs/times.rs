@@ -1,5 +1,5 @@
-//! The moments that `--since` and `--until` take, and what a local clock means by them. Pure: what
-//! time it is and how the zone's clocks go is the caller's to know.
+//! The times that `--since` and `--until` take. Pure: the caller knows the time of day and the
+//! local zone.
 
 use core::time::Duration;
 use daemontools_rs::calendar::days_before_year;
@@ -13,16 +13,16 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// What a moment is for.
+/// Which option the time is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// The first to be shown: a time of day is its last passing.
+    /// The first line to show: a time of day is the last one that has passed.
     Since,
-    /// The first not to be shown: a time of day is today's.
+    /// The first line not to show: a time of day is today's.
     Until,
 }
 
-/// Understands a moment; nothing if it is none.
+/// Reads a time; nothing if it is none.
 #[must_use]
 pub fn parse(text: &str, bound: Bound, now: Duration, ahead: &Ahead) -> Option<Label> {
     let text = text.trim();
@@ -52,7 +52,7 @@ pub fn parse(text: &str, bound: Bound, now: Duration, ahead: &Ahead) -> Option<L
     date_and_time(text, ahead)
 }
 
-/// A label to the nanosecond.
+/// A label with nanoseconds.
 fn label(seconds: i64, nanoseconds: u32) -> Label {
     let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     let mut bytes = Label::of_unix(whole).to_bytes();
@@ -79,8 +79,8 @@ fn ago(text: &str) -> Option<i64> {
     number.checked_mul(length)
 }
 
-/// `YYYY-MM-DD`, `YYYY-MM-DD HH:MM[:SS[.n]]`, or either end of RFC 3339: with a `T` between, and an
-/// offset from UTC behind.
+/// `YYYY-MM-DD`, `YYYY-MM-DD HH:MM[:SS[.n]]`, or RFC 3339, which has a `T` in the middle and the
+/// offset from UTC at the end.
 fn date_and_time(text: &str, ahead: &Ahead) -> Option<Label> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = date_of(date)?;
@@ -118,7 +118,7 @@ fn date_of(text: &str) -> Option<i64> {
     let before = match month {
         1 => 0,
         2 => 31,
-        // The months from March on have lengths that repeat.
+        // From March on, the lengths of the months repeat.
         _ => (153 * (month - 3) + 2) / 5 + 59 + i64::from(is_leap),
     };
     (day <= length).then(|| days_before_year(year) + before + day - 1)
@@ -140,7 +140,7 @@ fn time_of_day(text: &str) -> Option<(i64, u32)> {
         return None;
     }
     let (hour, minute, second) = (digits(hour)?, digits(minute)?, digits(second)?);
-    // A leap second is the last moment of its minute.
+    // A leap second counts as the last second of its minute.
     let is_time = hour < 24 && minute < 60 && second <= 60;
     let nanos = match fraction {
         None => 0,
@@ -184,8 +184,8 @@ pub fn civil(text: &str) -> Option<i64> {
     Some(date_of(date)? * DAY + time_of_day(time)?.0)
 }
 
-/// When a local clock shows `civil`. Of two such moments it is the first; one that the clock leaps
-/// over is as long after the leap.
+/// The time at which a local clock shows `civil`. If it shows it twice, this is the first time; if
+/// it skips it, as long after the skip.
 #[must_use]
 pub fn unix_of_local(civil: i64, ahead: &Ahead) -> i64 {
     let around = [ahead(civil - DAY), ahead(civil + DAY)];
@@ -210,7 +210,7 @@ mod tests {
     const NOW: Duration = Duration::new(1_795_727_857, 500_000_000);
 
     fn at(text: &str, bound: Bound) -> Option<String> {
-        // An hour ahead, and from 2026-03-29 to 2026-10-25, 01:00 UTC, two.
+        // One hour ahead of UTC; two from 2026-03-29 to 2026-10-25, 01:00 UTC.
         let summer = 1_774_746_000..1_792_890_000;
         let ahead: Ahead = Rc::new(move |unix| if summer.contains(&unix) { 7200 } else { 3600 });
         let label = parse(text, bound, NOW, &ahead)?;
@@ -232,7 +232,7 @@ mod tests {
             ("yesterday", "2026-11-24 23:00:00.000000000"),
             ("20:15", "2026-11-26 19:15:00.000000000"),
             ("22:17:37", "2026-11-26 21:17:37.000000000"),
-            // Not yet today: yesterday's.
+            // That time of day is yet to come today: it means yesterday's.
             ("23:00", "2026-11-25 22:00:00.000000000"),
             ("2026-11-01", "2026-10-31 23:00:00.000000000"),
             ("2026-07-01 12:00", "2026-07-01 10:00:00.000000000"),
@@ -241,7 +241,7 @@ mod tests {
             ("2026-07-01T12:00:01.000000001-05:30", "2026-07-01 17:30:01.000000001"),
             ("2026-07-01 12:00:01 +0100", "2026-07-01 11:00:01.000000000"),
             ("2016-12-31T23:59:60Z", "2016-12-31 23:59:59.000000000"),
-            // The clock leaps over it, and shows it twice.
+            // The clock skips it in spring, and shows it twice in autumn.
             ("2026-03-29 02:30", "2026-03-29 01:30:00.000000000"),
             ("2026-10-25 02:30", "2026-10-25 00:30:00.000000000"),
             ("@4000000037c219c92ef02e94", "1999-08-24 04:04:15.787492500"),

@@ -1,5 +1,5 @@
-//! Follows one log directory: what comes into it is read in its order, by the names that the kernel
-//! tells of; where it does not, by looks.
+//! Follows one log directory: reads new logs in their order, by the names that inotify reports, or
+//! without inotify by listing the directory.
 
 use super::files::{self, Body, Identity, Log, Trouble};
 use super::merge::Source;
@@ -15,35 +15,36 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
-/// How many logs that wait are held open: those that multilog removes meanwhile can be read too.
+/// How many logs in the queue are held open, so that they can be read after multilog has removed
+/// them.
 const HELD: usize = 200;
 
-/// A `current`, and a `previous` that was not read before it.
+/// A newly opened `current`, and `previous`, if it was not read before.
 #[derive(Debug)]
 struct Candidate {
     current: (Body, Identity),
     previous: Option<(Body, Identity)>,
 }
 
-/// Where we are in a directory.
+/// How far the directory was read.
 #[derive(Debug)]
 pub struct Trail {
     directory: LogDirectory,
     identity: Option<Identity>,
-    /// The watch, where there is one.
+    /// The inotify watch, if there is one.
     pub watch: Option<Watch>,
     order: Order<Identity>,
-    /// Those that wait for a name, held open: their numbers are given to no other file meanwhile.
+    /// Logs that wait for a name, held open so that no other file gets their inode numbers.
     held: Vec<(Identity, OwnedFd)>,
-    /// The names that were seen.
+    /// The names of finished logs so far.
     known: BTreeSet<Vec<u8>>,
-    /// The `current` that is read.
+    /// The `current` that is being read.
     current: Option<Identity>,
-    /// What was opened, and is read if no name has come meanwhile.
+    /// What was opened. It is read if no new name came meanwhile.
     candidate: Option<Candidate>,
-    /// Whether names may have come that we have not heard of.
+    /// Whether there may be new names that inotify did not report.
     pub is_behind: bool,
-    /// The directory that has taken the place of ours.
+    /// The directory that has our path now.
     next: Option<OwnedFd>,
 }
 
@@ -66,18 +67,18 @@ impl Trail {
         }
     }
 
-    /// Watches it.
+    /// Watches the directory.
     ///
     /// # Errors
     /// Those of inotify_add_watch(2).
     pub fn watch_by(&mut self, watcher: &Watcher) -> Result<(), Errno> {
-        // The path may end in a link.
+        // The path may end in a symbolic link, which inotify would not follow.
         let path = [&self.directory.path[..], b"/."].concat();
         self.watch = Some(watcher.watch_filling(&path)?);
         Ok(())
     }
 
-    /// Takes what there is.
+    /// Queues the logs that there are.
     ///
     /// # Errors
     /// Those of reading the directory.
@@ -102,14 +103,14 @@ impl Trail {
         Ok(())
     }
 
-    /// A log was opened that gets its name later.
+    /// Notes an open log that gets its name later.
     fn wait_for_name(&mut self, identity: Identity, body: Option<&Body>, is_moved: bool) {
         self.order.open(identity, is_moved);
         self.held.retain(|(held, _)| self.order.has(*held));
         self.held.extend(body.and_then(Body::hold).map(|file| (identity, file)));
     }
 
-    /// A name has come into the directory.
+    /// Handles a new name in the directory.
     pub fn note(&mut self, name: &[u8], reader: &mut Reader) {
         match name {
             b"current" | b"previous" => {
@@ -125,7 +126,7 @@ impl Trail {
         }
     }
 
-    /// Whether what we read as `current` is that no more.
+    /// Whether the file that we read as `current` has lost that name.
     fn look_at_current(&mut self, reader: &mut Reader, has_moved: bool) {
         let Some(ours) = self.current else { return };
         if Identity::named(reader.place.as_fd(), b"current") == Some(ours) {
@@ -138,7 +139,7 @@ impl Trail {
         reader.has_stopped_growing();
     }
 
-    /// `is_heard`: the kernel named it, so that it is the next one.
+    /// `is_heard`: inotify reported it, so it is the next log in order.
     fn note_finished(&mut self, log: Log, reader: &mut Reader, is_heard: bool) {
         if !self.known.insert(log.name.clone()) {
             return;
@@ -151,7 +152,8 @@ impl Trail {
             Err(error) => return reader.complain(&log.name, &Trouble::System(error)),
         };
         if found.is_some() && found == self.current {
-            // Kept as it is by a multilog that has started anew.
+            // A multilog that has started anew gave `current` a name and did not touch its
+            // contents.
             self.current = None;
             reader.has_stopped_growing();
         }
@@ -169,7 +171,7 @@ impl Trail {
         }
     }
 
-    /// Opens `current` where the one before was read to its end.
+    /// Opens `current` if the one before was read to its end.
     pub fn look_for_current(&mut self, reader: &Reader) {
         if self.current.is_some() || self.next.is_some() || !reader.is_at_end() {
             return;
@@ -181,13 +183,13 @@ impl Trail {
         let Some(current) = open(b"current") else { return };
         let previous = open(b"previous");
         let previous = previous.filter(|(_, id)| *id != current.1 && !self.order.has(*id));
-        // Until multilog has removed it, it has its other name too.
+        // During the rename, `previous` has its final name too.
         let place = reader.place.as_fd();
         let previous = previous.filter(|(_, id)| !files::is_finished(place, *id));
         self.candidate = Some(Candidate { current, previous });
     }
 
-    /// Reads what was opened, where no name has come meanwhile; whether there is any.
+    /// Reads what was opened, if no new name came meanwhile; whether there is anything.
     pub fn take_current(&mut self, reader: &mut Reader) -> bool {
         let Some(Candidate { current, previous }) = self.candidate.take() else { return false };
         if let Some((body, identity)) = previous {
@@ -203,7 +205,7 @@ impl Trail {
         true
     }
 
-    /// Looks for what we have not heard of.
+    /// Looks for names that inotify did not report.
     pub fn catch_up(&mut self, reader: &mut Reader) {
         self.is_behind = false;
         self.look_at_current(reader, true);
@@ -225,7 +227,8 @@ impl Trail {
         }
     }
 
-    /// Looks whether the directory has still its name. Whether another one is read from now on.
+    /// Looks whether the path still leads to the directory. Returns whether another directory is
+    /// read from now on.
     pub fn look_at_directory(&mut self, source: &mut Source, watcher: Option<&Watcher>) -> bool {
         let reader = &mut source.reader;
         let found = file::facts(HERE, &self.directory.path).ok();
@@ -235,7 +238,7 @@ impl Trail {
             return false;
         }
         if self.next.is_none() {
-            // multilog goes on in the old one until it has a `current` in the new one.
+            // multilog writes to the old directory until it has made `current` in the new one.
             let Ok(next) = self.directory.open() else { return false };
             if Identity::named(next.as_fd(), b"current").is_none() {
                 return false;
@@ -261,7 +264,7 @@ impl Trail {
             watcher.unwatch(watch);
             let _ = self.watch_by(watcher);
         }
-        // All that is in it is new.
+        // Everything in the new directory is new.
         if self.take_past(reader).is_ok() {
             reader.read_on();
         }

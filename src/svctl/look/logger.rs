@@ -1,6 +1,6 @@
-//! Where a service's log is: by the command line and the directory of the multilog that runs, or
-//! else by `log/run`, or else in `log/main`. The one place that finds it, and that decides whom to
-//! follow there.
+//! Finds a service's log directory: by the command line and the working directory of the running
+//! multilog, or else by `log/run`, or else as `log/main`. The only place that does, and that
+//! decides whether a directory that another user named is opened.
 
 use super::Service;
 use super::processes::Processes;
@@ -22,30 +22,30 @@ const LONGEST: usize = 1 << 16;
 pub struct LogDirectory {
     /// Its path.
     pub path: Vec<u8>,
-    /// What stands before its lines; not known where multilog was not seen.
+    /// The timestamps of its lines; not known if no multilog runs there.
     pub stamp: Option<Stamp>,
     /// Whether a processor makes another file of each finished log.
     pub is_processed: bool,
-    /// Who said that it is one, if that is another user, whom root does not trust: anything may
-    /// stand on a command line.
+    /// The user who named it, if it is another than root and we: a user can put any path on a
+    /// command line, so it is opened only if it belongs to that user or root.
     pub said_by: Option<u32>,
 }
 
 /// Why a log directory is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The system says no.
+    /// A system call failed.
     System(Errno),
-    /// Another user named it, and it is neither his nor root's.
+    /// Another user named it, and it belongs neither to that user nor to root.
     Owner,
 }
 
-/// What a log directory holds.
+/// What a log directory contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// How many logs: `current` and the old ones.
     pub files: usize,
-    /// The bytes of all that.
+    /// Their bytes together.
     pub bytes: u64,
 }
 
@@ -66,14 +66,14 @@ pub fn directories(logger: &Service) -> Vec<LogDirectory> {
     is_there.then_some(main).into_iter().collect()
 }
 
-/// A multilog that runs.
+/// A running multilog.
 struct Running {
     pid: Pid,
     words: Vec<Vec<u8>>,
 }
 
 impl Running {
-    /// The logger's process, or else what it has started.
+    /// The multilog among the logger's process and its descendants.
     fn below(pid: Pid) -> Option<Self> {
         let own = |pid| {
             let words = words_of_command_line(&proc::command_line(pid))?;
@@ -88,7 +88,7 @@ impl Running {
         })
     }
 
-    /// `base`: where it most likely works, if that cannot be seen.
+    /// `base`: its probable working directory, in case we may not see it.
     fn directories(&self, base: &[u8]) -> Vec<LogDirectory> {
         let user = proc::users_of(self.pid).map_or(u32::MAX, |[_, effective, _]| effective);
         let said_by = Some(user).filter(|&user| user != 0 && user != file::our_user());
@@ -97,7 +97,7 @@ impl Running {
     }
 }
 
-/// The directories that the words of a multilog name, as seen from `base`.
+/// The directories that the words of a multilog name, relative to `base`.
 fn named(words: &[Vec<u8>], base: &[u8], said_by: Option<u32>) -> Vec<LogDirectory> {
     let script = Script::parse(words.iter().map(Vec::as_slice));
     let mut gets_all = GetsAll(vec![false; script.directories.len()]);
@@ -114,10 +114,10 @@ fn named(words: &[Vec<u8>], base: &[u8], said_by: Option<u32>) -> Vec<LogDirecto
     directories.into_iter().map(|(_, directory)| directory).collect()
 }
 
-/// Which directories get a line that no pattern can mean in particular.
+/// Which directories get a line that no pattern would name.
 struct GetsAll(Vec<bool>);
 
-/// Such a line, and with a label.
+/// Such a line, without and with a label.
 const ANY_LINE: &[u8] = b"\x01";
 const ANY_STAMPED_LINE: &[u8] = b"@400000000000000000000000 \x01";
 
@@ -137,7 +137,7 @@ fn is_multilog(word: &[u8]) -> bool {
     word.rsplit(|&byte| byte == b'/').next() == Some(b"multilog")
 }
 
-/// `name` as seen from directory `base`.
+/// The path of `name` relative to directory `base`.
 fn below(base: &[u8], name: &[u8]) -> Vec<u8> {
     let name = name.strip_prefix(b"./").unwrap_or(name);
     match name {
@@ -154,7 +154,7 @@ fn words_of_command_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     is_it.then(|| words.map(<[u8]>::to_vec).collect())
 }
 
-/// The words after `multilog` in a shell script, as far as they can be told without a shell.
+/// The words after `multilog` in a shell script, as far as they are clear without a shell.
 fn words_of_script(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut left = text;
     loop {
@@ -170,8 +170,8 @@ fn words_of_script(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// The next word of a shell script, its quotes taken off; a newline and what else ends a command is
-/// a word `\n`.
+/// The next word of a shell script, without its quotes. A newline, and anything else that ends a
+/// command, is the word `\n`.
 fn next_word(left: &mut &[u8]) -> Option<Vec<u8>> {
     let mut word = Vec::new();
     let mut is_begun = false;
@@ -216,7 +216,7 @@ fn next_word(left: &mut &[u8]) -> Option<Vec<u8>> {
     is_begun.then_some(word)
 }
 
-/// The beginning of a regular file; empty where it cannot be read.
+/// The beginning of a regular file; empty if it cannot be read.
 #[must_use]
 pub fn contents(path: &[u8]) -> Vec<u8> {
     let Ok(file) = open(HERE, path, Purpose::Read) else { return Vec::new() };
@@ -239,7 +239,7 @@ impl LogDirectory {
         if owner == 0 || owner == user { Ok(place) } else { Err(Refusal::Owner) }
     }
 
-    /// What it holds; nothing where it cannot be read.
+    /// Its contents; nothing if it cannot be read.
     #[must_use]
     pub fn contents(&self) -> Option<Contents> {
         let place = self.open().ok()?;
@@ -255,7 +255,7 @@ impl LogDirectory {
         Some(contents)
     }
 
-    /// The last `count` lines, in their order: of `current`, and of the newest old log before it.
+    /// The last `count` lines of the newest finished log and `current` together.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> Vec<Vec<u8>> {
         let Ok(place) = self.open() else { return Vec::new() };
@@ -270,7 +270,7 @@ impl LogDirectory {
     }
 }
 
-/// Opens a log. The owner of the directory may have planted something else under its name.
+/// Opens a log. The owner of the directory may have put another kind of file there.
 ///
 /// # Errors
 /// ELOOP, EINVAL for what is no regular file; those of openat(2).
@@ -282,7 +282,7 @@ pub fn open_log(place: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, file::Fa
     entry::open_if(place, name, Access::Read, is_file)
 }
 
-/// How much of the end of a log is looked at.
+/// How much of the end of a log is read.
 const END: u32 = 1 << 15;
 
 fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
@@ -297,7 +297,7 @@ fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     let mut lines: Vec<Vec<u8>> = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-    // The first one may be the end of a line.
+    // The first line may be incomplete.
     if from > 0 && lines.len() > 1 {
         lines.remove(0);
     }

@@ -1,5 +1,5 @@
-//! A look at a service: all that its directory, its journal and /proc say about it, and the state
-//! that follows. Reads only; decides nothing about what to do.
+//! A look at a service: what its directory, its journal and /proc say about it, and the state that
+//! follows from these. It only reads, and does not decide what to do.
 
 pub mod logger;
 pub mod past;
@@ -26,9 +26,9 @@ use state::State;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How often status and journal are read again when they do not fit together.
+/// How many times status and journal are read again when they do not belong together.
 const TRIES: usize = 5;
-/// The pause before that.
+/// The pause before each further try.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Why something could not be read.
@@ -38,7 +38,7 @@ pub struct Trouble {
     pub action: &'static str,
     /// Why, in words.
     pub reason: &'static str,
-    /// Whether another user might.
+    /// Whether a user with more rights could.
     pub is_refusal: bool,
 }
 
@@ -49,20 +49,20 @@ impl Trouble {
     }
 }
 
-/// What was found out about a service.
+/// What a look found out about a service.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Which one.
+    /// Which service.
     pub target: Target,
-    /// What it is doing.
+    /// Its state.
     pub state: State,
-    /// Whether a supervise runs, if that can be told.
+    /// Whether a supervise runs, if that is known.
     pub supervised: Option<bool>,
     /// What the status says.
     pub status: Option<Status>,
     /// What the journal says.
     pub record: Option<Record>,
-    /// Why the state cannot be told.
+    /// Why the state is not known.
     pub trouble: Option<Trouble>,
     /// Why the journal is not believed.
     pub journal_trouble: Option<Trouble>,
@@ -70,7 +70,7 @@ pub struct Service {
     pub is_marked_down: Option<bool>,
     /// The process that runs on although no supervise does.
     pub runs_on: Option<Pid>,
-    /// What its processes take, if that was asked for.
+    /// The memory of its processes, if that was asked for.
     pub memory: Option<Memory>,
     /// Its logger, if it has one.
     pub logger: Option<Box<Service>>,
@@ -101,26 +101,26 @@ impl Service {
         self.memory = self.pid().and_then(|pid| processes?.weigh(pid, start));
     }
 
-    /// Whether what the status says is so now.
+    /// Whether the status is up to date: a supervise keeps it.
     fn is_current(&self) -> bool {
         !matches!(self.state, State::NotSupervised | State::Unreadable)
     }
 
-    /// Whether it, and its logger, are as they were asked to be.
+    /// Whether it and its logger are as wanted.
     #[must_use]
     pub fn is_as_wanted(&self) -> bool {
         self.state.is_as_wanted()
             && self.logger.as_ref().is_none_or(|logger| logger.state.is_as_wanted())
     }
 
-    /// Whether something of it may be read by another user only.
+    /// Whether we lack the right to read something of it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| trouble.is_refusal)
     }
 }
 
-/// What a look takes along.
+/// What a look includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// Whether the logger is looked at too.
@@ -130,16 +130,17 @@ pub struct Scope {
 /// Looks at services, all at one moment.
 #[derive(Debug)]
 pub struct Looker {
-    /// Nothing where /proc cannot be read, or we stand nowhere: then no journal is believed.
+    /// Nothing if /proc cannot be read, or our working directory is gone: then no journal is
+    /// believed.
     onlooker: Option<Onlooker>,
     unix: Duration,
-    /// The moment, for what was long ago.
+    /// The time now, by the wall clock.
     pub wall: Label,
-    /// The same, by the clock of the journal's moments.
+    /// The time now, by the journal's monotonic clock.
     pub monotonic: Monotonic,
-    /// The processes of services, once they were weighed.
+    /// The processes of services, after [`Looker::weigh`].
     pub processes: Option<Processes>,
-    /// All processes, once a process had to be found by its name.
+    /// All processes, after the first search by name.
     named: OnceCell<Option<Processes>>,
 }
 
@@ -167,7 +168,7 @@ impl Looker {
 
     /// Counts the processes, and finds out what those of each service take.
     pub fn weigh(&mut self, services: &mut [Service]) {
-        // Supervises are no service's: half of all that runs need not be read.
+        // A supervise is no process of its service. Leaving them out halves what is to be read.
         let supervises = services
             .iter()
             .flat_map(|service| [Some(service), service.logger.as_deref()])
@@ -184,7 +185,7 @@ impl Looker {
         self.processes = processes;
     }
 
-    /// The moment so long before the look.
+    /// The time so long before the look.
     #[must_use]
     pub fn before(&self, ago: Duration) -> Label {
         Label::of_unix(self.unix.saturating_sub(ago))
@@ -224,7 +225,7 @@ impl Looker {
         let young = found.record.map_or(0, |record| past::young_starts(&record, self.monotonic));
         found.state = State::judge(found.supervised, found.status.as_ref(), young);
         if found.state == State::NotSupervised {
-            // Without a supervise there need be no records.
+            // Without a supervise the service need not have records.
             found.trouble = found.trouble.take().filter(|trouble| trouble.is_refusal);
             let recorded = found.record.and_then(|record| record.service);
             found.runs_on = recorded.filter(is_alive).map(|service| service.pid);
@@ -240,7 +241,7 @@ impl Looker {
         let presence = records.and_then(|records| presence::look(records).map(drop));
         found.supervised = match presence {
             Ok(()) => Some(true),
-            // What is no FIFO is no presence, though 0.76 takes a file for one.
+            // Only a FIFO counts as `ok`, though 0.76 takes a regular file for one.
             Err(Errno::ENXIO | Errno::ENOENT | Errno::ENOTDIR | Errno::EINVAL | Errno::EISDIR) => {
                 Some(false)
             }
@@ -275,7 +276,7 @@ impl Looker {
                 (Ok(_), None) => !is_torn,
                 _ => false,
             };
-            // What may not be read, or is not there, does not come by waiting.
+            // A file that may not be read, or does not exist, will not change by waiting.
             let is_final = fits || matches!(&status, Err(ReadError::Open(_)));
             if !is_final && tried < TRIES {
                 poll::pause(PAUSE);
@@ -290,8 +291,8 @@ impl Looker {
                 Err(error) => Some(Trouble::of("read supervise/journal", error)),
             };
             match status {
-                // A status that could not be replaced, for want of room on the disk: the journal
-                // goes on in its place.
+                // A full disk may have kept supervise from replacing the status. The journal, which
+                // is overwritten in place, is newer then.
                 Ok(status) => {
                     found.status = Some(record.map_or(status, |record| newer(status, &record)))
                 }
@@ -299,7 +300,7 @@ impl Looker {
                     found.trouble = found.trouble.take().or_else(|| Some(status_trouble(error)));
                 }
             }
-            // What is readable needs no word about the presence.
+            // The status could be read, so a trouble with `ok` does not matter.
             if found.status.is_some() {
                 found.trouble = None;
             }
@@ -314,8 +315,8 @@ impl Looker {
     }
 }
 
-/// Has `look` look at the records of the service in `directory`. Where they may be entered but not
-/// listed, as delegated ones often are, we step into them for that long.
+/// Calls `look` with the records of the service in `directory`. A delegated directory often may be
+/// entered but not listed: we change into it during the call.
 pub fn with_records<T>(
     directory: BorrowedFd<'_>,
     look: impl FnOnce(Result<&Records, Errno>) -> T,
@@ -335,13 +336,13 @@ pub fn with_records<T>(
     }
 }
 
-/// This moment.
+/// The time now.
 #[must_use]
 pub fn now() -> Label {
     Label::of_unix(clock::wall())
 }
 
-/// Whether a recorded process is still that one.
+/// Whether the process of this pid is still the recorded one.
 fn is_alive(recorded: &ProcessIdentity) -> bool {
     proc::Process::read(recorded.pid)
         .is_ok_and(|found| found.start == recorded.start && found.is_alive())
@@ -357,13 +358,13 @@ fn status_trouble(error: ReadError) -> Trouble {
     }
 }
 
-/// Whether status and journal speak of one moment.
+/// Whether status and journal were written at the same change.
 fn fits(status: &Status, record: &Record) -> bool {
     let pid = record.service.map_or(0, |service| service.pid);
     (pid, record.history.label, record.want) == (status.pid, status.label, status.want)
 }
 
-/// The newer of the two.
+/// The newer of status and journal.
 fn newer(status: Status, record: &Record) -> Status {
     if fits(&status, record) || record.left_cleanly || record.history.label < status.label {
         return status;

@@ -1,11 +1,11 @@
-//! What the journal tells of the past. Pure.
+//! What the journal says about the past. Pure.
 
 use super::state::YOUNG;
 use core::time::Duration;
 use daemontools_rs::service::record::{LastEnd, Moment, Record};
 use daemontools_rs::sys::process::End;
 
-/// A moment, by the clock of the journal's moments.
+/// A time by the monotonic clock that the journal uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Monotonic(pub Duration);
 
@@ -15,7 +15,8 @@ impl Monotonic {
     }
 }
 
-/// How long ago the recorded starts were, the last one first. 0.1.0 records the last one only.
+/// How long ago the recorded starts were, the last one first. Version 0.1.0 records only the last
+/// one.
 #[must_use]
 pub fn starts_ago(record: &Record, now: Monotonic) -> Vec<Duration> {
     let history = &record.history;
@@ -26,26 +27,26 @@ pub fn starts_ago(record: &Record, now: Monotonic) -> Vec<Duration> {
     starts
 }
 
-/// How many of the recorded starts are young enough to make a service flap.
+/// How many of the recorded starts are recent enough to count for flapping.
 #[must_use]
 pub fn young_starts(record: &Record, now: Monotonic) -> usize {
     let young = Duration::from_secs(YOUNG);
     starts_ago(record, now).into_iter().filter(|&ago| ago < young).count()
 }
 
-/// How long the run before lasted, if that is recorded.
+/// How long the previous run lasted, if that is recorded.
 #[must_use]
 pub fn last_run(record: &Record) -> Option<Duration> {
     record.history.last_run
 }
 
-/// How long ago another state was last asked for, if that is recorded.
+/// For how long the service has been wanted as it is now (up, down or once), if that is recorded.
 #[must_use]
 pub fn asked_ago(record: &Record, now: Monotonic) -> Option<Duration> {
     now.since(record.history.want_since)
 }
 
-/// Whether the last run left a core, if that is recorded.
+/// Whether the last run left a core dump, if that is recorded.
 #[must_use]
 pub fn left_core(record: &Record) -> Option<bool> {
     match record.history.last_end? {
@@ -63,7 +64,7 @@ pub fn last_end(record: &Record) -> Option<End> {
     })
 }
 
-/// How long ago the last run ended, if that can be told.
+/// How long ago the last run ended, if that is known.
 #[must_use]
 pub fn last_end_ago(record: &Record, now: Monotonic) -> Option<Duration> {
     now.since(record.history.ended)

@@ -1,20 +1,20 @@
-//! All processes, counted once: which belong to a service, and what they take.
+//! All processes, counted once: which belong to a service, and how much memory they use.
 
 use daemontools_rs::sys::file::Facts;
 use daemontools_rs::sys::proc::{self, Counted};
 use daemontools_rs::sys::process::Pid;
 use std::collections::BTreeSet;
 
-/// What a service's process and its descendants take.
+/// What a service's process and its descendants use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Bytes in RAM; a page that several share counts in each.
+    /// Bytes in RAM. A page that several processes share counts for each of them.
     pub resident: u64,
     /// How many processes.
     pub processes: usize,
 }
 
-/// The processes of one moment.
+/// The processes at one time.
 #[derive(Debug)]
 pub struct Processes {
     /// Sorted by pid.
@@ -24,7 +24,7 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Those of now but for `others`; nothing where /proc does not show them.
+    /// Counts the processes without `others`; nothing if /proc does not show them.
     #[must_use]
     pub fn count(others: &BTreeSet<Pid>) -> Option<Self> {
         proc::census(|pid| !others.contains(&pid)).ok().filter(|all| !all.is_empty()).map(Self::of)
@@ -37,13 +37,13 @@ impl Processes {
         Self { all, by_parent }
     }
 
-    /// Each of them, sorted by pid.
+    /// All of them, sorted by pid.
     #[must_use]
     pub fn all(&self) -> &[Counted] {
         &self.all
     }
 
-    /// One of them.
+    /// The process of this pid.
     #[must_use]
     pub fn find(&self, pid: Pid) -> Option<&Counted> {
         let place = self.all.binary_search_by_key(&pid, |process| process.pid).ok()?;
@@ -57,13 +57,14 @@ impl Processes {
         those.filter_map(|(_, place)| self.all.get(*place))
     }
 
-    /// A process and its descendants, each after its parent, with how deep it stands.
+    /// A process and its descendants, each after its parent and with its depth in the tree.
     #[must_use]
     pub fn tree(&self, root: Pid) -> Vec<(usize, &Counted)> {
         let mut tree: Vec<(usize, &Counted)> = Vec::new();
         let mut left: Vec<(usize, &Counted)> =
             self.find(root).map(|root| (0, root)).into_iter().collect();
-        // Parents are read one after another: what looks like a circle has an end here.
+        // The processes are read one after another, so parents may seem to form a circle: the count
+        // ends it.
         while let Some((depth, process)) = left.pop() {
             if tree.len() == self.all.len() {
                 break;
@@ -76,7 +77,7 @@ impl Processes {
         tree
     }
 
-    /// What a process that started then, and its descendants, take.
+    /// The memory of a process and its descendants. It must have started at `start`.
     #[must_use]
     pub fn weigh(&self, root: Pid, start: Option<u64>) -> Option<Memory> {
         let found = self.find(root)?;
@@ -88,7 +89,7 @@ impl Processes {
         Some(Memory { resident, processes: tree.len() })
     }
 
-    /// How many processes of a group are there, zombies left out.
+    /// How many processes a group has, without zombies.
     #[must_use]
     pub fn group_size(&self, leader: Pid) -> usize {
         let is_there = |process: &&Counted| process.group == leader && process.state != b'Z';
@@ -96,10 +97,10 @@ impl Processes {
     }
 
     /// Whether a supervise was started for the service of this name, by the command lines. svscan
-    /// starts each logger's as `supervise log`: whose that is, nothing there says.
+    /// starts each logger's as `supervise log`: nothing there says to which service it belongs.
     #[must_use]
     pub fn has_supervise_of(&self, name: &[u8]) -> Option<bool> {
-        // Where process 1 cannot be seen, others cannot either.
+        // If we may not see process 1 (hidepid), we do not see the processes of others.
         if name.ends_with(b"/log") || self.find(1).is_none() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! The states of a service, and which one it is in by what was read. Pure.
+//! The states of a service, and which of them it is in. Pure.
 
 use daemontools_rs::service::request::Want;
 use daemontools_rs::service::status::Status;
@@ -8,7 +8,7 @@ use daemontools_rs::service::status::Status;
 pub enum State {
     /// It runs.
     Up,
-    /// It does not run, and shall not.
+    /// It does not run, and is not wanted to.
     Down,
     /// It runs, and was stopped by `p`.
     Paused,
@@ -20,17 +20,17 @@ pub enum State {
     Flapping,
     /// No supervise runs there.
     NotSupervised,
-    /// It cannot be told.
+    /// Not known.
     Unreadable,
 }
 
-/// So many of the recorded starts,
+/// This many recorded starts,
 const MANY: usize = 3;
-/// so young in seconds, make it flap.
+/// each less than so many seconds ago, make a service flap.
 pub const YOUNG: u64 = 10;
 
 impl State {
-    /// All of them, in the order in which they are listed.
+    /// All states, in the order of the manual page.
     pub const ALL: [Self; 8] = [
         Self::Up,
         Self::Down,
@@ -42,7 +42,7 @@ impl State {
         Self::Unreadable,
     ];
 
-    /// Its name, to people and to programs.
+    /// Its name.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl State {
         }
     }
 
-    /// Its name where there is little room.
+    /// Its short name, for a narrow table.
     #[must_use]
     pub const fn short(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// The state that a person names, by its name, with hyphens for spaces, or by the short one.
+    /// The state of this name: the long name, also with hyphens for its spaces, or the short one.
     #[must_use]
     pub fn named(text: &str) -> Option<Self> {
         let text = text.to_lowercase().replace(['-', '_'], " ");
@@ -96,7 +96,7 @@ impl State {
         }
     }
 
-    /// Whether all is as it was asked for.
+    /// Whether the service is as wanted.
     #[must_use]
     pub const fn is_as_wanted(self) -> bool {
         matches!(self, Self::Up | Self::Down)

@@ -6,12 +6,13 @@ pub fn is_glob(word: &[u8]) -> bool {
     word.iter().any(|byte| b"*?[]".contains(byte))
 }
 
-/// Whether `name` matches `pattern`. A bracket that is not closed stands for itself. Takes no more
-/// steps than the two lengths multiplied.
+/// Whether `name` matches `pattern`. A bracket without its closing one stands for itself. Takes at
+/// most as many steps as the product of the two lengths.
 #[must_use]
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut pattern, mut name) = (pattern, name);
-    // Where to go on when what follows the last star does not match: that star takes one byte more.
+    // The last star, and where its text ended: if what follows it does not match, the star takes
+    // one byte more.
     let mut retry: Option<(&[u8], &[u8])> = None;
     loop {
         let step = match (pattern.split_first(), name.split_first()) {
@@ -35,7 +36,7 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// What is left of `pattern` when its first element has taken `byte`; nothing if it does not.
+/// The rest of `pattern` when its first element has matched `byte`; nothing if it does not match.
 fn takes(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     let (&first, after) = pattern.split_first()?;
     match first {
@@ -59,7 +60,7 @@ fn set(text: &[u8]) -> Option<(Set<'_>, &[u8])> {
         Some((b'!' | b'^', rest)) => (true, rest),
         _ => (false, text),
     };
-    // A bracket that comes first is a member.
+    // As the first character of a set, a closing bracket is a member.
     let end = members.iter().skip(1).position(|&byte| byte == b']')? + 1;
     let (members, after) = members.split_at_checked(end)?;
     Some((Set { is_inverted, members }, after.get(1..)?))
@@ -115,7 +116,7 @@ mod tests {
         }
     }
 
-    /// Against the plainest definition, over all short patterns and names.
+    /// Compares with the plainest definition, for all short patterns and names.
     #[test]
     fn every_short_pattern_matches_what_the_definition_says() {
         fn naive(pattern: &[u8], name: &[u8]) -> bool {

@@ -1,10 +1,10 @@
-//! What the words of a command line name. Pure: whether there is such a service is for
-//! [`select`](super::select) to find out.
+//! What the words of a command line name. Pure: [`select`](super::select) finds out whether there
+//! is such a service.
 
 pub mod glob;
 pub mod spelling;
 
-/// A word, by its first byte.
+/// A word, classified by its first byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
     /// It begins with `/` or `.`: a service directory.
@@ -36,7 +36,7 @@ pub enum Role<'a> {
     Main(&'a [u8]),
     /// The logger of that service.
     Logger(&'a [u8]),
-    /// No name that a scan directory can have.
+    /// Neither: a scan directory cannot have this name.
     Neither,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Role<'a> {
             Some(main) => (main, true),
             None => (name, false),
         };
-        // A name with a dot before it is hidden from svscan.
+        // svscan ignores names that begin with a dot.
         if matches!(main.first(), None | Some(b'.')) || main.contains(&b'/') {
             Self::Neither
         } else if is_logger {

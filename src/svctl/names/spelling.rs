@@ -2,19 +2,19 @@
 
 /// The nearest of `names` to `typed`, if it is near enough to be meant.
 pub fn nearest<'a>(typed: &[u8], names: impl IntoIterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
-    // One slip in three bytes, two in six; not more than three.
+    // One slip, and one more for each three bytes; at most three.
     let allowed = (typed.len() / 3 + 1).min(3);
     let mut best: Option<(usize, &[u8])> = None;
     for name in names {
         let distance = if typed.len() > 1 && name.starts_with(typed) {
-            // The beginning of a name: better than two slips.
+            // The beginning of a name counts as one slip.
             1
         } else if name.len().abs_diff(typed.len()) > allowed {
             continue;
         } else {
             distance(typed, name)
         };
-        // All bytes of a short name may be slips: that is another name.
+        // Where each byte of a short name is a slip, it is another name.
         let is_near = distance <= allowed && distance < name.len().max(2);
         if is_near && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, name));
@@ -24,7 +24,7 @@ pub fn nearest<'a>(typed: &[u8], names: impl IntoIterator<Item = &'a [u8]>) -> O
 }
 
 /// How many slips lead from `one` to `other`: a byte left out, added, changed, or swapped with the
-/// one after it. Capital letters are no slip.
+/// next one. A difference of case is no slip.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     let same =
         |a: Option<&u8>, b: Option<&u8>| a.zip(b).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));

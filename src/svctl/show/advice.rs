@@ -1,4 +1,4 @@
-//! For a service that is not as wanted: what is so, and what to type.
+//! Advice on a service that is not as wanted: what is the matter, and what to type.
 
 use super::units;
 use crate::look::state::{State, YOUNG};
@@ -6,7 +6,7 @@ use crate::look::{Looker, Service, past};
 use crate::text;
 use std::ffi::OsStr;
 
-/// How to call ourselves again about the same scan directory.
+/// The command line of svctl for the same scan directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Again(String);
 
@@ -31,20 +31,20 @@ impl Again {
     }
 }
 
-/// Two lines about a service.
+/// Advice on a service: what is the matter, and what to type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// The service's name.
     pub subject: String,
-    /// What is so.
+    /// What is the matter.
     pub what: String,
     /// What to type.
     pub command: String,
 }
 
-/// How far the text is indented at most,
+/// How far the text is indented at most;
 const DEEPEST: usize = 24;
-/// and at least, as long as less than this is left of a line.
+/// and how far, if the deeper indent would leave fewer columns than `ENOUGH`.
 const SHALLOWEST: usize = 9;
 const ENOUGH: usize = 48;
 
@@ -60,8 +60,8 @@ impl Advice {
         Self { subject: text::name(path), what, command }
     }
 
-    /// The lines to show: the text wrapped where the terminal has so many columns, the command
-    /// never, since it is to be copied.
+    /// The lines to print. The text is wrapped to the columns of the terminal; the command never
+    /// is, since it is to be copied.
     #[must_use]
     pub fn lines(&self, indent: usize, columns: Option<usize>) -> Vec<String> {
         let room = columns.map_or(DEEPEST, |columns| columns.saturating_sub(ENOUGH));
@@ -105,10 +105,10 @@ impl Advice {
     }
 }
 
-/// How to see the messages of svscan and of services without a logger.
+/// The command that shows the messages of svscan and of services without a logger.
 pub const MESSAGES: &str = "ps -efww | grep 'service errors'";
 
-/// What is so with a service that is not as wanted.
+/// What is the matter with a service that is not as wanted.
 fn what(service: &Service, looker: &Looker) -> String {
     let record = service.record.as_ref();
     let end = record.and_then(past::last_end).map_or_else(|| "ended".to_owned(), units::ended);

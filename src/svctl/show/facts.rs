@@ -1,5 +1,5 @@
-//! What is known of a service, for programs: the one list of fields behind `--json`, `--fields` and
-//! `--prometheus`.
+//! What is known of a service, as data for programs: the one list of fields behind `--json`,
+//! `--fields` and `--prometheus`.
 
 use super::units;
 use crate::look::{Looker, Service, past};
@@ -7,10 +7,11 @@ use daemontools_rs::service::request::Want;
 use daemontools_rs::sys::process::End;
 use serde::Serialize;
 
-/// The version of the format: fields and values may be added under it, none changes its meaning.
+/// The version of the format: later programs may add fields and values to it, and change the
+/// meaning of none.
 pub const FORMAT: u8 = 1;
 
-/// All that is said about a scan directory.
+/// The facts about a scan directory.
 #[derive(Debug, Serialize)]
 pub struct Document {
     /// See [`FORMAT`].
@@ -24,7 +25,7 @@ pub struct Document {
     pub services: Vec<Facts>,
 }
 
-/// All that is said about a service. Null is what is not known, or not so.
+/// The facts about a service. A field is null if it is not known, or does not apply.
 #[derive(Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "the schema and svctl(8) describe each")]
 pub struct Facts {
@@ -65,7 +66,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// What is known of `service`.
+    /// The facts about `service`.
     #[must_use]
     pub fn of(service: &Service, looker: &Looker) -> Self {
         let name = &service.target.name;
@@ -121,7 +122,7 @@ impl Facts {
     }
 }
 
-/// What a service is wanted to be, in a word.
+/// The wanted state in a word.
 #[must_use]
 pub const fn wanted(want: Want) -> &'static str {
     match want {
@@ -131,7 +132,7 @@ pub const fn wanted(want: Want) -> &'static str {
     }
 }
 
-/// The bytes of a name in hexadecimal, if they are no UTF-8.
+/// The bytes of a name in hexadecimal, if they are not UTF-8.
 #[must_use]
 pub fn hexadecimal(name: &[u8]) -> Option<String> {
     let digits = || name.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,21 +1,20 @@
-//! `--fields`: columns for scripts, a tab between two, a line for each service.
+//! `--fields`: a line for each service, with tabs between the columns, for scripts.
 
 use super::facts::Facts;
 use crate::text;
 use serde_json::Value;
 
-/// What stands for null.
+/// What is printed for null.
 const NOTHING: &str = "-";
 
-/// Fields of the JSON by their names; those of the logger behind `log.`.
+/// Fields of the JSON by their names. Fields of the logger begin with `log.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields(Vec<String>);
 
 impl Fields {
     /// The fields of these names.
     ///
-    /// # Errors
-    /// The first name that there is no field of.
+    /// # Errors The first name that is no field.
     pub fn parse(names: &[String]) -> Result<Self, &str> {
         let known = Self::known();
         for name in names {

@@ -1,10 +1,11 @@
-//! `--json`, in ASCII: no name can drive the terminal that it is printed on, whatever its locale.
+//! `--json`, in ASCII only: whatever the locale, no service name can then send control characters
+//! to a terminal.
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
 
-/// Compact JSON, everything beyond ASCII escaped.
+/// Writes compact JSON, with all but ASCII escaped.
 #[derive(Debug)]
 struct Ascii;
 
@@ -31,7 +32,7 @@ impl Formatter for Ascii {
 pub fn text(value: &impl Serialize) -> Vec<u8> {
     let mut text = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut text, Ascii);
-    // Writing to memory does not fail, and our keys are all strings.
+    // Writing to memory does not fail, and all our keys are strings.
     let _ = value.serialize(&mut serializer);
     text.push(b'\n');
     text

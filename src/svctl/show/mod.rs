@@ -1,5 +1,5 @@
-//! What is shown: the table with its advice and the page to people; JSON, columns and Prometheus'
-//! text to programs. Nothing here looks at a service: what was seen is given.
+//! What is printed: the table with its advice and the page, for people; JSON, columns and
+//! Prometheus' text, for programs. Nothing here looks at a service: the caller has looked.
 
 pub mod advice;
 pub mod facts;

@@ -1,4 +1,4 @@
-//! The page: all that is known about one service, for a person.
+//! The page: all that is known about one service, for people.
 
 use super::advice::MESSAGES;
 use super::{rows, units};
@@ -20,11 +20,11 @@ use std::os::fd::AsFd;
 
 /// How many lines of the run script are shown.
 const SCRIPT: usize = 10;
-/// How many lines of the log.
+/// How many lines of the log are shown.
 const LOG: usize = 10;
-/// How many processes.
+/// How many processes are shown.
 const PROCESSES: usize = 20;
-/// Where what stands behind the titles begins.
+/// The column in which the text after the titles begins.
 const INDENT: usize = 13;
 
 /// The page as it grows, line by line.
@@ -66,7 +66,7 @@ pub fn summary(service: &Service, looker: &Looker) -> String {
 }
 
 impl Page<'_> {
-    /// A line with a title; further ones stand under the first.
+    /// Adds lines with a title; further lines are indented below the first.
     fn say(&mut self, title: &str, said: impl IntoIterator<Item = String>) {
         let mut title = title;
         for line in said {
@@ -237,7 +237,8 @@ impl Page<'_> {
         self.say("supervise", [said]);
     }
 
-    /// The supervise and when it started: the one that the journal names, or that works there.
+    /// The supervise and its start time: by the journal, or by which supervise works in the
+    /// directory.
     fn supervise_process(&self) -> Option<(Pid, u64)> {
         if self.service.supervised != Some(true) {
             return None;
@@ -276,7 +277,7 @@ impl Page<'_> {
         }
     }
 
-    /// A line of a log, its label turned into local time.
+    /// A line of a log, with its label as local time.
     fn with_local_time(&mut self, line: &[u8]) -> Vec<u8> {
         let Some((label, rest)) = line.split_first_chunk::<TEXT>() else { return line.to_vec() };
         let mut text = Vec::new();
@@ -289,7 +290,7 @@ impl Page<'_> {
         }
     }
 
-    /// A moment in local time, to the second.
+    /// A time in the local zone, to the second.
     fn moment(&mut self, label: Label) -> String {
         let mut text = Vec::new();
         if !self.dates.write(label, &mut text) {

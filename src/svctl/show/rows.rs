@@ -1,4 +1,4 @@
-//! What the cells of the table say about each service. Pure.
+//! The cells of the table for each service. Pure.
 
 use super::table::Row;
 use super::units;
@@ -6,12 +6,12 @@ use crate::look::state::State;
 use crate::look::{Looker, Service, past};
 use crate::text;
 
-/// What stands where there is nothing to say.
+/// A cell with nothing in it.
 const NOTHING: &str = "-";
-/// What stands where it may not be known.
+/// A cell of what we may not see.
 const UNKNOWN: &str = "?";
 
-/// The row of a service; `is_brief`: there is too little room for all that could be said.
+/// The row of a service. `is_brief`: there is too little room for long cells.
 #[must_use]
 pub fn row(service: &Service, looker: &Looker, is_brief: bool) -> Row {
     let blank = if service.is_refused() { UNKNOWN } else { NOTHING };
@@ -35,7 +35,7 @@ pub fn row(service: &Service, looker: &Looker, is_brief: bool) -> Row {
     ]
 }
 
-/// The state in a word; of what another user may not see, whether a supervise runs.
+/// The state in a word. For a service that we may not read: whether a supervise runs.
 #[must_use]
 pub fn state(service: &Service) -> &'static str {
     match (service.state, service.supervised) {

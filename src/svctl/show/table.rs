@@ -1,5 +1,5 @@
-//! The table: how wide each column is, and which are left out where there is little room. Pure:
-//! what the cells say is for [`rows`](super::rows).
+//! The table: how wide each column is, and which columns are left out in a narrow terminal. Pure:
+//! [`rows`](super::rows) has the text of the cells.
 
 use crate::text;
 
@@ -8,7 +8,7 @@ use crate::text;
 struct Column {
     title: &'static str,
     is_right: bool,
-    /// The least width, so that a table looks the same from one look to the next.
+    /// The least width: a table keeps its shape from one look to the next.
     least: usize,
 }
 
@@ -30,14 +30,13 @@ const TABLE: [Column; COLUMNS] = [
     column("LOG", false, 0),
 ];
 
-/// The columns that are left out where there is no room, in this order: RSS, LOG, LAST EXIT,
-/// STARTS.
+/// The columns that are left out if there is no room, in this order: RSS, LOG, LAST EXIT, STARTS.
 const DISPENSABLE: [usize; 4] = [6, 7, 5, 4];
 const SERVICE: usize = 0;
 const STATE: usize = 1;
-/// Between two columns.
+/// The blanks between two columns.
 const GAP: usize = 2;
-/// The least that is left of a name; a state needs as much.
+/// At least so much of a name is kept; a state is as wide.
 const STUMP: usize = 8;
 
 /// One line of the table.
@@ -51,7 +50,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A layout for `rows` in so many columns of a terminal; without a number nothing is cut.
+    /// The layout of `rows` for a terminal of so many columns. Without a number nothing is cut.
     #[must_use]
     pub fn of(rows: &[Row], room: Option<usize>) -> Self {
         let mut layout = Self { widths: [0; COLUMNS], is_shown: [true; COLUMNS] };
@@ -73,7 +72,8 @@ impl Layout {
     }
 
     fn fit(&mut self, room: usize) {
-        // A long name is cut before a column is lost, but not to less than a third of the line.
+        // A long name is cut before a column is left out, but never to less than a third of the
+        // line.
         self.shrink(SERVICE, room, (room / 3).max(2 * STUMP));
         for place in DISPENSABLE {
             if self.total() > room {
@@ -88,7 +88,7 @@ impl Layout {
         self.shrink(STATE, room, STUMP);
     }
 
-    /// Takes from a column what the line is too long by, down to `least`.
+    /// Makes a column narrower so that the line fits, but no narrower than `least`.
     fn shrink(&mut self, place: usize, room: usize, least: usize) {
         let excess = self.total().saturating_sub(room);
         let width = self.width(place);

@@ -1,4 +1,4 @@
-//! Durations, sizes, ends and moments in words. Pure.
+//! Durations, sizes, exit codes and times in words. Pure.
 
 use core::time::Duration;
 use daemontools_rs::calendar::Moment;
@@ -6,7 +6,7 @@ use daemontools_rs::sys::process::End;
 use daemontools_rs::sys::signal;
 use daemontools_rs::tai64n::Label;
 
-/// Milliseconds of a tenth of a second.
+/// A tenth of a second in milliseconds.
 const TENTH: u128 = Duration::from_millis(100).as_millis();
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -27,7 +27,7 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// A duration for a sentence: `0.1 s`, `25 s`, and longer ones as [`span`] has them.
+/// A duration for a sentence: `0.1 s`, `25 s`; longer ones as from [`span`].
 #[must_use]
 pub fn duration(length: Duration) -> String {
     let tenths = length.saturating_add(Duration::from_millis(50)).as_millis() / TENTH;
@@ -41,7 +41,7 @@ pub fn duration(length: Duration) -> String {
     }
 }
 
-/// A number of bytes for a column of four or five: `12K`, `212M`, `1.5G`.
+/// A number of bytes for a column of five: `12K`, `212M`, `1.5G`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
     const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
@@ -71,7 +71,7 @@ pub fn end(end: End) -> String {
     }
 }
 
-/// The same, as the end of a sentence about a run.
+/// How a process ended, as the end of a sentence about a run.
 #[must_use]
 pub fn ended(how: End) -> String {
     match how {
@@ -80,19 +80,19 @@ pub fn ended(how: End) -> String {
     }
 }
 
-/// A signal's name, or its number where it has none.
+/// A signal's name, or its number if it has no name.
 #[must_use]
 pub fn signal_name(number: u8) -> String {
     signal::name(i32::from(number)).map_or_else(|| format!("signal {number}"), str::to_owned)
 }
 
-/// A moment as RFC 3339 has it, in UTC and microseconds: `2026-11-26T18:10:00.123456Z`; none for
-/// one that it has no year for.
+/// A time as in RFC 3339, in UTC with microseconds: `2026-11-26T18:10:00.123456Z`; none for a year
+/// outside 0 to 9999.
 #[must_use]
 pub fn rfc3339(label: Label) -> Option<String> {
     let mut text = Vec::new();
     let moment = Moment::of(label.unix_time());
-    // Four digits, no more.
+    // RFC 3339 has years of four digits only.
     let has_year = (0..=9999).contains(&moment.year()) && moment.write(&mut text);
     let text = String::from_utf8(text).ok().filter(|_| has_year)?;
     let micros = label.nanoseconds().min(999_999_999) / 1000;

@@ -259,8 +259,8 @@ mod tests {
         assert_eq!(mask_in(status, b"SigIgn:"), Some(1));
         assert_eq!(blocked_in(b"Name:\tx\n"), None);
         let us = std::process::id();
-        // The C library blocks all signals for the moment in which it starts a thread, and the first
-        // thread of a test program starts many.
+        // The C library blocks all signals for the moment in which it starts a thread, and the
+        // first thread of a test program starts many.
         assert!((0..1000).any(|_| !blocks(us, crate::sys::signal::SIGPWR)));
         assert!(has_our_root(us));
     }

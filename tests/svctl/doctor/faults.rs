@@ -95,7 +95,7 @@ fn a_port_that_another_service_has() {
 #[test]
 fn a_daemon_that_runs_in_the_background() {
     let stage = Stage::empty();
-    // It forks and ends, as daemons do; told to stay in the foreground it does.
+    // The program forks and ends, as daemons do. With its option for the foreground it stays.
     stage.scratch.script(
         "nginx",
         "case \"$*\" in *'daemon off;'*) exec sleep 1000;; esac\nsleep 1000 &\nexit 0",
@@ -113,7 +113,8 @@ fn a_daemon_that_runs_in_the_background() {
     let other = finds(&stage, "backgrounding", "other");
     assert!(commands(&other)[0].contains("c exec fghack "), "{other}");
     assert_eq!(names(&report(&stage, &[])), ["backgrounding"; 2]);
-    // The daemons that are started while we type are others' left-overs.
+    // Each start leaves another daemon behind while we type, so the commands are typed until none
+    // is found.
     for service in ["web", "other"] {
         while let Some(found) = finding(&report(&stage, &[]), "backgrounding", service) {
             for command in commands(&found) {

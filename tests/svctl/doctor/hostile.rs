@@ -1,5 +1,5 @@
-//! What a hostile owner of a service directory can put there: doctor neither hangs, nor reads without
-//! end, nor shows what drives a terminal; and it changes nothing.
+//! What a hostile owner of a service directory can put there. doctor must not hang, read without
+//! end, print control characters, or change anything.
 
 use super::{finds, names, report};
 use crate::scratch::wait_for;

@@ -36,7 +36,8 @@ fn two_names_of_one_directory() {
 fn a_directory_that_was_copied_with_its_supervise() {
     let mut stage = Stage::of(&[("x", STAYS)]);
     stage.wait_until("x", "up");
-    // No svscan: it would start a supervise there, which makes records of its own.
+    // No svscan runs here: it would start a supervise in the copy, which would write its own
+    // records.
     stage.stop_scan();
     let copy = |from: &str, to: &str| {
         let mut command = std::process::Command::new("cp");
@@ -49,7 +50,7 @@ fn a_directory_that_was_copied_with_its_supervise() {
     follow(&stage, &found);
     assert!(!stage.scratch.path().join("d/y/supervise").exists());
     assert_eq!(names(&report(&stage, &[])), ["no-svscan"]);
-    // One whose supervise is a link.
+    // The `supervise` of this service is a link.
     stage.scratch.directory_at("records");
     stage.scratch.service("d/a", STAYS);
     symlink("../../records", stage.scratch.path().join("d/a/supervise")).unwrap();
@@ -66,7 +67,7 @@ fn a_service_that_runs_without_a_name() {
     fs::remove_file(stage.of_service("x")).unwrap();
     let found = finds(&stage, "no-name", "-");
     assert!(saw(&found).contains(&stage.shown("d/x")), "{found}");
-    // A name that was changed is a name.
+    // The renamed service has a name again.
     fs::rename(stage.of_service("y"), stage.of_service("z")).unwrap();
     assert_eq!(names(&report(&stage, &[])), ["no-name"]);
     follow(&stage, &found);

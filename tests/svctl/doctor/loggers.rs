@@ -64,7 +64,7 @@ fn a_log_that_leads_nowhere_and_one_without_a_supervise() {
     assert!(saw(&found).ends_with("is a link that leads nowhere"), "{found}");
     fs::remove_file(stage.scratch.path().join("d/x/log")).unwrap();
     is_well(&stage);
-    // One whose supervise cannot have its records.
+    // This logger's supervise cannot make its records.
     let mut stage = Stage::empty();
     stage.add("y", STAYS);
     stage.scratch.service("d/y/log", "exec cat");
@@ -131,7 +131,7 @@ fn an_account_that_is_none_is_named() {
     assert!(seen.ends_with("it wants to run as none-of-that, which is no account"), "{seen}");
 }
 
-/// A log directory that the account of the logger may not write: another account is needed.
+/// A log directory that the logger's account may not write: it needs a second account.
 #[test]
 fn a_log_directory_that_its_account_may_not_write() {
     if !nix::unistd::geteuid().is_root() {
@@ -150,7 +150,7 @@ fn a_log_directory_that_its_account_may_not_write() {
     follow(&stage, &found);
     is_well(&stage);
     stage.wait_until("x/log", "up");
-    // One that is not there, and a log of root's in one that is.
+    // A directory that does not exist, and one in which root owns a log.
     stage.add("y", STAYS);
     stage.scratch.service("d/y/log", "exec setuidgid nobody multilog t ./main");
     let found = finds(&stage, "log-not-writable", "y/log");
@@ -167,7 +167,7 @@ fn a_log_directory_that_its_account_may_not_write() {
     is_well(&stage);
 }
 
-/// A small file system, in a mount namespace of its own.
+/// A small file system, in its own mount namespace.
 #[test]
 fn a_disk_that_is_full() {
     let stage = Stage::empty();

@@ -1,5 +1,5 @@
-//! `svctl doctor`: each fault is made for real, seen under its name, and gone once what doctor says is
-//! done. Where nothing is wrong, it finds nothing.
+//! `svctl doctor`: each fault is made for real, is found under its name, and is gone after the
+//! commands that doctor prints. Where nothing is wrong, doctor finds nothing.
 
 mod faults;
 mod hostile;
@@ -64,7 +64,7 @@ fn finds(stage: &Stage, name: &str, service: &str) -> Value {
     found.unwrap()
 }
 
-/// Waits until a finding is gone, and nothing else is found either.
+/// Waits until the finding is gone, and nothing else is found.
 fn is_well(stage: &Stage) {
     let mut last = Value::Null;
     let until = std::time::Instant::now() + crate::scratch::DEADLINE;
@@ -89,7 +89,7 @@ fn lines(list: &Value) -> Vec<String> {
     list.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
-/// Types what doctor says; what is in brackets is no command.
+/// Runs the commands of a finding; text in brackets is no command.
 fn follow(stage: &Stage, found: &Value) {
     for command in commands(found) {
         assert!(!command.starts_with('('), "that needs a choice: {command}");

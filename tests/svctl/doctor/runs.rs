@@ -5,7 +5,7 @@ use crate::stage::{STAYS, Stage};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// A service `x` whose run is this text.
+/// A stage with a service `x` that has this text as `run`.
 fn stage_with(text: &str) -> Stage {
     let mut stage = stage_without();
     put(&stage, text);
@@ -20,7 +20,7 @@ fn stage_without() -> Stage {
     stage
 }
 
-/// Puts a text into run, which the kernel may be about to start.
+/// Replaces the text of `run`, which the kernel may be executing.
 fn put(stage: &Stage, text: &str) {
     let path = stage.scratch.path().join("d/x/run");
     let new = stage.scratch.path().join("d/x/run.new");
@@ -132,7 +132,7 @@ fn a_program_that_is_not_there() {
     stage.scratch.script("d/path/run", STAYS);
     stage.scratch.script("d/name/run", STAYS);
     is_well(&stage);
-    // A program that may not be executed.
+    // A program without the permission to execute it.
     let server = stage.scratch.path().join("d/relative/other");
     fs::write(&server, "#!/bin/sh\nexec sleep 1000\n").unwrap();
     stage.scratch.script("d/relative/run", &format!("exec {}", server.display()));

@@ -1,4 +1,4 @@
-//! svscan, the machine around it, and who can write what it runs.
+//! svscan, the machine around it, and which other users can write the files that it runs.
 
 use super::{commands, finding, finds, follow, is_well, names, report, saw};
 use crate::scratch::{commands as our_commands, kill, wait_for};
@@ -15,13 +15,13 @@ fn no_svscan() {
     stage.stop_scan();
     let found = finds(&stage, "no-svscan", "-");
     assert_eq!(commands(&found), [format!("svscan {} &", stage.shown("s"))]);
-    // Asked about one service, it says so too.
+    // Asked about one service, doctor says it too.
     assert_eq!(names(&report(&stage, &["x"])), ["no-svscan"]);
     stage.scan();
     is_well(&stage);
 }
 
-/// Root, who looks at the scan directory of a user.
+/// Root looks at the scan directory of a user.
 #[test]
 fn an_svscan_of_another_user_is_one() {
     if !nix::unistd::geteuid().is_root() {
@@ -51,7 +51,7 @@ fn an_svscan_of_another_user_is_one() {
     finds(&stage, "no-svscan", "-");
 }
 
-/// A program named svscan that is none of ours works in the scan directory.
+/// A program of another product that is named svscan works in the scan directory.
 fn stranger(stage: &Stage) -> std::process::Child {
     let path = stage.scratch.path().join("svscan");
     fs::copy("/bin/sleep", &path).unwrap();
@@ -80,7 +80,7 @@ fn another_products_svscan_alone_and_beside_ours() {
 
 #[test]
 fn a_program_that_was_replaced() {
-    // A copy of our own, that can be replaced.
+    // A copy of our program that the test can replace.
     let stage = Stage::empty();
     let binary = assert_cmd::cargo::cargo_bin!("daemontools");
     stage.scratch.directory_at("bin");
@@ -139,7 +139,8 @@ fn commands_that_lead_to_another_daemontools() {
     assert!(saw(&found).contains("/root/usr/bin/svc is "), "{found}");
     fs::remove_file(Path::new(&root).join("usr/bin/svc")).unwrap();
     assert_eq!(names(&report(&stage, &["--root", &root])), Vec::<String>::new());
-    // A private scan directory is nobody else's business.
+    // Without `--root`: the stage's scan directory is not the machine's own, so the machine's
+    // commands and its boot do not matter.
     is_well(&stage);
 }
 
@@ -219,7 +220,7 @@ fn what_others_can_write() {
     assert!(saw(&found).contains("user 65534 owns it"), "{found}");
     follow(&stage, &found);
     is_well(&stage);
-    // The directory above is a way in as well.
+    // Another user could also replace the directory by a write to the one above.
     mode("d", 0o777);
     assert_eq!(names(&report(&stage, &[])), ["writable-by-others"], "it is said once");
     follow(&stage, &finds(&stage, "writable-by-others", "x"));

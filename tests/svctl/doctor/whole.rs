@@ -50,7 +50,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
             made += 1;
         }
     }
-    // Our samples, and the recipe.
+    // Our samples, and nginx as README sets it up.
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/services");
     for sample in fs::read_dir(samples).unwrap() {
         let sample = sample.unwrap().path();
@@ -58,7 +58,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
         let there = stage.scratch.path().join("d").join(&name);
         let said = std::process::Command::new("cp").arg("-R").arg(&sample).arg(&there).status();
         assert!(said.unwrap().success());
-        // nginx' log belongs to an account of its own.
+        // nginx runs its logger under an account of its own.
         fs::create_dir_all(there.join("log/main")).unwrap();
         let run = fs::read_to_string(there.join("log/run")).unwrap();
         if run.contains("setuidgid nobody") && !nix::unistd::geteuid().is_root() {
@@ -66,14 +66,15 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
         } else if run.contains("setuidgid nobody") {
             let mut chown = std::process::Command::new("chown");
             assert!(chown.arg("nobody").arg(there.join("log/main")).status().unwrap().success());
-            // On the way there stands our own scratch directory, which is ours alone.
+            // The services are below our scratch directory, which belongs to us alone.
             open_the_way(&stage);
         }
         stage.link(&name);
         made += 1;
     }
-    // A run that is a link, a service in Perl, a program instead of a script, one with `down`, one that
-    // was stopped, one that ran once, one with the loops of a logger, one that ended long ago.
+    // These: a `run` that is a link, a service in Perl, a program instead of a script, a service
+    // with `down`, a stopped one, one that ran once, one with the descriptors of a logger, and one
+    // that ended long ago.
     stage.scratch.script("common", "exec sleep 1000");
     stage.scratch.directory_at("d/linked");
     std::os::unix::fs::symlink("../../common", stage.scratch.path().join("d/linked/run")).unwrap();
@@ -93,7 +94,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
     stage.add("job", "date >/dev/null\nsleep 2");
     stage.scratch.service("inside", STAYS);
     fs::rename(stage.scratch.path().join("inside"), stage.of_service("inside")).unwrap();
-    // What svscan passes over.
+    // Entries that svscan ignores.
     stage.scratch.write("s/README", b"what stands here\n");
     stage.scratch.write("s/.hidden", b"");
     made += 8;
@@ -117,7 +118,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
             is_up || ["marked", "stopped", "once", "job"].contains(&name)
         })
     });
-    // Some seconds of it: a job that is started again and again is well too.
+    // For some seconds: a job that supervise repeats is not a fault either.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while std::time::Instant::now() < until {
         let said = stage.svctl(&["doctor"]);
@@ -128,7 +129,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
     assert_eq!(report(&stage, &[])["services"], made);
 }
 
-/// Lets another account come to our services.
+/// Lets another account reach our services.
 fn open_the_way(stage: &Stage) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(stage.scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -157,7 +158,7 @@ fn a_finding_is_a_block_and_the_end_says_how_many() {
     assert_eq!(stage.svctl(&["doctor", "broken"]).code, Some(1));
     let quiet = stage.svctl(&["doctor", "-q"]);
     assert_eq!((quiet.code, quiet.out.as_str(), quiet.err.as_str()), (Some(1), "", ""));
-    // status and a verb that failed name it.
+    // `svctl status`, and a verb that failed, name doctor.
     let said = stage.svctl(&["start", "broken"]);
     assert!(said.err.ends_with("; try: svctl doctor broken\n"), "{said:?}");
     wait_for("the advice", || stage.svctl(&[]).out.contains("\n         svctl doctor broken\n"));

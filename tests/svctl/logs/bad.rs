@@ -1,4 +1,4 @@
-//! Bad input: a clear line each, and what can be read is.
+//! Bad input: each gives one clear line, and what can be read is printed.
 
 use super::{label, lines, log, logs, numbers};
 use crate::bad_input::as_nobody;
@@ -101,7 +101,7 @@ fn a_directory_that_may_not_be_read_is_named() {
     let path = path.display();
     let expected = format!("svctl: warning: unable to open {path}: not permitted; try sudo");
     assert_eq!(said, Said::complaint(111, &expected));
-    // A service without a logger, and another that may not be entered.
+    // A service without a logger, and another that we may not enter.
     stage.add("b", STAYS);
     stage.add("c", STAYS);
     let mode = fs::Permissions::from_mode;
@@ -120,7 +120,7 @@ fn a_directory_that_may_not_be_read_is_named() {
 #[test]
 fn logs_that_are_removed_before_their_turn_are_counted() {
     let scratch = Scratch::new();
-    // More than a pipe and svctl hold.
+    // More than a pipe and svctl can buffer.
     log(&scratch, &format!("m/{}.s", label(1)), &lines(0..20_000));
     for second in 2..5 {
         log(&scratch, &format!("m/{}.s", label(second)), &lines([second]));

@@ -1,4 +1,4 @@
-//! `-f`: nothing is lost and nothing comes twice, whatever becomes of the files.
+//! `-f`: no line is lost and none comes twice, whatever happens to the files.
 
 use super::{lines, log, logs, numbers};
 use crate::scratch::{DEADLINE, Scratch, kill, wait_for};
@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A follower of directory `m`; what it prints goes to the file `out`, its errors to `said`.
+/// svctl follows directory `m`. Its output goes to the file `out`, its errors to `said`.
 fn follow(scratch: &Scratch, arguments: &[&str]) -> Child {
     let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
     let mut command = svctl(scratch.path());
@@ -35,7 +35,7 @@ fn wait_for_line(scratch: &Scratch, last: u64) {
     wait_for("the last line", || scratch.read("out").ends_with(&format!(" {last}\n")));
 }
 
-/// That all these lines were printed, in their order, each once.
+/// Checks that all these lines were printed once, in their order.
 fn check(scratch: &Scratch, range: std::ops::Range<u64>) {
     let found = numbers(&scratch.read("out"));
     let wrong = found.iter().zip(range.clone()).position(|(found, expected)| *found != expected);
@@ -83,7 +83,7 @@ fn a_million_lines_are_followed_through_rotations() {
     assert_eq!(said, "");
 }
 
-/// multilog keeps two files, and the reader is slow: what is lost is counted, nothing comes twice.
+/// multilog keeps two files, and svctl is slow: it counts the lost logs, and no line comes twice.
 #[test]
 fn files_that_were_pruned_unread_are_counted() {
     let scratch = Scratch::new();
@@ -101,7 +101,7 @@ fn files_that_were_pruned_unread_are_counted() {
     end(follower);
     let found = numbers(&scratch.read("out"));
     assert!(found.is_sorted() && found.windows(2).all(|pair| pair[0] != pair[1]));
-    // The file that was open when it was stopped was read to its end.
+    // The file that was open when svctl was stopped was read to its end.
     let gap = found.windows(2).filter(|pair| pair[0] + 1 != pair[1]).collect::<Vec<_>>();
     assert_eq!(gap.len(), 1, "{gap:?}");
     let said = scratch.read("said");
@@ -112,7 +112,8 @@ fn files_that_were_pruned_unread_are_counted() {
     assert_eq!(said.lines().count(), 1, "{said}");
 }
 
-/// The reader takes nothing for a while: what multilog removes meanwhile was opened before.
+/// The reader of the output takes nothing for a while. svctl opens the logs before multilog removes
+/// them.
 #[test]
 fn what_is_pruned_while_the_output_waits_is_not_lost() {
     let scratch = Scratch::new();
@@ -130,8 +131,8 @@ fn what_is_pruned_while_the_output_waits_is_not_lost() {
     };
     for first in (10..12_000).step_by(50) {
         write(&mut stdin, first..first + 50);
-        // A pipe and the follower hold less than four thousand lines, of fewer than sixty files. Of
-        // what comes then, the follower has each file open.
+        // A pipe and svctl hold less than four thousand lines, of fewer than sixty files. svctl
+        // holds the files open whose lines come after that.
         if first > 4000 {
             wait_for("a file to be opened", || {
                 let inode = newest().and_then(|name| Some(fs::metadata(m.join(name)).ok()?.ino()));
@@ -148,7 +149,7 @@ fn what_is_pruned_while_the_output_waits_is_not_lost() {
         assert!(line.ends_with(&format!(" {expected}")), "{line} is not {expected}");
     }
     end(follower);
-    // Many of those files are gone.
+    // multilog has removed many of those files.
     let said = logs(&scratch, &["-n", "999999"]);
     assert!(numbers(&said.out)[0] > 2000);
 }
@@ -160,19 +161,19 @@ fn the_ends_of_the_logger_and_new_directories_are_survived() {
     write(&mut stdin, 0..1000);
     let follower = follow(&scratch, &[]);
     wait_for_line(&scratch, 999);
-    // Killed: its `current` gets a name, and is known under it.
+    // multilog is killed: the next multilog gives its `current` a name, by which svctl knows it.
     child.kill().unwrap();
     child.wait().unwrap();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n1000"]);
     write(&mut stdin, 1000..2000);
     wait_for_line(&scratch, 1999);
-    // Ended in order: the next one goes on in the same file.
+    // multilog is ended by TERM: the next one continues the same file.
     drop(stdin);
     child.wait().unwrap();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n1000"]);
     write(&mut stdin, 2000..3000);
     wait_for_line(&scratch, 2999);
-    // The directory is removed while it runs: it makes another one.
+    // The directory is removed while multilog runs, and the next multilog makes it again.
     let m = scratch.path().join("m");
     fs::remove_dir_all(&m).unwrap();
     let until = Instant::now() + DEADLINE;
@@ -185,7 +186,7 @@ fn the_ends_of_the_logger_and_new_directories_are_survived() {
     }
     write(&mut stdin, number..number + 2000);
     wait_for_line(&scratch, number + 1999);
-    // Moved away: what is written to it until multilog notices is read too.
+    // The directory is moved away: svctl also reads what is written to it until multilog notices.
     fs::rename(&m, scratch.path().join("old")).unwrap();
     let from = number + 2000;
     number = from;
@@ -244,7 +245,7 @@ fn what_there_is_comes_first_and_as_much_as_was_asked_for() {
     ] {
         log(&scratch, "m/current", &lines(0..100));
         let follower = follow(&scratch, arguments);
-        // It watches before it reads.
+        // svctl watches before it reads.
         let path = scratch.path().join("m/current");
         let inotify = || {
             let numbers = fs::read_dir(format!("/proc/{}/fd", follower.id())).unwrap();
@@ -253,7 +254,7 @@ fn what_there_is_comes_first_and_as_much_as_was_asked_for() {
         };
         wait_for("the file to be open", inotify);
         let mut file = fs::File::options().append(true).open(&path).unwrap();
-        // A line in two parts.
+        // A line that is written in two parts.
         let text = format!("{}\n", lines([100])[0]);
         file.write_all(&text.as_bytes()[..30]).unwrap();
         file.write_all(&text.as_bytes()[30..]).unwrap();
@@ -280,7 +281,7 @@ fn a_part_of_a_line_that_multilog_takes_back_is_not_shown() {
     file.set_len(whole).unwrap();
     file.write_all(format!("{}\n", lines([3])[0]).as_bytes()).unwrap();
     wait_for_line(&scratch, 3);
-    // Others empty a file, and go on at its beginning.
+    // Another program empties the file, and writes from its beginning.
     file.set_len(0).unwrap();
     file.write_all(format!("{}\n", lines([4])[0]).as_bytes()).unwrap();
     wait_for_line(&scratch, 4);
@@ -304,7 +305,7 @@ fn several_services_are_followed_in_the_order_of_arrival() {
     let follower = command.stdout(out).spawn().unwrap();
     wait_for("what there is", || scratch.lines("out") == 3);
     let mut expected = vec!["a: 1", "b: 2", "a: 3"];
-    // Later by its arrival, not by its label.
+    // The order is that of arrival, not that of the labels.
     for (name, second, line) in [("b", 9, "b: 9"), ("a", 8, "a: 8"), ("b", 4, "b: 4")] {
         let mut file = fs::File::options().append(true).open(path(name)).unwrap();
         file.write_all(format!("{}\n", lines([second])[0]).as_bytes()).unwrap();

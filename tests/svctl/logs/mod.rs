@@ -1,4 +1,4 @@
-//! `svctl logs`: whose logs, which lines of them, in which order, and how they are shown.
+//! `svctl logs`: which logs and lines are read, their order, and how they are printed.
 
 mod bad;
 mod follow;

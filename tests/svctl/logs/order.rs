@@ -12,7 +12,7 @@ fn directory() -> Scratch {
     log(&scratch, &format!("m/{}.u", label(9)), &lines(0..10));
     log(&scratch, "m/previous", &lines(20..30));
     log(&scratch, "m/current", &lines(30..40));
-    // What is no log.
+    // Files that are no logs.
     for name in ["lock", "state", "newstate", "@x.s", "processed"] {
         scratch.write(&format!("m/{name}"), b"not a log\n");
     }
@@ -95,7 +95,7 @@ fn several_services_are_merged_by_time_with_their_names() {
         "b: 2026-01-01 00:00:05.000000500 line 5",
         "a: 2026-01-01 00:00:09.000000500 line 9",
     ];
-    // Another name of a service shows it once.
+    // A service with two names is shown once.
     std::os::unix::fs::symlink("a", scratch.path().join("s/a-too")).unwrap();
     for names in [&["a", "b"][..], &["a", "b", "a-too"], &["a/log", "./s/b"][..1]] {
         let said = run(names);

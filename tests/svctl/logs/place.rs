@@ -1,4 +1,4 @@
-//! Where the logs are: what runs, what `log/run` says, or `log/main`.
+//! Where the logs are: by the running multilog, by `log/run`, or as `log/main`.
 
 use super::{lines, log, words};
 use crate::scratch::{Said, wait_for};
@@ -11,7 +11,7 @@ use std::process::Stdio;
 fn a_log_is_where_the_multilog_that_runs_has_it() {
     let mut stage = Stage::empty();
     stage.add("a", "exec 2>&1\necho said\nexec sleep 1000");
-    // The words of the script say nothing, and it does not exec.
+    // The script's text does not name the directory, and the script does not exec.
     stage.scratch.service("d/a/log", "place=elsewhere\ncd ..\nmultilog t ./$place\n:");
     stage.add("b", "exec 2>&1\necho said\nexec sleep 1000");
     stage.scratch.service("d/b/log", "kind=./own\nexec multilog t $kind");
@@ -42,7 +42,7 @@ fn a_log_is_where_its_run_script_says_or_in_main() {
     }
     let said = stage.svctl(&["logs", "--in", "d/a/log/b"]);
     assert_eq!(words(&said.out), ["1"]);
-    // A directory that is not there, and a script that names none.
+    // A directory that does not exist, and a script that names none.
     stage.scratch.service("d/a/log", "exec multilog t ./gone");
     stage.scratch.service("d/c/log", "exec cat");
     let said = stage.svctl(&["logs", "a", "b", "c"]);
@@ -52,7 +52,7 @@ fn a_log_is_where_its_run_script_says_or_in_main() {
     assert!(said.err.contains("unable to find the log of c: "), "{said:?}");
 }
 
-/// A user who runs a logger can write anything on its command line.
+/// A user who runs a logger can write any path on its command line.
 #[test]
 fn what_another_user_says_is_followed_where_it_is_his_or_roots() {
     if !nix::unistd::geteuid().is_root() {
@@ -69,7 +69,7 @@ fn what_another_user_says_is_followed_where_it_is_his_or_roots() {
     let place = stage.scratch.path().join("elsewhere");
     stage.scratch.directory_at("elsewhere");
     std::os::unix::fs::chown(&place, Some(65534), Some(65534)).unwrap();
-    // No wrapper's name: the links to the program may not be reached by nobody.
+    // The full path of the program: user nobody may not reach the links of the wrappers' names.
     let program = stage.scratch.path().join("multilog");
     fs::copy(assert_cmd::cargo::cargo_bin!("daemontools"), &program).unwrap();
     open(&program);
@@ -103,7 +103,7 @@ fn a_service_without_a_logger_has_what_readproctitle_shows() {
     assert_eq!((said.code, said.out.as_str()), (Some(0), expected), "{said:?}");
     let why = "a has no logger: what it writes goes to svscan's own messages (ps -efww | grep 'service errors')";
     assert!(said.err.contains(why), "{said:?}");
-    // What it says to type gives it a logger.
+    // The printed command gives it a logger.
     let command =
         said.err.lines().find_map(|line| line.strip_prefix("svctl: to give a a logger: "));
     let command = command.unwrap().replace("svctl ", "$SVCTL ");

@@ -45,7 +45,7 @@ fn lines_are_those_of_the_moments_asked_for() {
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
         let expected: Vec<u64> = (since..until.min(21_000)).collect();
         assert_eq!(numbers(&said.out), expected, "{since} {until}");
-        // The last of them, and those with some bytes.
+        // The last of the logs, and those of which some bytes were read.
         let said = logs(&scratch, &["--since", &at(since), "--until", &at(until), "-n", "3"]);
         let from = expected.len().saturating_sub(3);
         assert_eq!(numbers(&said.out), expected[from..], "{since} {until}");
@@ -70,7 +70,7 @@ fn a_time_of_day_and_a_date_are_those_of_the_zone() {
     assert_eq!(said.out, format!("2026-01-01 05:49:59.000000500 {} 20999\n", "x".repeat(20)));
 }
 
-/// How many bytes svctl reads: what the shell that has waited for it has on its account.
+/// How many bytes svctl reads: by the I/O account of the shell that has waited for it.
 fn bytes_read(scratch: &Scratch, arguments: &[&str]) -> Option<u64> {
     let svctl = assert_cmd::cargo::cargo_bin!("svctl");
     let script = "\"$0\" logs --in m \"$@\" >out; read -r _ count </proc/$$/io && echo $count";
@@ -102,7 +102,7 @@ fn what_is_not_asked_for_is_hardly_read() {
         assert!(read < nothing + 150_000, "{arguments:?}: {read}, {nothing} for nothing");
         assert!(scratch.lines("out") >= 5, "{arguments:?}");
     }
-    // Nor is a part of a long file.
+    // A part of a long file is not read either.
     let many: Vec<String> = (20..60).flat_map(|thousand| padded(thousand * 1000)).collect();
     log(&scratch, "m/current", &many);
     for arguments in [
@@ -114,7 +114,7 @@ fn what_is_not_asked_for_is_hardly_read() {
         assert!(read < nothing + 300_000, "{arguments:?}: {read}, {nothing} for nothing");
         assert!((5..=10).contains(&scratch.lines("out")), "{arguments:?}");
     }
-    // It is counted at all.
+    // The count is more than nothing.
     assert!(bytes_read(&scratch, &[]).unwrap() >= all);
 }
 
@@ -128,7 +128,7 @@ fn a_log_whose_labels_run_backwards_is_read_whole() {
     let said = logs(&scratch, &["--since", &at(500), "--until", &at(5500)]);
     let expected: Vec<u64> = (5000..5500).chain(500..1000).collect();
     assert_eq!(numbers(&said.out), expected);
-    // So is one where labels are missing.
+    // Without labels it is read.
     let mut lines = padded(0);
     lines.splice(100..100, (0..500).map(|number| format!("no label {number}")));
     lines.extend(padded(1000));
@@ -156,7 +156,7 @@ fn a_log_without_labels_is_cut_by_file_and_that_is_said() {
     assert_eq!((said.code, said.err.as_str()), (Some(0), complaint));
     let said = logs(&scratch, &["--until", &at(50), "-n", "15"]);
     assert_eq!(numbers(&said.out), (5..20).collect::<Vec<_>>());
-    // Without moments there is nothing to say.
+    // Without times svctl has nothing to complain about.
     assert_eq!(logs(&scratch, &["-n", "1"]), Said::text("line 39\n"));
 }
 

@@ -1,5 +1,5 @@
-//! `-f` against a logger that is killed, ended and started again while it rotates as fast as it can:
-//! what is printed is what there is, whatever came between two looks.
+//! `-f` against a logger that is killed, ended and started again while it rotates as fast as it
+//! can: the output is what the logs have, whatever happened between two looks.
 
 use super::logs;
 use crate::scratch::{Scratch, kill, wait_for};
@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Child, Stdio};
 
-/// Numbers that look like chance, and are the same each time.
+/// Pseudo-random numbers, the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -42,7 +42,7 @@ fn run(seed: u64, words: &[&str]) {
             text.push_str(&format!("{number} {}\n", "x".repeat(usize::try_from(length).unwrap())));
             number += 1;
         }
-        // A multilog that was killed takes nothing more.
+        // A killed multilog takes no more input.
         let _ = multilog.stdin.as_ref().unwrap().write_all(text.as_bytes());
         if chance.below(7) == 0 {
             kill(multilog.id(), if chance.below(3) == 0 { "TERM" } else { "KILL" });
@@ -84,8 +84,8 @@ fn so_it_is_with_a_processor() {
     }
 }
 
-/// multilog keeps few logs, and the follower is stopped now and then: what is lost is counted, and
-/// nothing comes twice.
+/// multilog keeps few logs, and svctl is stopped now and then: svctl counts the lost logs, and no
+/// line comes twice.
 fn run_pruned(seed: u64, words: &[&str]) {
     let scratch = Scratch::new();
     let mut chance = Chance(seed);

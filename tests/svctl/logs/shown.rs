@@ -60,7 +60,7 @@ fn control_bytes_are_escaped_on_a_terminal_and_lines_cut_on_request() {
     let shown = run(&["-S"]);
     let first = shown.lines().next().unwrap();
     assert_eq!((first.chars().count(), first.ends_with("y~")), (80, true), "{shown:?}");
-    // In a pipe the bytes stay as they are, and nothing is cut.
+    // In a pipe the bytes are unchanged, and no line is cut.
     let mut command = svctl(scratch.path());
     let out = command.args(["logs", "-S", "--raw", "--in", "m"]).output().unwrap().stdout;
     assert_eq!(out, [&text[..], b"\xff\x00raw\n"].concat());

@@ -1,4 +1,5 @@
-//! `-f` where inotify is not to be had: by looks, and what cannot be counted is said.
+//! `-f` without inotify: svctl lists the directory instead, and says that it cannot count lost
+//! logs.
 
 use super::{lines, log, numbers};
 use crate::scratch::{Scratch, kill, wait_for};
@@ -7,8 +8,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-/// A follower of directory `m` in a user namespace of its own, which has its own limits; nothing
-/// where there is none to be had.
+/// svctl follows directory `m` in a user namespace that allows no inotify. Nothing if there are no
+/// user namespaces.
 fn follow(scratch: &Scratch) -> Option<Child> {
     let command = svctl(scratch.path());
     let mut limited = Command::new("unshare");
