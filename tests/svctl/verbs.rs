@@ -4,7 +4,7 @@ use crate::scratch::{Said, is_alive, kill, wait_for};
 use crate::stage::{ENDS, STAYS, Stage};
 use std::time::Duration;
 
-/// Ignores TERM, and says when it does.
+/// Ignores TERM, and makes a file when it does.
 const STUBBORN: &str = "trap '' TERM\n: >ready\nwhile :; do sleep 1; done";
 
 fn line(stage: &Stage, name: &str, text: &str) -> Said {
@@ -103,7 +103,7 @@ fn stop_gives_up_on_one_that_ignores_term_and_kills_it_when_told_to() {
          try: svctl stop --kill-after 5 a"
     );
     assert_eq!(said, Said::complaint(1, &expected));
-    // The timeout counts from the KILL on.
+    // The timeout counts from the KILL.
     let (said, took) = stage.timed(&["stop", "--timeout", "20", "--kill-after", "0.3", "a"]);
     assert_eq!(said, line(&stage, "a", "down, killed by KILL"));
     assert!(took >= Duration::from_millis(300) && !is_alive(pid), "{took:?}");
@@ -112,7 +112,7 @@ fn stop_gives_up_on_one_that_ignores_term_and_kills_it_when_told_to() {
 #[test]
 fn stop_waits_for_the_group_of_one_that_has_kill_group() {
     let stage = Stage::empty();
-    // Its worker stays behind.
+    // Its worker is left behind.
     stage.add(
         "a",
         "sh -c 'trap \"\" TERM; : >ready; while :; do sleep 0.1; done' &\nexec sleep 1000",
@@ -125,7 +125,7 @@ fn stop_waits_for_the_group_of_one_that_has_kill_group() {
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("its process has ended, "), "{said:?}");
     assert!(said.err.contains(" of its group are left after 0.5 s"), "{said:?}");
-    // It is not down as long as its worker is there.
+    // It does not count as down while its worker lives.
     let said = stage.svctl(&["stop", "--timeout", "0.2", "a"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     let said = stage.svctl(&["stop", "--kill-after", "0.1", "a"]);
@@ -151,7 +151,7 @@ fn restart_is_done_when_the_count_of_starts_rose() {
     assert_eq!(said, line(&stage, "a", &format!("up again, process {after}")));
     assert_ne!(before, after);
     assert_eq!(stage.facts("a")["starts"], 2);
-    // One that is down is started, and stays up.
+    // A service that is down is started, and stays up.
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));
     assert_eq!(stage.svctl(&["restart", "down"]).code, Some(0));
     assert_eq!(
@@ -238,7 +238,7 @@ fn signals_are_sent_and_nothing_more_is_said() {
         assert_eq!(said, line(&stage, "a", &format!("sent INT, process {pid}")));
     }
     wait_for("INT", || stage.scratch.read("d/a/heard").ends_with("INT\n"));
-    // Some of them end it, and it comes back.
+    // Some of these signals end it, and supervise starts it again.
     for word in ["1", "2", "q", "w"] {
         wait_for("it to be up", || stage.state("down") == "up");
         assert_eq!(stage.svctl(&["signal", word, "down"]).code, Some(0), "{word}");

@@ -1,4 +1,4 @@
-//! Waiting: for what others do, for what takes long, for a supervise that comes and goes.
+//! Waiting: for what other programs do, for slow services, and for a supervise that comes and goes.
 
 use crate::scratch::{Said, end_of, kill, wait_for};
 use crate::stage::{STAYS, Stage};
@@ -12,7 +12,7 @@ fn wait_returns_when_the_state_is_there() {
     let stage = Stage::of(&[("a", STAYS)]);
     assert_eq!(stage.svctl(&["wait", "up", "a", "-q"]), Said::exit(0));
     let mut waiting = stage.command(&["wait", "down", "-q"]).spawn().unwrap();
-    // It waits: nothing has asked for down yet.
+    // It waits, since no request for down has been made yet.
     crate::scratch::stays("the wait", Duration::from_millis(200), || {
         waiting.try_wait().unwrap().is_none()
     });
@@ -37,7 +37,7 @@ fn wait_gives_up_at_its_timeout_with_1() {
     assert_eq!(said, Said::complaint(1, &expected));
     assert!(took >= Duration::from_millis(300), "{took:?}");
     assert_eq!(stage.svctl(&["wait", "gone", "--timeout", "0.1", "a"]).code, Some(1));
-    // A timeout of nothing is one look.
+    // With a timeout of 0, svctl looks once.
     assert_eq!(stage.svctl(&["wait", "up", "--timeout", "0", "a"]).code, Some(0));
     assert_eq!(stage.svctl(&["wait", "down", "--timeout", "0", "a"]).code, Some(1));
 }
@@ -50,7 +50,7 @@ fn wait_gone_ends_with_the_supervise() {
     stage.svc("-dx", "a");
     assert_eq!(end_of(&mut waiting).code(), Some(0));
     assert!(!stage.is_supervised("a"));
-    // Without a supervise it is down, and was stopped already.
+    // Without a supervise the service is down, and its process was stopped already.
     assert_eq!(stage.svctl(&["wait", "down", "a"]).code, Some(0));
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));
     let expected = "svctl: warning: unable to start a: no supervise runs; try: svctl doctor a";
@@ -70,7 +70,7 @@ fn a_service_that_was_just_linked_is_started() {
     }
 }
 
-/// When the status of `a` says next that it is down, by a watch that is there already.
+/// When the status of `a` next says that it is down, by a watch that exists before.
 fn down_in_the_status(stage: &Stage) -> thread::JoinHandle<Instant> {
     let records = stage.of_service("a/supervise");
     let watch = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
@@ -98,7 +98,7 @@ fn stop_and_wait_return_within_moments_of_the_status() {
         let words = if is_stop { &["stop", "a", "-q"][..] } else { &["wait", "down", "a", "-q"] };
         let mut svctl = stage.command(words).spawn().unwrap();
         if !is_stop {
-            // Once it polls, it has looked.
+            // Once svctl polls, it has looked.
             let stat = format!("/proc/{}/stat", svctl.id());
             wait_for("the wait", || {
                 std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "))
@@ -119,8 +119,8 @@ fn stop_and_wait_return_within_moments_of_the_status() {
         delays.sort_unstable();
         let median = delays[delays.len() / 2];
         println!("{verb}: ended {median:?} after the status, {delays:?}");
-        // The promise is 5 ms; a debug build on a loaded machine gets more, and a look each 200 ms
-        // would show.
+        // The promise is 5 ms. A debug build on a loaded machine gets more time, though less than
+        // the 200 ms between two looks without a watch.
         assert!(median < Duration::from_millis(50), "{verb}: {delays:?}");
     }
 }
@@ -171,7 +171,7 @@ fn without_inotify_it_is_looked_and_that_is_said_once() {
     let stage = Stage::of(&[("a", STAYS), ("b", STAYS)]);
     stage.wait_until("a", "up");
     stage.wait_until("b", "up");
-    // A user namespace of its own has its own limits.
+    // A new user namespace has its own limits.
     let command = stage.command(&["stop", "a", "b"]);
     let mut limited = Command::new("unshare");
     let script = "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"";

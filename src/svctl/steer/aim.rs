@@ -1,14 +1,14 @@
-//! Whether what is waited for has come about. Pure: looks and moments are the caller's.
+//! Whether what a wait is for has happened. Pure: the caller looks at the service and the clock.
 
 use super::seen::{Run, Seen};
 use super::verb::Aim;
 use core::time::Duration;
 use daemontools_rs::service::request::Want;
 
-/// So many runs that ended since it was asked for are enough to say that it does not stay up.
+/// After so many runs have ended since the request, the service does not stay up.
 const ENOUGH: u64 = 3;
 
-/// Where a wait stands.
+/// The result of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It has come about.
@@ -51,7 +51,7 @@ impl Progress {
             Aim::Nothing => Step::Done,
             Aim::Gone if seen.is_supervised => Step::Pending(None),
             Aim::Gone => Step::Done,
-            // What runs on without a supervise is not down.
+            // A process that runs on without a supervise is not down.
             _ if !seen.is_supervised => match self.aim {
                 Aim::Down if seen.runs_on.is_none() => Step::Done,
                 _ => Step::Pending(None),
@@ -106,7 +106,7 @@ impl Progress {
             if now >= until {
                 return Step::Done;
             }
-            // A run that has just begun may yet be the one that stays.
+            // This run has just begun, and may be the one that stays up.
             return Step::Pending(Some(until));
         }
         if self.is_asked && ended >= ENOUGH {
@@ -194,7 +194,7 @@ pub mod tests {
             let looks = [up(2), up(2), waiting(2), up(3), up(3)].map(change);
             let first = change(down(1));
             assert_eq!(last(aim, &first, &looks), Step::Pending(Some(at(500))));
-            // The end itself was not seen.
+            // No look has seen the end itself.
             let looks = [up(2), up(2), up(3), up(3)].map(change);
             assert_eq!(last(aim, &first, &looks), Step::Pending(Some(at(400))));
         }
@@ -209,7 +209,7 @@ pub mod tests {
             assert!(matches!(steps[4], Step::Pending(_)), "{steps:?}");
             assert_eq!(steps[5], Step::DoesNotStay(3));
         }
-        // Runs that no look has met are counted by the journal.
+        // The journal counts runs that began and ended between two looks.
         assert_eq!(last(aim, &down(1), &[waiting(4)]), Step::DoesNotStay(3));
     }
 
@@ -233,7 +233,7 @@ pub mod tests {
         assert_eq!(last(Aim::Down, &up(1), &[stopping.clone(), down(1)]), Step::Done);
         let left = Seen { group_left: 1, ..down(1) };
         assert_eq!(last(Aim::Down, &up(1), &[left]), Step::Pending(None));
-        // Not asked yet: it is about to be started again.
+        // supervise is about to start it again, and has not been asked yet.
         assert_eq!(last(Aim::Down, &up(1), &[waiting(1)]), Step::Pending(None));
         assert_eq!(last(Aim::Down, &up(1), &[stopping, up(1)]), Step::Countermanded);
         let gone = Seen { is_supervised: false, pid: None, want: None, ..down(1) };

@@ -1,5 +1,5 @@
-//! The verbs that steer, and waiting: all services side by side, each a [`Task`] that is looked at
-//! when something changes.
+//! The verbs that steer services, and waiting: all services at the same time, each a [`Task`] that
+//! looks again when something changes.
 
 pub mod aim;
 pub mod command;
@@ -18,10 +18,10 @@ use tell::Teller;
 use verb::Deed;
 use watch::Watched;
 
-/// When it is said what is waited for.
+/// After so long a wait, a terminal shows what we wait for.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// What was asked for, and for how long.
+/// What was asked for, and how long we wait for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
     /// What.
@@ -32,7 +32,7 @@ pub struct Order {
     pub kill_after: Option<Duration>,
 }
 
-/// Carries the order out on these services, and tells what becomes of each.
+/// Carries out the order on these services, and says how it ended for each.
 pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) {
     let mut looker = Looker::new();
     let begun = clock::monotonic();

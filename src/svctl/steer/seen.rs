@@ -1,4 +1,4 @@
-//! What waiting needs to know of a service at one moment. Pure.
+//! What waiting needs to know about a service. Pure.
 
 use crate::look::Service;
 use crate::look::past;
@@ -8,7 +8,7 @@ use daemontools_rs::service::request::Want;
 use daemontools_rs::sys::process::{End, Pid};
 use daemontools_rs::tai64n::Label;
 
-/// A service at one moment.
+/// A service at the time of a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// What it is doing.
@@ -35,7 +35,7 @@ pub struct Seen {
     pub runs_on: Option<Pid>,
 }
 
-/// What tells one run from the next: never the pid, which comes again.
+/// Identifies a run. The pid is no part of it, as the kernel uses pids again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
     /// How often it was started, where a journal says.

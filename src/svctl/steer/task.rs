@@ -1,4 +1,4 @@
-//! One service of an order: asked once, then looked at until it is as it was asked to be.
+//! One service of an order: asked once, then looked at until it is as asked.
 
 use super::Order;
 use super::aim::{Progress, Step};
@@ -17,19 +17,19 @@ use daemontools_rs::sys::{Errno, clock};
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
-/// How long the supervise of a new link may take to come: svscan starts it at once.
+/// How long we wait for the supervise of a new link: svscan starts it at once.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long one may take that replaces a supervise which was killed meanwhile: svscan is not hurried
-/// where the lock is held yet, and looks for what it missed each five seconds.
+/// How long we wait for the supervise that replaces a killed one: svscan starts it no sooner than
+/// the old one's lock is free, and looks for supervises that it has missed every five seconds.
 const LONG_GRACE: Duration = Duration::from_secs(6);
-/// How often a service is looked at whose supervise is to come,
+/// How often we look at a service whose supervise is about to come,
 const SOON: Duration = Duration::from_millis(5);
-/// where there are not more services than so many.
+/// if there are at most so many services.
 const FEW: usize = 20;
-/// How often what is left of a process group is counted, and a full FIFO tried again: nothing tells
-/// of that.
+/// How often we count what is left of a process group, and try again to write to a full FIFO: no
+/// event reports either.
 const AGAIN: Duration = Duration::from_millis(20);
-/// Later than any moment.
+/// Later than any time.
 const NEVER: Duration = Duration::MAX;
 
 /// One service of an order.
@@ -48,7 +48,7 @@ pub struct Task {
     give_up_at: Duration,
 }
 
-/// What was planned, and how far it came.
+/// What was planned, and how much of it is done.
 #[derive(Debug)]
 struct Planned {
     letters: &'static [u8],
@@ -92,7 +92,8 @@ impl Task {
         self.look_at.min(self.kill_at).min(self.give_up_at)
     }
 
-    /// Looks, and does what is due; the outcome, once there is one. `few`: how many tasks there are.
+    /// Looks, and does what is due. Returns the outcome, once there is one. `few`: how many tasks
+    /// there are.
     pub fn go_on(
         &mut self,
         few: usize,
@@ -138,7 +139,7 @@ impl Task {
             return Err(Outcome::Failed(Failure::Unreadable(trouble.clone())));
         }
         if !seen.is_supervised && !self.order.deed.asks_nothing() {
-            // A supervise that comes has not read what was sent to the one before.
+            // A new supervise does not get what was sent to its predecessor: send it again.
             if let Some(planned) = &mut self.plan {
                 planned.is_sent = false;
             }
@@ -193,11 +194,11 @@ impl Task {
         let Some(planned) = self.plan.as_ref().filter(|planned| !planned.is_sent) else {
             return Ok(());
         };
-        // A run that a supervise before this one began answers it too.
+        // A run that began under an earlier supervise satisfies the order too.
         let letters = if planned.progress.has_begun(seen) { b"" } else { planned.letters };
         match self.offer(letters) {
             Ok(()) => {}
-            // It is full, or the supervise has gone since the look.
+            // The FIFO is full, or the supervise has gone since the look.
             Err(Errno::EAGAIN | Errno::ENXIO | Errno::EPIPE | Errno::ENOENT) => {
                 self.look_at = self.look_at.min(now.saturating_add(AGAIN));
                 return Ok(());
@@ -238,8 +239,7 @@ impl Task {
     }
 }
 
-/// How many processes of a group are there, zombies left out; at least one where that cannot be
-/// told.
+/// How many processes of a group exist, without zombies; at least one if we cannot see.
 fn count_group(leader: Pid) -> usize {
     match kill_group(leader, 0) {
         Err(Errno::ESRCH) => 0,

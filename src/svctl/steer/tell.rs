@@ -1,5 +1,5 @@
-//! What is said of an order: a line for each service when it is done, and, on a terminal, what is
-//! waited for.
+//! What is printed of an order: a line for each service when it is done, and, on a terminal, what
+//! we wait for.
 
 use super::Order;
 use super::seen::Seen;
@@ -13,7 +13,7 @@ use core::time::Duration;
 use daemontools_rs::error::{Exit, words};
 use daemontools_rs::sys::{Errno, descriptor, terminal};
 
-/// What became of an order for one service.
+/// How an order ended for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is as it was asked to be.
@@ -80,10 +80,10 @@ impl Failure {
     }
 }
 
-/// How many waits are named one by one.
+/// Up to how many services we name while we wait for them.
 const NAMED: usize = 20;
 
-/// Tells what becomes of an order.
+/// Prints how an order ends.
 #[derive(Debug)]
 pub struct Teller {
     order: Order,
@@ -232,7 +232,7 @@ impl Teller {
     }
 }
 
-/// What keeps a service from being as it was asked to be.
+/// Why a service is not yet as asked.
 fn waiting_for(deed: Deed, seen: &Seen) -> String {
     let process = seen.pid.map_or_else(String::new, |pid| format!("process {pid}"));
     match deed {

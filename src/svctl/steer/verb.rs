@@ -5,7 +5,7 @@ use crate::look::state::State;
 use core::time::Duration;
 use daemontools_rs::service::request::Want;
 
-/// What was asked for.
+/// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Be up, and still up so long later.
@@ -30,7 +30,7 @@ pub enum Deed {
     AwaitGone,
 }
 
-/// What is waited for.
+/// What the command waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aim {
     /// Nothing.
@@ -51,7 +51,7 @@ pub enum Aim {
     Gone,
 }
 
-/// What to do about one service.
+/// What to do with one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// Send these letters, and wait for this.
@@ -100,7 +100,7 @@ impl Deed {
                 let letters: &[u8] = match seen.want {
                     _ if !is_up => b"u",
                     Some(Want::Up) => b"tc",
-                    // Else it would end and stay down.
+                    // Without `u`, it would end and stay down.
                     _ => b"utc",
                 };
                 Plan::Ask(letters, Aim::UpAgain(settle))
@@ -111,7 +111,7 @@ impl Deed {
             Self::Pause if seen.is_paused => Plan::Already(b""),
             Self::Pause => Plan::Ask(b"p", Aim::Paused),
             Self::Continue if !is_up => Plan::NoProcess,
-            // Another program may have stopped it: supervise does not know of that.
+            // Another program may have stopped it by a signal, which supervise does not know.
             Self::Continue if !seen.is_paused => Plan::Already(b"c"),
             Self::Continue => Plan::Ask(b"c", Aim::Unpaused),
             Self::Send(letter) if !is_up && !b"udoxk".contains(&letter) => Plan::NoProcess,
@@ -123,8 +123,8 @@ impl Deed {
     }
 }
 
-/// The letters that can be sent, and the signal that each stands for; none for those of svc that
-/// are no signal.
+/// The letters that can be sent, each with its signal; the letters of svc that are no signal have
+/// none.
 const LETTERS: [(&[u8], &str); 15] = [
     (b"u", ""),
     (b"d", ""),
@@ -148,7 +148,7 @@ fn letters(letter: u8) -> &'static [u8] {
     found.map_or(b"", |(letters, _)| letters)
 }
 
-/// The letter that a signal's name, with or without `SIG`, or a letter itself, stands for.
+/// The letter for the name of a signal, with or without `SIG`, or for the letter itself.
 #[must_use]
 pub fn letter_of(word: &str) -> Option<u8> {
     let upper = word.to_ascii_uppercase();
@@ -159,7 +159,7 @@ pub fn letter_of(word: &str) -> Option<u8> {
     found.and_then(|(letters, _)| letters.first().copied())
 }
 
-/// What a letter sends, in words.
+/// What a letter does, in words.
 #[must_use]
 pub fn meaning(letter: u8) -> String {
     let found = LETTERS.iter().find(|(letters, _)| letters.first() == Some(&letter));

@@ -1,5 +1,5 @@
-//! Word of what changes: a new status in a `supervise` directory by inotify, the end of a supervise
-//! by the error on its held `ok`.
+//! Reports changes: a new status in a `supervise` directory by inotify, and the end of a supervise
+//! by the error on its `ok`, which we hold open.
 
 use crate::SVCTL;
 use crate::look::with_records;
@@ -12,10 +12,10 @@ use daemontools_rs::sys::{Errno, poll};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// How often a service is looked at that cannot be watched.
+/// How often we look at a service that cannot be watched.
 pub const BLIND: Duration = Duration::from_millis(200);
 
-/// What is watched, for tasks by their number.
+/// What is watched, by the number of the task.
 #[derive(Debug)]
 pub struct Watched {
     watcher: Option<Watcher>,
@@ -31,7 +31,7 @@ impl Watched {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        // A presence is held for each service.
+        // We hold an `ok` open for each service.
         let _ = set_soft(Resource::RLIMIT_NOFILE, Soft::Hard);
         let mut watched = Self {
             watcher: None,
@@ -63,7 +63,7 @@ impl Watched {
                 self.tasks.insert(watch, task);
                 true
             }
-            // It comes with the supervise.
+            // The supervise will make it.
             Err(Errno::ENOENT | Errno::ENOTDIR) => false,
             Err(error) => {
                 self.blind = Some(error);
@@ -95,7 +95,7 @@ impl Watched {
     /// Lets go of all that was for a task.
     pub fn forget(&mut self, task: usize) {
         self.presences.remove(&task);
-        // Its watch stays: what it says is passed over.
+        // Its watch remains, and its events are ignored.
     }
 
     /// Waits until something changes or `until` comes; the tasks to look at.
