@@ -382,19 +382,7 @@ mod tests {
         assert_eq!(seconds("0.0123456789"), Ok(Duration::from_nanos(12_345_678)));
         assert_eq!(seconds(".5"), seconds("0.50"));
         assert_eq!(seconds("1000000000."), Ok(LONGEST));
-        for wrong in [
-            "",
-            "-1",
-            "1e3",
-            "inf",
-            "NaN",
-            "1s",
-            "1.2.3",
-            ".",
-            "99999999999",
-            "1000000000.1",
-            "1.x",
-        ] {
+        for wrong in "|-1|1e3|inf|NaN|1s|1.2.3|.|99999999999|1000000000.1|1.x".split('|') {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }
