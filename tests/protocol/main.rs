@@ -4,11 +4,13 @@
 //! seeded fault. The decisions of supervise are not modelled: the test calls the program's own
 //! machine, record, and judgement of records. The steps around them have the names of the code.
 
+mod adversary;
 mod explore;
 mod world;
 
+use adversary::{Budget, Fault};
 use explore::explore;
-use world::{Budget, Fault, World};
+use world::World;
 
 /// Several budgets of the adversary. Each is explored completely.
 const NOTHING: Budget =
