@@ -11,6 +11,8 @@
 //! Every run is process 1 of its own PID namespace, so that no process can outlive it.
 
 mod actors;
+mod asks;
+mod commands;
 mod growth;
 mod init;
 mod judge;

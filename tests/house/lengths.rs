@@ -7,18 +7,9 @@ use std::path::Path;
 /// How many lines a file has at most, its tests included.
 const MOST: usize = 400;
 
-/// Files that were longer before this rule and are still to be split, with what they may have:
-/// none of them grows.
-const STANDING: [(&str, usize); 1] = [("tests/chaos", 500)];
-
-fn limit(path: &str) -> usize {
-    let standing = STANDING.iter().find(|(start, _)| path.starts_with(start));
-    standing.map_or(MOST, |(_, most)| *most)
-}
-
 fn breaches(path: &str, text: &str) -> Option<String> {
     let count = text.lines().count();
-    (count > limit(path)).then(|| format!("{path} has {count} lines"))
+    (count > MOST).then(|| format!("{path} has {count} lines"))
 }
 
 /// How many columns a line with nothing but a comment has at most.
@@ -58,7 +49,6 @@ fn no_file_and_no_comment_is_too_long() {
 fn a_line_too_many_is_found() {
     assert!(breaches("src/a.rs", &"\n".repeat(MOST)).is_none());
     assert!(breaches("src/a.rs", &"\n".repeat(MOST + 1)).is_some());
-    assert!(breaches("tests/black_box/a.rs", &"\n".repeat(MOST + 1)).is_some());
     let wide = |columns: usize| format!("    // {}\n", "a".repeat(columns - 7));
     assert!(long_comments("src/svctl/a.rs", &wide(COLUMNS)).is_empty());
     assert_eq!(long_comments("src/svctl/a.rs", &wide(COLUMNS + 1)).len(), 1);
