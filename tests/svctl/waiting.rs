@@ -3,7 +3,12 @@
 use crate::scratch::{Said, end_of, kill, wait_for};
 use crate::stage::{STAYS, Stage};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::fs;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,50 +84,103 @@ fn down_in_the_status(stage: &Stage) -> thread::JoinHandle<Instant> {
         loop {
             watch.read_events().unwrap();
             let now = Instant::now();
-            let status = std::fs::read(records.join("status")).unwrap();
+            let status = fs::read(records.join("status")).unwrap();
             if status[12..16] == [0; 4] && status[17] == b'd' {
+                // Ending this watch would take the kernel tens of milliseconds.
+                std::mem::forget(watch);
                 return now;
             }
         }
     })
 }
 
+/// Ends inotify watches, one after another. The kernel takes tens of milliseconds for each, and a
+/// process that ends a watch waits for those of all others. So this test sees a program that ends
+/// its watches before it exits, on an idle machine too.
+struct EndingWatches {
+    goes_on: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl EndingWatches {
+    fn of(directory: PathBuf) -> Self {
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let is_on = Arc::clone(&goes_on);
+        let thread = thread::spawn(move || {
+            while is_on.load(Ordering::Relaxed) {
+                let watch = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+                watch.add_watch(&directory, AddWatchFlags::IN_MOVED_TO).unwrap();
+            }
+        });
+        Self { goes_on, thread: Some(thread) }
+    }
+}
+
+impl Drop for EndingWatches {
+    fn drop(&mut self) {
+        self.goes_on.store(false, Ordering::Relaxed);
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+/// The time from the status that says down to the exit of `svctl stop`, or of `svctl wait down`.
+fn delay(stage: &Stage, is_stop: bool) -> Duration {
+    stage.wait_until("a", "up");
+    let down = down_in_the_status(stage);
+    let words = if is_stop { &["stop", "a", "-q"][..] } else { &["wait", "down", "a", "-q"] };
+    let mut svctl = stage.command(words).spawn().unwrap();
+    if !is_stop {
+        // Once svctl polls, it has looked.
+        let stat = format!("/proc/{}/stat", svctl.id());
+        wait_for("the wait", || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S ")));
+        stage.svc("-d", "a");
+    }
+    assert_eq!(svctl.wait().unwrap().code(), Some(0));
+    let ended = Instant::now();
+    let down = down.join().unwrap();
+    stage.svc("-u", "a");
+    ended.saturating_duration_since(down)
+}
+
 #[test]
-fn stop_and_wait_return_within_moments_of_the_status() {
+fn stop_and_wait_return_within_5_ms_of_the_status() {
+    const PROMISE: Duration = Duration::from_millis(5);
     let stage = Stage::of(&[("a", STAYS)]);
-    let (mut of_stop, mut of_wait) = (Vec::new(), Vec::new());
-    for round in 0..14 {
-        stage.wait_until("a", "up");
-        let is_stop = round % 2 == 0;
-        let down = down_in_the_status(&stage);
-        let words = if is_stop { &["stop", "a", "-q"][..] } else { &["wait", "down", "a", "-q"] };
-        let mut svctl = stage.command(words).spawn().unwrap();
-        if !is_stop {
-            // Once svctl polls, it has looked.
-            let stat = format!("/proc/{}/stat", svctl.id());
-            wait_for("the wait", || {
-                std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "))
-            });
-            stage.svc("-d", "a");
+    let _ending = EndingWatches::of(stage.path());
+    for (verb, is_stop) in [("stop", true), ("wait", false)] {
+        // The promise is about the median. A loaded machine gets more tries, not more time.
+        let (mut delays, mut in_time) = (Vec::new(), 0);
+        while delays.len() < 9 || in_time * 2 <= delays.len() && delays.len() < 41 {
+            delays.push(delay(&stage, is_stop));
+            in_time = delays.iter().filter(|&&delay| delay < PROMISE).count();
         }
-        assert_eq!(svctl.wait().unwrap().code(), Some(0));
-        let ended = Instant::now();
-        let delay = ended.saturating_duration_since(down.join().unwrap());
-        if is_stop {
-            of_stop.push(delay)
-        } else {
-            of_wait.push(delay)
-        }
-        stage.svc("-u", "a");
-    }
-    for (verb, mut delays) in [("stop", of_stop), ("wait", of_wait)] {
         delays.sort_unstable();
-        let median = delays[delays.len() / 2];
-        println!("{verb}: ended {median:?} after the status, {delays:?}");
-        // The promise is 5 ms. A debug build on a loaded machine gets more time, though less than
-        // the 200 ms between two looks without a watch.
-        assert!(median < Duration::from_millis(50), "{verb}: {delays:?}");
+        println!("{verb}: ended {:?} after the status, {delays:?}", delays[delays.len() / 2]);
+        assert!(in_time * 2 > delays.len(), "{verb}: {delays:?}");
     }
+}
+
+/// How many processes of a group exist, zombies left out.
+fn members(group: u32) -> usize {
+    let stats = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+    let fields = stats.map(|stat| stat.rsplit(')').next().unwrap_or_default().to_owned());
+    let is_member = |fields: &String| {
+        let mut fields = fields.split_whitespace();
+        fields.next() != Some("Z") && fields.nth(1) == Some(&group.to_string())
+    };
+    fields.filter(is_member).count()
+}
+
+#[test]
+fn what_ends_the_watches_of_a_wait_ends_too() {
+    let stage = Stage::of(&[("a", STAYS)]);
+    stage.wait_until("a", "up");
+    let mut stopping = stage.command(&["stop", "-q", "a"]).process_group(0).spawn().unwrap();
+    let group = stopping.id();
+    assert_eq!(end_of(&mut stopping).code(), Some(0));
+    wait_for("the end of all that svctl started", || members(group) == 0);
 }
 
 #[test]
@@ -161,7 +219,6 @@ fn an_interrupt_ends_the_waiting_only() {
     let mut stopping = stage.command(&["stop", "-q", "a"]).spawn().unwrap();
     stage.wait_until("a", "stopping");
     kill(stopping.id(), "INT");
-    use std::os::unix::process::ExitStatusExt;
     assert_eq!(end_of(&mut stopping).signal(), Some(2));
     assert_eq!((stage.state("a"), stage.pid("a")), ("stopping".into(), pid));
 }

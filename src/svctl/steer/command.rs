@@ -6,7 +6,7 @@ use super::{Order, carry_out};
 use crate::look::{Looker, Scope, Service};
 use crate::options::{self, Awaited, Kill, Options, Settle, Verb, Wait, Which};
 use crate::report::{Shape, document};
-use crate::select::{drop_second_names, select};
+use crate::select::{Selection, drop_second_names, select};
 use crate::show::advice::Again;
 use crate::show::facts::Facts;
 use crate::show::json;
@@ -82,12 +82,18 @@ fn perform(options: &Options, order: Order, which: &Which) -> Exit {
     let is_loud = shape == Shape::People && !options.quiet;
     let again = Again::of(options.directory.as_deref());
     let mut teller = Teller::new(order, again, is_loud, selection.targets.len());
-    carry_out(order, &selection.targets, &mut teller);
+    let watched = carry_out(order, &selection.targets, &mut teller);
     let (exit, results) = teller.finish();
-    let exit = exit.max(selection.exit);
-    if shape != Shape::Json || options.quiet {
-        return exit;
+    let mut exit = exit.max(selection.exit);
+    if shape == Shape::Json && !options.quiet {
+        exit = print(&selection, results, exit);
     }
+    watched.leave_to_child();
+    exit
+}
+
+/// Prints the services as they are now, and what became of the order.
+fn print(selection: &Selection, results: Vec<(&'static str, Option<String>)>, exit: Exit) -> Exit {
     let mut looker = Looker::new();
     let look = |target| looker.look(target, Scope { logger: true });
     let mut services: Vec<Service> = selection.targets.iter().map(look).collect();
@@ -99,5 +105,5 @@ fn perform(options: &Options, order: Order, which: &Which) -> Exit {
         facts
     });
     let services = services.collect();
-    output::write(&json::text(&document(&selection, services)), exit)
+    output::write(&json::text(&document(selection, services)), exit)
 }

@@ -32,8 +32,9 @@ pub struct Order {
     pub kill_after: Option<Duration>,
 }
 
-/// Carries out the order on these services, and says how it ended for each.
-pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) {
+/// Carries out the order on these services, and says how it ended for each. Returns the watches:
+/// the caller ends them.
+pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) -> Watched {
     let mut looker = Looker::new();
     let begun = clock::monotonic();
     let mut watched = Watched::new();
@@ -56,11 +57,12 @@ pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) {
             }
             outcome.is_none()
         });
-        let Some(next) = left.iter().map(Task::next_look).min() else { return };
+        let Some(next) = left.iter().map(Task::next_look).min() else { break };
         if speaks_at.is_some_and(|at| clock::monotonic() >= at) {
             speaks_at = None;
             teller.tell_waiting(left.iter().filter_map(Task::seen));
         }
         changed = watched.wait(Some(speaks_at.map_or(next, |at| next.min(at))));
     }
+    watched
 }

@@ -100,13 +100,8 @@ impl Task {
         looker: &mut Looker,
         watched: &mut Watched,
     ) -> Option<Outcome> {
-        let is_held = self.watch(watched);
-        looker.refresh();
-        let service = looker.look(&self.target, Scope { logger: false });
-        let mut seen = Seen::of(&service);
-        if let (None, Some(leader)) = (seen.pid, seen.group) {
-            seen.group_left = count_group(leader);
-        }
+        let is_held = !self.needs_no_watch(looker) && self.watch(watched);
+        let (service, seen) = self.look(looker);
         let now = clock::monotonic();
         self.look_at = match () {
             () if !seen.is_supervised && few <= FEW => now.saturating_add(SOON),
@@ -120,6 +115,36 @@ impl Task {
             Ok(()) if now >= self.give_up_at => Some(Outcome::Failed(Failure::TimedOut)),
             Ok(()) => None,
             Err(outcome) => Some(outcome),
+        }
+    }
+
+    fn look(&self, looker: &mut Looker) -> (Service, Seen) {
+        looker.refresh();
+        let service = looker.look(&self.target, Scope { logger: false });
+        let mut seen = Seen::of(&service);
+        if let (None, Some(leader)) = (seen.pid, seen.group) {
+            seen.group_left = count_group(leader);
+        }
+        (service, seen)
+    }
+
+    /// Whether there is nothing to wait for. Looks before the first watch: a look costs less.
+    fn needs_no_watch(&self, looker: &mut Looker) -> bool {
+        if self.last.is_some() {
+            return false;
+        }
+        if self.order.timeout.is_none_or(|timeout| timeout.is_zero()) {
+            return true;
+        }
+        let (service, seen) = self.look(looker);
+        match self.order.deed.plan(&seen) {
+            _ if service.trouble.is_some() => true,
+            Plan::Ask(b"", aim) => {
+                let step = Progress::new(aim, false, seen.run).step(&seen, clock::monotonic());
+                step == Step::Done
+            }
+            Plan::Already(_) | Plan::NoProcess => seen.is_supervised,
+            Plan::Ask(..) => false,
         }
     }
 

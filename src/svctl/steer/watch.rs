@@ -5,10 +5,11 @@ use crate::SVCTL;
 use crate::look::with_records;
 use core::time::Duration;
 use daemontools_rs::service::presence;
-use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
+use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
 use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
 use daemontools_rs::sys::limit::{Resource, Soft, set_soft};
-use daemontools_rs::sys::{Errno, poll};
+use daemontools_rs::sys::process::{self, Side};
+use daemontools_rs::sys::{Errno, directory, poll};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -131,5 +132,31 @@ impl Watched {
         changed.sort_unstable();
         changed.dedup();
         changed
+    }
+
+    /// Leaves the watches to a child, which exits after us. The kernel ends the watches of an
+    /// exiting process before it reports the exit to the parent, and that takes up to 30 ms (a
+    /// grace period of RCU). Call this last: it takes away standard output.
+    pub fn leave_to_child(self) {
+        let Self { watcher: Some(watcher), tasks, presences, .. } = self else { return };
+        if tasks.is_empty() {
+            return;
+        }
+        drop(presences);
+        let Ok((ending, going_on)) = descriptor::pipe() else { return };
+        // The child holds open no pipe that our caller reads to the end, and no directory that our
+        // caller may unmount next.
+        for number in 0..=2 {
+            let _ = descriptor::place_at(ending.as_fd(), number);
+        }
+        let _ = directory::change(b"/");
+        if let Ok(Side::Child) = process::fork() {
+            drop(going_on);
+            // Our parent closes its watches first, and then the pipe.
+            let _ = descriptor::read(ending.as_fd(), &mut [0]);
+            process::leave(0);
+        }
+        drop(watcher);
+        drop(going_on);
     }
 }
