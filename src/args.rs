@@ -58,40 +58,68 @@ impl<'a> Options<'a> {
     }
 }
 
+/// How a command is used. Each command has one, which its messages, the list of commands and the
+/// test of the manual pages use.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// The command, as it speaks upon wrong use.
+    pub program: Program,
+    /// Its command line, as its manual page has it.
+    pub synopsis: &'static str,
+    /// The line that it prints upon wrong use, if 0.76's is not `NAME: usage: ` and the synopsis.
+    pub line: Option<&'static str>,
+}
+
+impl Usage {
+    /// A command that prints its synopsis.
+    #[must_use]
+    pub const fn of(program: Program, synopsis: &'static str) -> Self {
+        Self { program, synopsis, line: None }
+    }
+
+    /// A command that prints the line of 0.76 instead.
+    #[must_use]
+    pub const fn with_line(program: Program, synopsis: &'static str, line: &'static str) -> Self {
+        Self { program, synopsis, line: Some(line) }
+    }
+
+    /// Prints the usage: 100.
+    #[must_use]
+    pub fn wrong(&self) -> Exit {
+        let Some(line) = self.line else { return self.program.usage(self.synopsis) };
+        crate::error::write_raw(&[line.as_bytes(), b"\n"]);
+        Exit::USAGE
+    }
+}
+
 /// Prints `NAME: illegal option -- c`, where NAME is the last part of `argv[0]`, and then `usage`.
 #[must_use]
-pub fn illegal_option(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
+pub fn illegal_option(arguments: &Arguments, letter: u8, usage: &Usage) -> Exit {
     bad_option(arguments, b": illegal option -- ", letter, usage)
 }
 
 /// Prints `NAME: option requires an argument -- c`, and then `usage`.
 #[must_use]
-pub fn missing_value(arguments: &Arguments, letter: u8, usage: &str) -> Exit {
+pub fn missing_value(arguments: &Arguments, letter: u8, usage: &Usage) -> Exit {
     bad_option(arguments, b": option requires an argument -- ", letter, usage)
 }
 
-fn bad_option(arguments: &Arguments, text: &[u8], letter: u8, usage: &str) -> Exit {
+fn bad_option(arguments: &Arguments, text: &[u8], letter: u8, usage: &Usage) -> Exit {
     let name = last_part(arguments.bytes(0).unwrap_or_default());
     crate::error::write_raw(&[name, text, &[letter], b"\n"]);
-    crate::error::write_raw(&[usage.as_bytes(), b"\n"]);
-    Exit::USAGE
+    usage.wrong()
 }
 
 /// Handles word `index`, where a directory is expected: `--version` prints the version, and any
 /// other word that looks like an option is wrong use. Returns `None`, and does nothing, if there is
 /// a directory of that name.
 #[must_use]
-pub fn instead_of_directory(
-    program: Program,
-    arguments: &Arguments,
-    index: usize,
-    usage: &str,
-) -> Option<Exit> {
+pub fn instead_of_directory(usage: &Usage, arguments: &Arguments, index: usize) -> Option<Exit> {
     let word = arguments.bytes(index).filter(|word| word.len() > 1 && word.starts_with(b"-"))?;
     if file::facts(HERE, word).is_ok_and(|facts| facts.kind == Kind::Directory) {
         return None;
     }
-    Some(if word == b"--version" { print(program, VERSION) } else { program.usage(usage) })
+    Some(if word == b"--version" { print(usage.program, VERSION) } else { usage.wrong() })
 }
 
 /// What `--version` prints.

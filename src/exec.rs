@@ -1,10 +1,8 @@
 //! Running a program by its name, as every wrapper of 0.76 does (contract.md, section 0.4).
 
 use crate::env;
-use crate::error::{Exit, Program};
 use crate::own_path;
 use crate::sys::Errno;
-use crate::sys::command_line::Arguments;
 use crate::sys::process::{Environment, Words, exec};
 use std::ffi::CStr;
 
@@ -20,21 +18,6 @@ const LONGEST: usize = 4096;
 #[must_use]
 pub fn run<'a>(name: &CStr, words: impl Into<Words<'a>>, environment: &Environment<'_>) -> Errno {
     run_on(given_path(), name, words, environment)
-}
-
-/// Executes the program and its arguments from index `first` of `arguments` on: the last step of
-/// every wrapper. Returns only if that failed, with the exit code, after the message `unable to
-/// run`. It allocates nothing, since softlimit may have left no memory.
-#[must_use]
-pub fn become_child(
-    wrapper: Program,
-    arguments: &Arguments,
-    first: usize,
-    environment: &Environment<'_>,
-) -> Exit {
-    let name = arguments.get(first).unwrap_or_default();
-    let error = run(name, Words::Own(arguments, first), environment);
-    wrapper.fatal_because(&[b"unable to run ", name.to_bytes()], error)
 }
 
 /// Executes the command `name` in the directory of the path that we were started by; if it is not

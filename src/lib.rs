@@ -7,7 +7,7 @@
 //!                      \ machine          \ leader           \ plan      \ script, pattern, lines
 //!                  exec, reexec } -> scandir -> service -> sys        (after a backslash: pure)
 //! used by all: error, tai64n, env, newlines, own_path, calendar, fork_rest
-//! used by cmd only: account, args, filter, zone
+//! used by cmd only: account, args, filter, wrapper, zone
 //! ```
 //!
 //! svctl is a program of its own, built only with the feature `svctl`: svctl -> multilog::script,
@@ -50,4 +50,5 @@ pub mod svscan;
 pub mod svscanboot;
 pub mod sys;
 pub mod tai64n;
+pub mod wrapper;
 pub mod zone;

@@ -1,18 +1,18 @@
 //! envdir: runs a program with the environment that the files of a directory describe. Contract:
 //! envdir(8), contract.md, section 15.
 
-use crate::args::instead_of_directory;
+use crate::args::{Usage, instead_of_directory};
 use crate::env::Changes;
 use crate::error::{Exit, Program};
-use crate::exec;
-use crate::sys::command_line::{self, Arguments};
+use crate::sys::command_line::Arguments;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use crate::sys::process::Environment;
 use crate::sys::{Errno, directory, heap};
+use crate::wrapper;
 use std::os::fd::AsFd;
 
 const ENVDIR: Program = Program::command("envdir");
-const USAGE: &str = "envdir dir child";
+/// How it is used.
+pub const USAGE: Usage = Usage::of(ENVDIR, "envdir dir child");
 /// The longest line that is read. A longer one is treated like lack of memory: no program can get
 /// such a variable, and a device may have no end.
 const LONGEST: usize = 64 << 20;
@@ -20,18 +20,14 @@ const LONGEST: usize = 64 << 20;
 /// Runs envdir. Wrong use ends with 111, as in 0.76.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    if let Some(exit) = instead_of_directory(ENVDIR, &arguments, 1, USAGE) {
+    if let Some(exit) = instead_of_directory(&USAGE, &arguments, 1) {
         return exit;
     }
-    let (Some(name), Some(_)) = (arguments.get(1), arguments.get(2)) else {
-        let _ = ENVDIR.usage(USAGE);
+    let Some(([name], child)) = wrapper::words_and_child(&USAGE, &arguments, 1) else {
         return Exit::SYSTEM;
     };
     match read_directory(name.to_bytes()) {
-        Ok(changes) => {
-            let environment = changes.apply(command_line::environment());
-            exec::become_child(ENVDIR, &arguments, 2, &Environment::Exactly(&environment))
-        }
+        Ok(changes) => child.start_with(&changes),
         Err(exit) => exit,
     }
 }

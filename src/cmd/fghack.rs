@@ -6,22 +6,25 @@
 //! not hold the pipe (nginx's master, not its workers). A TERM or QUIT stays pending and is sent
 //! once to each new topmost holder, because a start script may not have started the daemon yet.
 
+use crate::args::Usage;
 use crate::error::{Exit, Program};
-use crate::exec;
 use crate::sys::command_line::Arguments;
 use crate::sys::holders::{Holder, Kinship, holders};
 use crate::sys::proc::Process;
-use crate::sys::process::{self, End, Environment, Pid, Side};
+use crate::sys::process::{self, End, Pid, Side};
 use crate::sys::signal::{
     self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH,
     SignalNumber, Signals,
 };
 use crate::sys::{Errno, clock, descriptor, heap, poll};
+use crate::wrapper::{self, Child};
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 
 const FGHACK: Program = Program::command("fghack");
+/// How it is used.
+pub const USAGE: Usage = Usage::of(FGHACK, "fghack child");
 /// How many extra copies of the write end the child gets, so that a daemon that closes a few
 /// descriptors still holds one.
 const COPIES: usize = 30;
@@ -36,9 +39,9 @@ const HEARD: [SignalNumber; 10] =
 /// Runs fghack.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    if arguments.count() < 2 {
-        return FGHACK.usage("fghack child");
-    }
+    let Some(([], child)) = wrapper::words_and_child(&USAGE, &arguments, 1) else {
+        return Exit::USAGE;
+    };
     let (read, write) = match descriptor::pipe() {
         Ok(pipe) => pipe,
         Err(error) => return FGHACK.fatal_because(&[b"unable to create pipe"], error),
@@ -47,10 +50,10 @@ pub fn run(arguments: Arguments) -> Exit {
     let takes_orphans = process::take_orphans().is_ok();
     // Blocked before the fork, so that no signal is lost. The child gets our original mask.
     let mask = signal::block_all();
-    let child = match process::fork() {
+    let pid = match process::fork() {
         Ok(Side::Child) => {
             signal::restore(&mask);
-            return become_child(&arguments, read, write);
+            return become_child(child, read, write);
         }
         Ok(Side::Parent(pid)) => pid,
         Err(error) => return FGHACK.fatal_because(&[b"unable to fork"], error),
@@ -64,11 +67,11 @@ pub fn run(arguments: Arguments) -> Exit {
         Ok(signals) => signals,
         Err(error) => return FGHACK.fatal_because(&[b"unable to listen for signals"], error),
     };
-    let kinship = if takes_orphans { Kinship::Descent } else { Kinship::Likeness(child) };
+    let kinship = if takes_orphans { Kinship::Descent } else { Kinship::Likeness(pid) };
     let watch = Watch {
         read: Some(read),
         signals,
-        child,
+        child: pid,
         end: None,
         kinship,
         pending: None,
@@ -81,7 +84,7 @@ pub fn run(arguments: Arguments) -> Exit {
     }
 }
 
-fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
+fn become_child(child: Child<'_>, read: OwnedFd, write: OwnedFd) -> Exit {
     drop(read);
     for _ in 0..=COPIES {
         // Fewer copies if there are no more descriptors.
@@ -90,7 +93,7 @@ fn become_child(arguments: &Arguments, read: OwnedFd, write: OwnedFd) -> Exit {
         }
     }
     drop(write);
-    exec::become_child(FGHACK, arguments, 1, &Environment::Inherited)
+    child.start()
 }
 
 /// A pending signal, and the processes that it was sent to.

@@ -19,7 +19,7 @@ pub mod svstat;
 pub mod tai64n;
 pub mod tai64nlocal;
 
-use crate::args::{VERSION, last_part, print};
+use crate::args::{Usage, VERSION, last_part, print};
 use crate::error::{self, Exit, Program};
 use crate::sys::command_line::{self, Arguments};
 use crate::sys::descriptor;
@@ -29,8 +29,8 @@ use crate::sys::descriptor;
 pub struct Command {
     /// Its name in 0.76.
     pub name: &'static str,
-    /// Its command line, as its manual page has it.
-    pub usage: &'static str,
+    /// How it is used.
+    pub usage: Usage,
     /// One line on what it does.
     pub purpose: &'static str,
     /// Its kind of messages, as a command or as a daemon.
@@ -42,121 +42,119 @@ pub struct Command {
 pub const COMMANDS: [Command; 17] = [
     Command {
         name: "svscanboot",
-        usage: "svscanboot [--fallback | --stop | --status | --reexec] [dir]",
+        usage: svscanboot::USAGE,
         purpose: "run svscan, and show its messages in the process list",
         program: Program::daemon,
         run: svscanboot::run,
     },
     Command {
         name: "svscan",
-        usage: "svscan [--stop-on-term] [dir]",
+        usage: svscan::USAGE,
         purpose: "start and keep the services of a scan directory",
         program: Program::daemon,
         run: svscan::run,
     },
     Command {
         name: "supervise",
-        usage: "supervise dir",
+        usage: supervise::USAGE,
         purpose: "start a service and start it again when it ends",
         program: Program::daemon,
         run: supervise::run,
     },
     Command {
         name: "svc",
-        usage: "svc [-udopchaitkx12q] dir ...",
+        usage: svc::USAGE,
         purpose: "control services",
         program: Program::command,
         run: svc::run,
     },
     Command {
         name: "svok",
-        usage: "svok dir",
+        usage: svok::USAGE,
         purpose: "tell by the exit code whether supervise runs",
         program: Program::command,
         run: svok::run,
     },
     Command {
         name: "svstat",
-        usage: "svstat [dir ...]",
+        usage: svstat::USAGE,
         purpose: "print whether services are up, and since when",
         program: Program::command,
         run: svstat::run,
     },
     Command {
         name: "fghack",
-        usage: "fghack child",
+        usage: fghack::USAGE,
         purpose: "stay in the foreground for a daemon that will not",
         program: Program::command,
         run: fghack::run,
     },
     Command {
         name: "readproctitle",
-        usage: "readproctitle arg ... dots",
+        usage: readproctitle::USAGE,
         purpose: "show the last bytes of its input in the process list",
         program: Program::command,
         run: readproctitle::run,
     },
     Command {
         name: "pgrphack",
-        usage: "pgrphack child",
+        usage: pgrphack::USAGE,
         purpose: "run a program in a process group of its own",
         program: Program::command,
         run: pgrphack::run,
     },
     Command {
         name: "multilog",
-        usage: "multilog action ...",
+        usage: multilog::USAGE,
         purpose: "write what is read to logs that rotate themselves",
         program: Program::command,
         run: multilog::run,
     },
     Command {
         name: "setuidgid",
-        usage: "setuidgid [-s] account child",
+        usage: setuidgid::USAGE,
         purpose: "run a program under the ids of an account",
         program: Program::command,
         run: setuidgid::run,
     },
     Command {
         name: "envuidgid",
-        usage: "envuidgid account child",
+        usage: envuidgid::USAGE,
         purpose: "run a program with an account's ids in its environment",
         program: Program::command,
         run: envuidgid::run,
     },
     Command {
         name: "envdir",
-        usage: "envdir dir child",
+        usage: envdir::USAGE,
         purpose: "run a program with the environment that a directory describes",
         program: Program::command,
         run: envdir::run,
     },
     Command {
         name: "softlimit",
-        usage: "softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] \
-            [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] \
-            [-t cpusecs] child",
+        usage: softlimit::USAGE,
         purpose: "run a program with other soft limits",
         program: Program::command,
         run: softlimit::run,
     },
     Command {
         name: "setlock",
-        usage: "setlock [-nNxX] file program [arg ...]",
+        usage: setlock::USAGE,
         purpose: "run a program while a file is locked",
         program: Program::command,
         run: setlock::run,
     },
     Command {
         name: "tai64n",
-        usage: "tai64n",
+        usage: tai64n::USAGE,
         purpose: "put a precise time stamp before each line",
         program: Program::command,
         run: tai64n::run,
     },
     Command {
         name: "tai64nlocal",
-        usage: "tai64nlocal",
+        usage: tai64nlocal::USAGE,
         purpose: "turn the time stamps before lines into local time",
         program: Program::command,
         run: tai64nlocal::run,

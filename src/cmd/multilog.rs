@@ -1,9 +1,13 @@
 //! multilog: logs its input, as a script says. Contract: multilog(8), contract.md, section 10.
 
-use crate::error::Exit;
+use crate::args::Usage;
+use crate::error::{Exit, Program};
 use crate::multilog::driver;
 use crate::multilog::script::Script;
 use crate::sys::command_line::Arguments;
+
+/// How it is used. As in 0.76 it never prints that.
+pub const USAGE: Usage = Usage::of(Program::command("multilog"), "multilog action ...");
 
 /// Runs multilog.
 #[must_use]

@@ -1,11 +1,14 @@
 //! readproctitle: keeps the last bytes of its input in its command line, where ps shows them.
 //! Contract: readproctitle(8), contract.md, section 9.
 
-use crate::error::Exit;
+use crate::args::Usage;
+use crate::error::{Exit, Program};
 use crate::filter;
 use crate::sys::command_line::Arguments;
 use crate::sys::title::Title;
 
+/// How it is used. As in 0.76 it never prints that.
+pub const USAGE: Usage = Usage::of(Program::command("readproctitle"), "readproctitle arg ... dots");
 /// How many bytes at the beginning of the last argument always stay dots.
 const FIXED: usize = 3;
 

@@ -1,16 +1,20 @@
 //! setlock: runs a program while a file is locked. Contract: setlock(8), contract.md, section 17.
 
-use crate::args::{Options, illegal_option};
+use crate::args::{Options, Usage, illegal_option};
 use crate::error::{Exit, Program};
-use crate::exec;
 use crate::sys::command_line::Arguments;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::flock;
-use crate::sys::process::Environment;
+use crate::wrapper;
 use std::os::fd::AsFd;
 
 const SETLOCK: Program = Program::command("setlock");
-const USAGE: &str = "setlock: usage: setlock [ -nNxX ] file program [ arg ... ]";
+/// How it is used.
+pub const USAGE: Usage = Usage::with_line(
+    SETLOCK,
+    "setlock [-nNxX] file program [arg ...]",
+    "setlock: usage: setlock [ -nNxX ] file program [ arg ... ]",
+);
 
 /// Runs setlock.
 #[must_use]
@@ -23,14 +27,11 @@ pub fn run(arguments: Arguments) -> Exit {
             b'N' => waits = true,
             b'x' => complains = false,
             b'X' => complains = true,
-            _ => return illegal_option(&arguments, letter, USAGE),
+            _ => return illegal_option(&arguments, letter, &USAGE),
         }
     }
-    let first = options.operands();
-    let (Some(name), Some(_)) = (arguments.get(first), arguments.get(first + 1)) else {
-        crate::error::write_raw(&[USAGE.as_bytes(), b"\n"]);
-        return Exit::USAGE;
-    };
+    let words = wrapper::words_and_child(&USAGE, &arguments, options.operands());
+    let Some(([name], child)) = words else { return Exit::USAGE };
     let name = name.to_bytes();
     let refused = |text: &[u8], error| {
         if complains { SETLOCK.fatal_because(&[text, name], error) } else { Exit::SUCCESS }
@@ -42,7 +43,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let locked = if waits { flock::wait_for(file.as_fd()) } else { flock::take(file.as_fd()) };
     // The program and its children are to hold the lock.
     match locked.and_then(|()| descriptor::keep_on_exec(file.as_fd(), true)) {
-        Ok(()) => exec::become_child(SETLOCK, &arguments, first + 1, &Environment::Inherited),
+        Ok(()) => child.start(),
         Err(error) => refused(b"unable to lock ", error),
     }
 }

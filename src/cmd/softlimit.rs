@@ -1,17 +1,20 @@
 //! softlimit: runs a program with new soft limits on its resources. Contract: softlimit(8),
 //! contract.md, section 16.
 
-use crate::args::{Options, illegal_option, missing_value};
+use crate::args::{Options, Usage, illegal_option, missing_value};
 use crate::error::{Exit, Program};
-use crate::exec;
 use crate::sys::command_line::Arguments;
 use crate::sys::limit::{LimitError, Resource, Soft, set_soft};
-use crate::sys::process::Environment;
+use crate::wrapper;
 
 const SOFTLIMIT: Program = Program::command("softlimit");
-const USAGE: &str = "softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] \
-    [-f filebytes] [-l lockbytes] [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] \
-    [-s stackbytes] [-t cpusecs] child";
+/// How it is used.
+pub const USAGE: Usage = Usage::of(
+    SOFTLIMIT,
+    "softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] \
+     [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] [-t cpusecs] \
+     child",
+);
 
 /// Runs softlimit. The options act one after the other, each on the result of those before it.
 #[must_use]
@@ -19,12 +22,12 @@ pub fn run(arguments: Arguments) -> Exit {
     let mut options = Options::new(&arguments);
     while let Some(letter) = options.next_letter() {
         let Some(resources) = limited_by(letter) else {
-            return illegal_option(&arguments, letter, USAGE);
+            return illegal_option(&arguments, letter, &USAGE);
         };
         let Some(value) = options.value() else {
-            return missing_value(&arguments, letter, USAGE);
+            return missing_value(&arguments, letter, &USAGE);
         };
-        let Some(soft) = limit(value) else { return wrong_use() };
+        let Some(soft) = limit(value) else { return USAGE.wrong() };
         for &resource in resources {
             match set_soft(resource, soft) {
                 Ok(()) => {}
@@ -37,15 +40,10 @@ pub fn run(arguments: Arguments) -> Exit {
             }
         }
     }
-    if arguments.count() <= options.operands() {
-        return wrong_use();
+    match wrapper::words_and_child(&USAGE, &arguments, options.operands()) {
+        Some(([], child)) => child.start(),
+        None => Exit::USAGE,
     }
-    exec::become_child(SOFTLIMIT, &arguments, options.operands(), &Environment::Inherited)
-}
-
-fn wrong_use() -> Exit {
-    crate::error::write_raw(&[USAGE.as_bytes(), b"\n"]);
-    Exit::USAGE
 }
 
 fn limited_by(letter: u8) -> Option<&'static [Resource]> {

@@ -3,7 +3,7 @@
 //! It exits with 0 even if a service could not be reached, as 0.76 does. Scripts look at its
 //! stderr, or use svok and svstat.
 
-use crate::args::{Options, illegal_option, last_part};
+use crate::args::{Options, Usage, illegal_option, last_part};
 use crate::error::{Exit, Program};
 use crate::service::control;
 use crate::service::records::Records;
@@ -15,8 +15,13 @@ use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
 
 const SVC: Program = Program::command("svc");
-const USAGE: &str = "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
-                     a alarm, i interrupt, t term, k kill";
+/// How it is used.
+pub const USAGE: Usage = Usage::with_line(
+    SVC,
+    "svc [-udopchaitkx12q] dir ...",
+    "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
+     a alarm, i interrupt, t term, k kill",
+);
 /// How long after its making a name counts as new.
 const YOUTH: Duration = Duration::from_secs(2);
 /// How long svc waits for the supervises of new names, all together.
@@ -36,7 +41,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let mut options = Options::new(&arguments);
     while let Some(letter) = options.next_letter() {
         if !LETTERS.contains(&letter) {
-            return illegal_option(&arguments, letter, USAGE);
+            return illegal_option(&arguments, letter, &USAGE);
         }
         if !asked.contains(&letter) {
             if let Some(slot) = asked.get_mut(count) {

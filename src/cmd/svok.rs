@@ -1,6 +1,6 @@
 //! svok: its exit code says whether a supervise runs. Contract: svok(8), contract.md, section 5.
 
-use crate::args::instead_of_directory;
+use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program};
 use crate::service::presence;
 use crate::service::records::Records;
@@ -8,13 +8,14 @@ use crate::sys::command_line::Arguments;
 use crate::sys::{Errno, directory};
 
 const SVOK: Program = Program::command("svok");
-const USAGE: &str = "svok dir";
+/// How it is used.
+pub const USAGE: Usage = Usage::of(SVOK, "svok dir");
 
 /// Runs svok.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    let Some(name) = arguments.bytes(1) else { return SVOK.usage(USAGE) };
-    if let Some(exit) = instead_of_directory(SVOK, &arguments, 1, USAGE) {
+    let Some(name) = arguments.bytes(1) else { return USAGE.wrong() };
+    if let Some(exit) = instead_of_directory(&USAGE, &arguments, 1) {
         return exit;
     }
     if let Err(error) = directory::change(name) {

@@ -1,14 +1,15 @@
 //! svscan: starts a supervise for every service in a directory. Contract: svscan(8), contract.md,
 //! section 1. Further arguments are ignored, as in 0.76.
 
-use crate::args::instead_of_directory;
+use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program};
 use crate::reexec::{QUESTION, is_handed_over, reads};
 use crate::svscan::driver::{self, Call};
 use crate::sys::command_line::Arguments;
 
 const SVSCAN: Program = Program::command("svscan");
-const USAGE: &str = "svscan [--stop-on-term] [dir]";
+/// How it is used.
+pub const USAGE: Usage = Usage::of(SVSCAN, "svscan [--stop-on-term] [dir]");
 
 /// Runs svscan.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let place = if stop_on_term { 2 } else { 1 };
     // A new image is in the scan directory already.
     if !is_handed_over() {
-        if let Some(exit) = instead_of_directory(SVSCAN, &arguments, place, USAGE) {
+        if let Some(exit) = instead_of_directory(&USAGE, &arguments, place) {
             return exit;
         }
     }

@@ -1,6 +1,6 @@
 //! svscanboot: the command that an init starts. Contract: svscanboot(8), contract.md, section 2.
 
-use crate::args::instead_of_directory;
+use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program};
 use crate::svscanboot::driver::{self, Call};
 use crate::svscanboot::{erase_client, status_client, stop_client};
@@ -10,7 +10,9 @@ use core::time::Duration;
 use std::ffi::CStr;
 
 const SVSCANBOOT: Program = Program::command("svscanboot");
-const USAGE: &str = "svscanboot [--fallback | --stop | --status | --reexec] [dir]";
+/// How it is used.
+pub const USAGE: Usage =
+    Usage::of(SVSCANBOOT, "svscanboot [--fallback | --stop | --status | --reexec] [dir]");
 
 /// Runs svscanboot.
 #[must_use]
@@ -18,7 +20,7 @@ pub fn run(arguments: Arguments) -> Exit {
     let word = arguments.bytes(1).unwrap_or_default();
     let option = word.strip_prefix(b"--").filter(|option| is_known(option));
     let place = if option.is_some() { 2 } else { 1 };
-    if let Some(exit) = instead_of_directory(SVSCANBOOT, &arguments, place, USAGE) {
+    if let Some(exit) = instead_of_directory(&USAGE, &arguments, place) {
         return exit;
     }
     let Some(option) = option else { return keep(arguments.get(1), false) };
@@ -35,7 +37,7 @@ pub fn run(arguments: Arguments) -> Exit {
         (b"status", None) => status_client::status(scanned, Duration::ZERO),
         (b"status", Some(Some(patience))) => status_client::status(scanned, patience),
         (b"reexec", None) => status_client::reexec(scanned),
-        _ => SVSCANBOOT.usage(USAGE),
+        _ => USAGE.wrong(),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! One line for each service on stdout, even for an error, and exit code 0: scripts read the line.
 
-use crate::args::instead_of_directory;
+use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program, words};
 use crate::service::records::Records;
 use crate::service::request::Want;
@@ -16,14 +16,15 @@ use crate::tai64n::Label;
 use std::os::fd::AsFd;
 
 const SVSTAT: Program = Program::command("svstat");
-const USAGE: &str = "svstat [dir ...]";
+/// How it is used.
+pub const USAGE: Usage = Usage::of(SVSTAT, "svstat [dir ...]");
 /// How many bytes are gathered before they are written.
 const BUFFER: usize = 1024;
 
 /// Runs svstat.
 #[must_use]
 pub fn run(arguments: Arguments) -> Exit {
-    if let Some(exit) = instead_of_directory(SVSTAT, &arguments, 1, USAGE) {
+    if let Some(exit) = instead_of_directory(&USAGE, &arguments, 1) {
         return exit;
     }
     let start = match directory::current() {

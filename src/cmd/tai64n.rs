@@ -1,11 +1,15 @@
 //! tai64n: puts a TAI64N label before each line. Contract: tai64n(8), contract.md, section 11.
 
-use crate::error::Exit;
+use crate::args::Usage;
+use crate::error::{Exit, Program};
 use crate::filter::{self, Filter};
 use crate::newlines::Newlines;
 use crate::sys::clock;
 use crate::sys::command_line::Arguments;
 use crate::tai64n::{Label, TEXT};
+
+/// How it is used. As in 0.76 it never prints that.
+pub const USAGE: Usage = Usage::of(Program::command("tai64n"), "tai64n");
 
 /// Runs tai64n. Arguments are ignored.
 #[must_use]

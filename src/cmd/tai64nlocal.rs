@@ -4,13 +4,17 @@
 //! A label is `@` and exactly 24 lower-case hexadecimal digits at the beginning of a line.
 //! Everything else, and a label whose time has no date, is copied unchanged.
 
-use crate::error::Exit;
+use crate::args::Usage;
+use crate::error::{Exit, Program};
 use crate::filter::{self, Filter};
 use crate::newlines::Newlines;
 use crate::sys::command_line::Arguments;
 use crate::tai64n::{Label, TEXT, is_digit};
 use crate::zone::date::Dates;
 use crate::zone::{Local, Zone};
+
+/// How it is used. As in 0.76 it never prints that.
+pub const USAGE: Usage = Usage::of(Program::command("tai64nlocal"), "tai64nlocal");
 
 /// Runs tai64nlocal. Arguments are ignored.
 #[must_use]

@@ -4,7 +4,9 @@
 //! Read here without mandoc: the pages keep to the few macros that [`rendered`] knows in a
 //! SYNOPSIS. What mandoc itself has to say stands in `tests/manuals`.
 
+use daemontools_rs::args::Usage;
 use daemontools_rs::cmd::COMMANDS;
+use daemontools_rs::error::Program;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -108,31 +110,13 @@ fn messages(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// The string literal that `source` has at its start, after white space.
-fn literal(source: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut rest = source.trim_start().strip_prefix('"')?.chars().peekable();
-    while let Some(character) = rest.next() {
-        match character {
-            '"' => return Some(text),
-            '\\' if rest.peek() == Some(&'\n') => {
-                while rest.next_if(|next| next.is_whitespace()).is_some() {}
-            }
-            '\\' => panic!("an escape that this test does not know"),
-            _ => text.push(character),
-        }
-    }
-    None
-}
-
-/// The line that the source of command `name` prints upon wrong use, if it prints one: the
-/// argument of `usage`, or the constant USAGE where the line has a form of its own.
-fn printed_usage(name: &str, source: &str) -> Option<String> {
-    let after = |mark: &str| source.split_once(mark).and_then(|(_, rest)| literal(rest));
-    let usage = after(".usage(").or_else(|| after("const USAGE: &str ="))?;
-    let is_whole =
-        [": ", " options: "].iter().any(|mark| usage.starts_with(&format!("{name}{mark}")));
-    Some(if is_whole { usage } else { format!("{name}: usage: {usage}") })
+/// The line that a command prints upon wrong use, if its source prints it at all.
+fn printed_usage(usage: &Usage, source: &str) -> Option<String> {
+    let prints = ["USAGE.wrong()", "&USAGE"].iter().any(|use_of| source.contains(use_of));
+    let name = usage.synopsis.split(' ').next().unwrap();
+    let line =
+        usage.line.map_or_else(|| format!("{name}: usage: {}", usage.synopsis), str::to_owned);
+    prints.then_some(line)
 }
 
 /// Every `name(section)` in a text.
@@ -181,7 +165,7 @@ fn every_command_has_a_page_with_its_usage_line() {
     for command in &COMMANDS {
         let page = pages.get(&format!("{}.8", command.name));
         let page = page.unwrap_or_else(|| panic!("{} has no page", command.name));
-        assert_eq!(command_lines(page, command.name), [command.usage]);
+        assert_eq!(command_lines(page, command.name), [command.usage.synopsis]);
     }
 }
 
@@ -202,7 +186,8 @@ fn a_printed_usage_is_that_of_the_page() {
     for command in &COMMANDS {
         let name = command.name;
         let source = fs::read_to_string(root().join(format!("src/cmd/{name}.rs"))).unwrap();
-        let printed = printed_usage(name, &source);
+        assert!(!source.contains(".usage("), "{name} prints a usage that is not its USAGE");
+        let printed = printed_usage(&command.usage, &source);
         let messages = messages(&pages[&format!("{name}.8")]);
         // Both ways: a page that promises a usage needs a source that prints it.
         let promised = messages.iter().find(|message| {
@@ -215,8 +200,8 @@ fn a_printed_usage_is_that_of_the_page() {
             // setlock's has spaces inside its brackets.
             let line = line.replace("[ ", "[").replace(" ]", "]");
             let added = ADDED.iter().find(|(command, _)| *command == name);
-            let usage = added.map_or(command.usage.to_owned(), |(_, option)| {
-                command.usage.replacen(option, "", 1)
+            let usage = added.map_or(command.usage.synopsis.to_owned(), |(_, option)| {
+                command.usage.synopsis.replacen(option, "", 1)
             });
             assert_eq!(line, usage);
         }
@@ -267,10 +252,11 @@ fn the_readers_of_this_test_read_right() {
     assert_eq!(rendered(".Nm Fl v", "x"), "x -v");
     let page = ".Sh SYNOPSIS\n.Nm\n.Op Fl ab\n.Ar c ...\n.Nm\n.Fl -d\n.Sh NEXT\n.Nm\n";
     assert_eq!(command_lines(page, "x"), ["x [-ab] c ...", "x --d"]);
-    assert_eq!(printed_usage("x", "X.usage(\n    \"x dir\")").unwrap(), "x: usage: x dir");
-    let constant = "const USAGE: &str = \"x options: a b, \\\n    c d\";";
-    assert_eq!(printed_usage("x", constant).unwrap(), "x options: a b, c d");
-    assert_eq!(printed_usage("x", "nothing"), None);
+    let usage = Usage::of(Program::command("x"), "x [-a] dir");
+    assert_eq!(printed_usage(&usage, "USAGE.wrong()").unwrap(), "x: usage: x [-a] dir");
+    let usage = Usage::with_line(Program::command("x"), "x [-a] dir", "x options: a b");
+    assert_eq!(printed_usage(&usage, "f(&USAGE)").unwrap(), "x options: a b");
+    assert_eq!(printed_usage(&usage, "Exit::USAGE"), None);
     assert_eq!(references("see `svc(8)`, f(x) and a (7)"), ["svc(8)"]);
     let named = vec!["svc(8)".to_owned(), "svx(8)".to_owned(), "ps(1)".to_owned()];
     assert_eq!(unknown(named, &pages()), ["svx(8)"]);

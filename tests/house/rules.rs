@@ -156,7 +156,10 @@ fn layer_breaches(source: &Source) -> Vec<String> {
     } else if path.starts_with("cmd/") && path != "cmd/mod.rs" {
         &["crate::svscan::driver", "crate::supervise", "super::"]
     } else if matches!(path, "error.rs" | "env.rs" | "tai64n.rs" | "exec.rs" | "args.rs")
-        || matches!(path, "calendar.rs" | "filter.rs" | "fork_rest.rs" | "newlines.rs")
+        || matches!(
+            path,
+            "calendar.rs" | "filter.rs" | "fork_rest.rs" | "newlines.rs" | "wrapper.rs"
+        )
         || path.starts_with("account/")
         || path.starts_with("zone/")
     {
