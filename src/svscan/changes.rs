@@ -30,8 +30,12 @@ impl Changes {
     /// only the ticks find changes.
     #[must_use]
     pub fn watch_here() -> Self {
+        Self::watch(b".")
+    }
+
+    fn watch(directory: &[u8]) -> Self {
         let watcher = if OpenFiles::are_few() { None } else { Watcher::new().ok() };
-        let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(b".").ok());
+        let scan_watch = watcher.as_ref().and_then(|watcher| watcher.watch_names(directory).ok());
         Self { watcher, scan_watch, filling: Filling::default() }
     }
 
@@ -52,6 +56,12 @@ impl Changes {
             }
             for event in events {
                 match event {
+                    // A name with a dot is no service's. A program that makes a service under such
+                    // a name and then gives it its own causes these.
+                    Event::DirectoryMade(watch, name)
+                    | Event::Came(watch, name)
+                    | Event::Went(watch, name)
+                        if Some(watch) == self.scan_watch && name.first() == Some(&b'.') => {}
                     Event::DirectoryMade(watch, name) if Some(watch) == self.scan_watch => {
                         self.filling.add(watcher, name);
                     }
@@ -60,6 +70,7 @@ impl Changes {
                     }
                     Event::DirectoryMade(watch, _)
                     | Event::Came(watch, _)
+                    | Event::Went(watch, _)
                     | Event::Changed(watch) => {
                         if !self.filling.touch(watch) {
                             news.is_unclear = true;
@@ -99,5 +110,39 @@ impl Changes {
     #[must_use]
     pub fn watched(&self) -> Option<BorrowedFd<'_>> {
         self.watcher.as_ref().map(AsFd::as_fd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn only_a_name_of_a_service_that_goes_asks_for_a_look_at_all() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let mut changes = Changes::watch(place.path().as_os_str().as_bytes());
+        let mut news = || {
+            let mut news = News::default();
+            changes.take(&mut news);
+            (news.names.into_iter().collect::<Vec<_>>(), news.is_unclear)
+        };
+        fs::create_dir(path(".new")).unwrap();
+        fs::rename(path(".new"), path("new")).unwrap();
+        assert_eq!(news(), (vec![b"new".to_vec()], false));
+        std::os::unix::fs::symlink("new", path("link")).unwrap();
+        assert_eq!(news(), (vec![b"link".to_vec()], false));
+        fs::write(path(".file"), "").unwrap();
+        fs::remove_file(path(".file")).unwrap();
+        assert_eq!(news(), (vec![], false));
+        fs::rename(path("new"), path("renamed")).unwrap();
+        assert_eq!(news(), (vec![b"renamed".to_vec()], true));
+        fs::rename(path("renamed"), path(".gone")).unwrap();
+        assert_eq!(news(), (vec![], true));
+        fs::remove_file(path("link")).unwrap();
+        assert_eq!(news(), (vec![], true));
+        assert_eq!(news(), (vec![], false));
     }
 }

@@ -2,11 +2,13 @@
 //! signal or a deadline, looks at the directory and performs the plan. No trouble ends it: it
 //! warns, pauses and tries again.
 
+mod look;
+
 use super::SVSCAN;
 use super::changes::{Changes, News};
 use super::claim::Claim;
 use super::foreign;
-use super::plan::{Seen, TICK, plan};
+use super::plan::TICK;
 use super::roster::{Roster, Round};
 use super::spawn::Conditions;
 use super::stop::{self, Stop};
@@ -14,8 +16,6 @@ use crate::error::Exit;
 use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::scanner::STOP_SIGNAL;
 use crate::scandir::word::Word;
-use crate::sys::descriptor::HERE;
-use crate::sys::file::{self, Kind};
 use crate::sys::limit::OpenFiles;
 use crate::sys::process::{self, Pid};
 use crate::sys::signal::{self, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, Signals};
@@ -56,6 +56,9 @@ struct Driver<'a> {
     roster: Roster,
     trial: Option<Trial>,
     next_tick: Duration,
+    /// Whether a child may have ended that was not reaped. To ask the kernel costs a look at every
+    /// child, so svscan asks only after SIGCHLD.
+    is_child_due: bool,
     /// What to look at before the next tick.
     news: News,
     stop: Option<Stop>,
@@ -107,6 +110,8 @@ impl<'a> Driver<'a> {
             roster: Roster::new(records, given, is_new_image),
             trial: None,
             next_tick: clock::monotonic(),
+            // An image before us may have left some.
+            is_child_due: true,
             news: News::default(),
             stop: None,
             asked_by: None,
@@ -118,7 +123,7 @@ impl<'a> Driver<'a> {
         heap::outlast_shortage();
         loop {
             self.roster.begin_round();
-            self.reap();
+            self.note_ends();
             self.go_on_with_trial();
             if let Some(exit) = self.go_on_stopping() {
                 return exit;
@@ -139,97 +144,22 @@ impl<'a> Driver<'a> {
         Round { next_tick: self.next_tick, is_tick }
     }
 
-    /// Reaps all children that have ended (process 1 also has children that it did not start), and
-    /// notes adopted supervises that have ended.
-    fn reap(&mut self) {
+    /// Reaps the children and notes the adopted supervises that have ended.
+    fn note_ends(&mut self) {
         let round = self.round(false);
+        if core::mem::take(&mut self.is_child_due) {
+            self.reap(round);
+        }
+        self.news.names.extend(self.roster.note_broken(round, self.stop.is_some()));
+    }
+
+    /// Reaps all children that have ended. Process 1 also has children that it did not start.
+    fn reap(&mut self, round: Round) {
         while let Some((pid, end)) = process::reap_any() {
             if !self.trial.as_mut().is_some_and(|trial| trial.note_end(pid, end)) {
                 self.news.names.extend(self.roster.note_end(pid, end, round));
             }
         }
-        self.news.names.extend(self.roster.note_broken(round, self.stop.is_some()));
-    }
-
-    /// Looks at the whole directory, or only at what is new in it, and performs the plan.
-    fn look(&mut self, is_tick: bool) {
-        let mut news = core::mem::take(&mut self.news);
-        news.is_unclear |= self.roster.is_start_due(clock::monotonic());
-        let round = self.round(is_tick);
-        if !is_tick && !news.is_unclear {
-            for name in &news.names {
-                match self.look_at(name.clone()) {
-                    Ok(seen) => seen.into_iter().for_each(|seen| self.take_in(seen, round)),
-                    // A link that leads nowhere, or a change at this moment: look at the whole
-                    // directory.
-                    Err(..) => news.is_unclear = true,
-                }
-            }
-            if !news.names.is_empty() {
-                self.roster.end_pass(false);
-            }
-        }
-        if is_tick || news.is_unclear {
-            self.pass(round);
-        }
-    }
-
-    /// The directory of this name; `None` if the entry is no directory.
-    fn look_at(&mut self, name: Vec<u8>) -> Result<Option<Seen>, (Vec<u8>, Errno)> {
-        if name.first() == Some(&b'.') {
-            return Ok(None);
-        }
-        let facts = match file::facts(HERE, &name) {
-            Ok(facts) => facts,
-            Err(error) => return Err((name, error)),
-        };
-        let key = (facts.device, facts.inode);
-        let is_filling = self.changes.is_filling(&name);
-        Ok((facts.kind == Kind::Directory).then_some(Seen { name, key, is_filling }))
-    }
-
-    fn take_in(&mut self, seen: Seen, round: Round) {
-        let held: Vec<_> = self.roster.held_one(seen.key).into_iter().collect();
-        for action in plan(vec![seen], &held, clock::monotonic()) {
-            self.roster.perform(action, round);
-        }
-    }
-
-    /// Looks at the whole directory.
-    fn pass(&mut self, round: Round) {
-        let now = clock::monotonic();
-        self.roster.begin_pass(now);
-        let names = match directory::names() {
-            Ok(names) => names,
-            Err(error) => {
-                return SVSCAN.warning_because(&[b"unable to read directory"], error);
-            }
-        };
-        // After this, every directory made before the listing is known to be new.
-        self.changes.take(&mut self.news);
-        let mut unseen = self.changes.being_filled();
-        let mut seen = Vec::with_capacity(names.len());
-        for name in names {
-            match self.look_at(name) {
-                Ok(Some(found)) => {
-                    unseen.remove(&found.name);
-                    seen.push(found);
-                }
-                Ok(None) => {}
-                Err((name, error)) => round.complain(&[b"unable to stat ", &name], error),
-            }
-        }
-        for name in unseen {
-            self.changes.forget(&name);
-        }
-        for action in plan(seen, &self.roster.held(), now) {
-            self.roster.perform(action, round);
-        }
-        if round.is_tick && !self.is_deleted {
-            self.roster.name_the_nameless();
-        }
-        self.roster.look_for_late_loggers(round);
-        self.roster.end_pass(true);
     }
 
     fn wait(&mut self) {
@@ -271,6 +201,7 @@ impl<'a> Driver<'a> {
                 // The sender of TERM or INT does not count: any second one makes the stop hurry.
                 SIGTERM | SIGINT => self.ask_to_stop(self.stop.is_some()),
                 SIGALRM => self.news.is_unclear = true,
+                SIGCHLD => self.is_child_due = true,
                 SIGHUP if self.trial.is_none() && self.stop.is_none() => {
                     match Trial::start(OUR_NAME) {
                         Ok(trial) => self.trial = Some(trial),

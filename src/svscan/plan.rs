@@ -15,10 +15,10 @@ const REMOVAL: Duration = Duration::from_secs(2);
 pub type Key = (u64, u64);
 
 /// A directory that a pass saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
     /// Its name.
-    pub name: Vec<u8>,
+    pub name: &'a [u8],
     /// What it is.
     pub key: Key,
     /// Whether a program is still filling it: then it is not started yet.
@@ -58,7 +58,7 @@ pub enum Standing {
 }
 
 /// A held service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What it is.
     pub key: Key,
@@ -99,14 +99,14 @@ pub enum Action {
 /// are one service, under the name that was read first. A held service that was not seen is left
 /// alone while it runs, and is not started again.
 #[must_use]
-pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
+pub fn plan(seen: &[Seen<'_>], held: impl IntoIterator<Item = Held>, now: Duration) -> Vec<Action> {
     let mut by_key: Vec<(Key, usize)> =
         seen.iter().enumerate().map(|(place, entry)| (entry.key, place)).collect();
     by_key.sort_unstable();
     by_key.dedup_by_key(|(key, _)| *key);
-    let mut held = held.iter().peekable();
+    let mut held = held.into_iter().peekable();
     let mut gone = Vec::new();
-    let mut chosen: Vec<(usize, Option<&Held>)> = Vec::new();
+    let mut chosen: Vec<(usize, Option<Held>)> = Vec::new();
     for (key, place) in by_key {
         while let Some(before) = held.next_if(|held| held.key < key) {
             gone.push(before);
@@ -122,20 +122,20 @@ pub fn plan(mut seen: Vec<Seen>, held: &[Held], now: Duration) -> Vec<Action> {
     chosen.sort_unstable_by_key(|(place, _)| *place);
     let mut actions = Vec::with_capacity(chosen.len());
     for (place, held) in chosen {
-        let Some(entry) = seen.get_mut(place) else { continue };
+        let Some(entry) = seen.get(place) else { continue };
         match held {
             Some(held) => {
-                let start = |role| Action::Start(entry.key, role, entry.name.clone());
+                let start = |role| Action::Start(entry.key, role, entry.name.to_vec());
                 actions.extend(held.due(now).map(start));
             }
             None if entry.is_filling => {}
-            None => actions.push(Action::Hold(entry.key, core::mem::take(&mut entry.name))),
+            None => actions.push(Action::Hold(entry.key, entry.name.to_vec())),
         }
     }
     let unseen = |held: &Held| {
         if held.is_idle() { Action::Forget(held.key) } else { Action::Miss(held.key) }
     };
-    actions.extend(gone.into_iter().map(unseen));
+    actions.extend(gone.iter().map(unseen));
     actions
 }
 
@@ -174,8 +174,8 @@ mod tests {
         (1, inode)
     }
 
-    fn seen(name: &str, inode: u64) -> Seen {
-        Seen { name: name.into(), key: key(inode), is_filling: false }
+    fn seen(name: &str, inode: u64) -> Seen<'_> {
+        Seen { name: name.as_bytes(), key: key(inode), is_filling: false }
     }
 
     fn held(inode: u64, main: Standing, log: Option<Standing>) -> Held {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn two_names_of_one_directory_are_one_service_under_the_first() {
-        let actions = plan(vec![seen("b", 7), seen("a", 7)], &[], NOW);
+        let actions = plan(&[seen("b", 7), seen("a", 7)], [], NOW);
         assert_eq!(actions, [Action::Hold(key(7), b"b".to_vec())]);
     }
 
@@ -192,7 +192,7 @@ mod tests {
     fn new_services_are_held_in_the_order_they_were_read() {
         let running = [held(3, Standing::Running, None), held(5, Standing::Running, None)];
         let names = [("d", 9), ("a", 5), ("c", 2), ("b", 4)];
-        let actions = plan(names.map(|(name, inode)| seen(name, inode)).into(), &running, NOW);
+        let actions = plan(&names.map(|(name, inode)| seen(name, inode)), running, NOW);
         let hold = |name: &str, inode| Action::Hold(key(inode), name.into());
         let missed = Action::Miss(key(3));
         assert_eq!(actions, [hold("d", 9), hold("c", 2), hold("b", 4), missed]);
@@ -201,11 +201,11 @@ mod tests {
     #[test]
     fn a_directory_that_is_being_filled_waits() {
         let filling = Seen { is_filling: true, ..seen("a", 7) };
-        assert_eq!(plan(vec![filling.clone()], &[], NOW), []);
+        assert_eq!(plan(&[filling], [], NOW), []);
         // A held service does not have to wait for that.
         let idle = held(7, Standing::Idle(NOW), None);
         let start = Action::Start(key(7), Role::Main, b"a".to_vec());
-        assert_eq!(plan(vec![filling], &[idle], NOW), [start]);
+        assert_eq!(plan(&[filling], [idle], NOW), [start]);
     }
 
     #[test]
@@ -213,11 +213,11 @@ mod tests {
         let later = NOW + Duration::from_millis(1);
         let entry = held(7, Standing::Idle(NOW), Some(Standing::Idle(NOW)));
         let start = |role| Action::Start(key(7), role, b"new".to_vec());
-        let new = || vec![seen("new", 7)];
-        assert_eq!(plan(new(), &[entry], NOW), [start(Role::Main), start(Role::Log)]);
+        let new = [seen("new", 7)];
+        assert_eq!(plan(&new, [entry], NOW), [start(Role::Main), start(Role::Log)]);
         let entry = held(7, Standing::Running, Some(Standing::Idle(later)));
-        assert_eq!(plan(new(), std::slice::from_ref(&entry), NOW), []);
-        assert_eq!(plan(new(), &[entry], later), [start(Role::Log)]);
+        assert_eq!(plan(&new, [entry], NOW), []);
+        assert_eq!(plan(&new, [entry], later), [start(Role::Log)]);
     }
 
     #[test]
@@ -225,14 +225,14 @@ mod tests {
         let idle = Standing::Idle(NOW);
         let running = Standing::Running;
         for (main, log) in [(running, None), (running, Some(idle)), (idle, Some(running))] {
-            assert_eq!(plan(Vec::new(), &[held(7, main, log)], NOW), [Action::Miss(key(7))]);
+            assert_eq!(plan(&[], [held(7, main, log)], NOW), [Action::Miss(key(7))]);
         }
         for log in [None, Some(idle)] {
-            assert_eq!(plan(Vec::new(), &[held(7, idle, log)], NOW), [Action::Forget(key(7))]);
+            assert_eq!(plan(&[], [held(7, idle, log)], NOW), [Action::Forget(key(7))]);
         }
         // The unseen ones come between, before and after those that are seen.
         let all = [1, 2, 3, 4, 5].map(|inode| held(inode, idle, None));
-        let actions = plan(vec![seen("four", 4), seen("two", 2)], &all, NOW - TICK);
+        let actions = plan(&[seen("four", 4), seen("two", 2)], all, NOW - TICK);
         assert_eq!(actions, [1, 3, 5].map(|inode| Action::Forget(key(inode))));
     }
 
@@ -250,5 +250,89 @@ mod tests {
         assert_eq!(next(Ending::Left, PACE), tick);
         let near = NOW + REMOVAL - ms;
         assert_eq!(next_start(Ending::Left, NOW, NOW, near), near + TICK);
+    }
+
+    /// What is held after these actions.
+    fn perform(mut all: Vec<Held>, actions: &[Action]) -> Vec<Held> {
+        for action in actions {
+            match action {
+                Action::Hold(key, _) => {
+                    all.push(Held { key: *key, main: Standing::Running, log: None });
+                }
+                Action::Start(key, role, _) => {
+                    let held = all.iter_mut().find(|held| held.key == *key).unwrap();
+                    match role {
+                        Role::Main => held.main = Standing::Running,
+                        Role::Log => held.log = Some(Standing::Running),
+                    }
+                }
+                Action::Forget(key) => all.retain(|held| held.key != *key),
+                Action::Miss(_) => {}
+            }
+        }
+        all.sort_unstable_by_key(|held| held.key);
+        all
+    }
+
+    /// svscan looks at a new name alone and leaves the look at the whole directory to the tick. So
+    /// one look at each name must do what one look at all of them does, and leave it nothing but
+    /// the services that are gone. Holds for random scan directories: names of new, held and due
+    /// services, names of one directory, services without a name, directories that are filled.
+    #[test]
+    fn looks_at_single_names_do_what_a_look_at_all_does() {
+        let mut draws = 0x2545_f491_4f6c_dd1d_u64;
+        let mut draw = |below: u64| {
+            draws ^= draws << 13;
+            draws ^= draws >> 7;
+            draws ^= draws << 17;
+            draws % below
+        };
+        let names: Vec<String> = (0..8).map(|number| format!("s{number}")).collect();
+        let mut counts = [0; 4];
+        for _ in 0..20_000 {
+            let filling = draw(8);
+            let seen: Vec<Seen<'_>> = names[..usize::try_from(draw(8)).unwrap()]
+                .iter()
+                .map(|name| seen(name, draw(8)))
+                .map(|seen| Seen { is_filling: seen.key == key(filling), ..seen })
+                .collect();
+            let mut standing = || match draw(3) {
+                0 => Standing::Running,
+                1 => Standing::Idle(NOW),
+                _ => Standing::Idle(NOW + TICK),
+            };
+            let mut all = Vec::new();
+            for inode in 0..8 {
+                let (main, log) = (standing(), standing());
+                match standing() {
+                    Standing::Running => {}
+                    Standing::Idle(NOW) => all.push(held(inode, main, None)),
+                    Standing::Idle(_) => all.push(held(inode, main, Some(log))),
+                }
+            }
+            let at_once = plan(&seen, all.clone(), NOW);
+            let mut one_by_one = Vec::new();
+            let mut now_held = all.clone();
+            for entry in &seen {
+                let own = now_held.iter().find(|held| held.key == entry.key).copied();
+                let actions = plan(std::slice::from_ref(entry), own, NOW);
+                now_held = perform(now_held, &actions);
+                one_by_one.extend(actions);
+            }
+            let rest = plan(&seen, now_held, NOW);
+            let are_gone = |action: &Action| matches!(action, Action::Forget(_) | Action::Miss(_));
+            assert!(rest.iter().all(are_gone), "{seen:?} {all:?}: left undone: {rest:?}");
+            one_by_one.extend(rest);
+            assert_eq!(one_by_one, at_once, "{seen:?} {all:?}");
+            for action in at_once {
+                counts[match action {
+                    Action::Hold(..) => 0,
+                    Action::Start(..) => 1,
+                    Action::Forget(_) => 2,
+                    Action::Miss(_) => 3,
+                }] += 1;
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 1000), "{counts:?}");
     }
 }

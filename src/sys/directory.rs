@@ -38,6 +38,45 @@ pub fn path_of_current() -> Result<Vec<u8>, Errno> {
     nix::unistd::getcwd().map(|path| path.into_os_string().into_vec())
 }
 
+/// Some names, one after the other in one piece of memory: ten thousand of them take two requests
+/// of the heap and not ten thousand.
+#[derive(Debug, Default)]
+pub struct Listing {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Listing {
+    fn push(&mut self, name: &[u8]) {
+        self.text.extend_from_slice(name);
+        self.ends.push(self.text.len());
+    }
+
+    /// The names, in the order in which they were read.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut from = 0;
+        self.ends.iter().map(move |&end| {
+            let name = self.text.get(from..end).unwrap_or_default();
+            from = end;
+            name
+        })
+    }
+}
+
+/// The names in the current directory that do not begin with a dot, in the kernel's order.
+///
+/// # Errors
+/// As [`names`].
+pub fn undotted() -> Result<Listing, Errno> {
+    let mut listing = Listing::default();
+    each_in(descriptor::HERE, |name, _| {
+        if name.first() != Some(&b'.') {
+            listing.push(name);
+        }
+    })?;
+    Ok(listing)
+}
+
 /// The names in the current directory, in the kernel's order, `.` and `..` left out.
 ///
 /// # Errors

@@ -22,7 +22,9 @@ pub enum Event {
     DirectoryMade(Watch, Vec<u8>),
     /// Another new name in the watched directory: a link or file was made, or anything moved in.
     Came(Watch, Vec<u8>),
-    /// Anything else in the watched directory: a name moved out or removed.
+    /// This name in the watched directory was moved out or removed.
+    Went(Watch, Vec<u8>),
+    /// Anything else in the watched directory.
     Changed(Watch),
     /// The kernel dropped events: anything may have happened.
     Overflow,
@@ -88,6 +90,7 @@ impl Watcher {
             .filter_map(|event| {
                 let made = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_ISDIR;
                 let came = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+                let went = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
                     Some(Event::Overflow)
                 } else if event.mask.contains(AddWatchFlags::IN_IGNORED) {
@@ -97,6 +100,8 @@ impl Watcher {
                     Some(Event::DirectoryMade(Watch(event.wd), name))
                 } else if let (true, Some(name)) = (event.mask.intersects(came), &event.name) {
                     Some(Event::Came(Watch(event.wd), name.as_bytes().to_vec()))
+                } else if let (true, Some(name)) = (event.mask.intersects(went), &event.name) {
+                    Some(Event::Went(Watch(event.wd), name.as_bytes().to_vec()))
                 } else {
                     Some(Event::Changed(Watch(event.wd)))
                 }

@@ -95,7 +95,7 @@ impl Follower {
                             trail.is_behind = true;
                         }
                     }
-                    Event::DirectoryMade(..) | Event::Changed(_) => {}
+                    Event::DirectoryMade(..) | Event::Went(..) | Event::Changed(_) => {}
                 }
             }
         }

@@ -123,7 +123,10 @@ impl Watched {
         let events = self.watcher.as_ref().map(Watcher::events).unwrap_or_default();
         for event in events {
             match event {
-                Event::Changed(watch) | Event::Came(watch, _) | Event::DirectoryMade(watch, _) => {
+                Event::Changed(watch)
+                | Event::Came(watch, _)
+                | Event::Went(watch, _)
+                | Event::DirectoryMade(watch, _) => {
                     changed.extend(self.tasks.get(&watch));
                 }
                 Event::Overflow => changed.extend(self.tasks.values()),
