@@ -4,6 +4,7 @@
 //! for an errno (0.76's own table, not strerror's), and the exit codes. The callers choose the
 //! text. Only `cmd` and `main` end the process, and the heap, by a function from here.
 
+use crate::fill::fill;
 use crate::sys::heap::{self, Hooks};
 use crate::sys::{Errno, descriptor, poll, process};
 use core::time::Duration;
@@ -106,9 +107,7 @@ impl Program {
         let mut line: [&[u8]; 14] = [b""; 14];
         let ends = [colon.as_bytes(), reason.as_bytes(), b"\n"];
         let parts = [self.name.as_bytes(), kind].into_iter().chain(text.iter().copied().take(9));
-        for (slot, part) in line.iter_mut().zip(parts.chain(ends)) {
-            *slot = part;
-        }
+        fill(&mut line, parts.chain(ends));
         write_line(self.is_daemon, &line);
     }
 }
@@ -154,9 +153,7 @@ fn write_line(is_daemon: bool, line: &[&[u8]]) {
         }
     }
     let mut slices = [IoSlice::new(b""); 14];
-    for (slice, part) in slices.iter_mut().zip(line) {
-        *slice = IoSlice::new(part);
-    }
+    fill(&mut slices, line.iter().map(|part| IoSlice::new(part)));
     // A failure of stderr itself cannot be reported.
     let _ = descriptor::write_parts(stderr, &slices);
 }

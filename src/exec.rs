@@ -1,6 +1,7 @@
 //! Running a program by its name, as every wrapper of 0.76 does (contract.md, section 0.4).
 
 use crate::env;
+use crate::fill::fill;
 use crate::own_path;
 use crate::sys::Errno;
 use crate::sys::process::{Environment, Words, exec};
@@ -79,8 +80,6 @@ fn join<'a>(room: &'a mut [u8; LONGEST], directory: &[u8], name: &CStr) -> Optio
     let length = directory.len() + 1 + name.count_bytes();
     let room = room.get_mut(..=length)?;
     let parts = directory.iter().chain(b"/").chain(name.to_bytes_with_nul());
-    for (byte, part) in room.iter_mut().zip(parts) {
-        *byte = *part;
-    }
+    fill(room, parts.copied());
     CStr::from_bytes_with_nul(room).ok()
 }

@@ -6,7 +6,7 @@
 //! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver,
 //!                      \ machine          \ leader           \ plan      \ script, pattern, lines
 //!                  exec, reexec } -> scandir -> service -> sys        (after a backslash: pure)
-//! used by all: error, tai64n, env, newlines, own_path, calendar, fork_rest
+//! used by all: error, tai64n, env, fill, newlines, own_path, calendar, fork_rest
 //! used by cmd only: account, args, filter, wrapper, zone
 //! ```
 //!
@@ -37,6 +37,7 @@ pub mod cmd;
 pub mod env;
 pub mod error;
 pub mod exec;
+pub mod fill;
 pub mod filter;
 pub mod fork_rest;
 pub mod multilog;

@@ -1,5 +1,6 @@
 //! Finds the newlines of a block, 64 bytes at a time.
 
+use crate::fill::fill;
 use crate::sys::vector::{WORD, equal_bytes};
 
 /// Iterates over the offsets of the newlines in a block.
@@ -34,9 +35,7 @@ impl<'a> Newlines<'a> {
         }
         // The last few bytes, filled up with bytes that are no newlines.
         let mut word = [0; WORD];
-        for (place, byte) in word.iter_mut().zip(self.rest) {
-            *place = *byte;
-        }
+        fill(&mut word, self.rest.iter().copied());
         self.found = equal_bytes(&word, b'\n');
         !std::mem::take(&mut self.rest).is_empty()
     }

@@ -1,6 +1,7 @@
 //! TAI64N labels: 12 bytes that stand for a time, as 0.76 writes them (contract.md, section 0.5).
 //! Pure: the caller reads the clock.
 
+use crate::fill::fill;
 use core::time::Duration;
 
 /// The second label of 1970-01-01 00:00:00 UTC: 2^62 seconds, and the ten seconds that TAI was
@@ -35,9 +36,7 @@ impl Label {
         let mut text = [b'@'; TEXT];
         let bytes = self.to_bytes().into_iter();
         let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]).map(digit);
-        for (place, digit) in text.iter_mut().skip(1).zip(digits) {
-            *place = digit;
-        }
+        fill(text.get_mut(1..).unwrap_or_default(), digits);
         text
     }
 

@@ -6,6 +6,7 @@ use crate::args::Usage;
 use crate::env::Changes;
 use crate::error::{Exit, Program};
 use crate::exec;
+use crate::fill::fill;
 use crate::sys::command_line::{self, Arguments};
 use crate::sys::process::{Environment, Words};
 use std::ffi::CStr;
@@ -32,9 +33,7 @@ pub fn words_and_child<'a, const N: usize>(
         return None;
     }
     let mut words = [c""; N];
-    for (word, given) in words.iter_mut().zip(arguments.from(first)) {
-        *word = given;
-    }
+    fill(&mut words, arguments.from(first));
     Some((words, child))
 }
 

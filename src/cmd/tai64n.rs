@@ -2,6 +2,7 @@
 
 use crate::args::Usage;
 use crate::error::{Exit, Program};
+use crate::fill::fill;
 use crate::filter::{self, Filter};
 use crate::newlines::Newlines;
 use crate::sys::clock;
@@ -38,9 +39,7 @@ impl<Clock: FnMut() -> Label> Filter for Stamper<Clock> {
     /// All lines that begin in a block get one label: the time at which they were read.
     fn begin_block(&mut self) {
         let text = (self.clock)().text();
-        for (place, byte) in self.stamp.iter_mut().zip(text) {
-            *place = byte;
-        }
+        fill(&mut self.stamp, text);
     }
 
     fn take(&mut self, piece: &[u8], output: &mut Vec<u8>) {

@@ -11,6 +11,7 @@ use super::logdir::LogDirectory;
 use super::outputs::{Log, Outputs};
 use super::script::Sink;
 use super::trouble::{Attempt, MULTILOG, Trouble};
+use crate::fill::fill;
 use crate::sys::{Errno, descriptor};
 use std::io::IoSlice;
 use std::os::fd::AsFd;
@@ -368,9 +369,7 @@ impl Sink for Delivery<'_, '_> {
             return;
         };
         let mut text = [b'\n'; STATUS];
-        for (place, byte) in text.iter_mut().zip(head) {
-            *place = *byte;
-        }
+        fill(&mut text, head.iter().copied());
         while !self.is_stopped {
             let (what, error): (&[u8], _) = match descriptor::write_at(file.as_fd(), &text, 0) {
                 Ok(STATUS) => return,

@@ -2,6 +2,7 @@
 //! logs are removed first (contract.md, sections 10.5 and 10.6).
 
 use super::trouble::KEPT;
+use crate::fill::fill;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::{Errno, directory, flock};
@@ -103,9 +104,7 @@ pub fn stands(place: BorrowedFd<'_>, name: &[u8], file: BorrowedFd<'_>) -> bool 
 pub fn name_of(moment: Duration, later: u64, ending: &str) -> [u8; KEPT] {
     let label = Label::of_unix(moment.saturating_add(Duration::from_micros(later))).text();
     let mut name = [b'.'; KEPT];
-    for (place, byte) in name.iter_mut().zip(label.iter().chain(ending.as_bytes())) {
-        *place = *byte;
-    }
+    fill(&mut name, label.into_iter().chain(ending.bytes()));
     name
 }
 

@@ -19,10 +19,9 @@ pub fn put(records: &ScanRecords) -> Result<(), Errno> {
 #[must_use]
 pub fn is_there(records: &ScanRecords) -> bool {
     let Ok(mark) = records.read(STOPPED) else { return false };
-    let mut boot = [0; Boot::SIZE];
+    let Ok(Some(boot)) = descriptor::read_array(mark.as_fd()) else { return false };
     // If the boots cannot be compared, the mark counts: a wanted start removes it.
-    descriptor::read(mark.as_fd(), &mut boot) == Ok(boot.len())
-        && Boot::from_bytes(boot).compare(Boot::now()) != Likeness::Another
+    Boot::from_bytes(boot).compare(Boot::now()) != Likeness::Another
 }
 
 /// Removes the mark, because svscan is wanted again.

@@ -13,10 +13,7 @@ const SIZE: usize = Boot::SIZE + 8;
 #[must_use]
 pub fn get(records: &ScanRecords) -> Option<u64> {
     let file = records.read(MESSAGES).ok()?;
-    let mut bytes = [0; SIZE];
-    if descriptor::read(file.as_fd(), &mut bytes) != Ok(bytes.len()) {
-        return None;
-    }
+    let bytes: [u8; SIZE] = descriptor::read_array(file.as_fd()).ok()??;
     let (boot, inode) = bytes.split_first_chunk()?;
     let is_now = Boot::from_bytes(*boot).compare(Boot::now()) == Likeness::Same;
     is_now.then_some(u64::from_le_bytes(inode.try_into().ok()?))

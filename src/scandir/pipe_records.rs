@@ -10,6 +10,7 @@
 
 use super::entries::{NEW_PIPES, PIPES};
 use super::records::ScanRecords;
+use crate::fill::fill;
 use crate::sys::proc::{Boot, Likeness};
 use crate::sys::{Errno, descriptor, directory, file};
 use std::collections::BTreeMap;
@@ -129,18 +130,14 @@ fn write_whole(file: &OwnedFd, bytes: &[u8], place: usize) -> Result<(), Errno> 
 
 fn header() -> [u8; HEADER] {
     let mut header = [0; HEADER];
-    for (byte, field) in header.iter_mut().zip(MAGIC.into_iter().chain(Boot::now().to_bytes())) {
-        *byte = field;
-    }
+    fill(&mut header, MAGIC.into_iter().chain(Boot::now().to_bytes()));
     header
 }
 
 fn encode((device, inode): Key, pipe: u64) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     let fields = [device, inode, pipe].into_iter().flat_map(u64::to_le_bytes);
-    for (byte, field) in record.iter_mut().zip(fields) {
-        *byte = field;
-    }
+    fill(&mut record, fields);
     record
 }
 
@@ -156,9 +153,8 @@ fn read(records: &ScanRecords) -> Option<BTreeMap<Key, u64>> {
     if facts.owner != file::our_user() || facts.mode & 0o022 != 0 || facts.size > LARGEST {
         return None;
     }
-    let mut bytes = vec![0; usize::try_from(facts.size).ok()?];
-    let length = descriptor::read(file.as_fd(), &mut bytes).ok()?;
-    let bytes = bytes.get(..length)?.strip_prefix(&MAGIC)?;
+    let bytes = descriptor::read_whole(file.as_fd(), usize::try_from(facts.size).ok()?).ok()?;
+    let bytes = bytes.strip_prefix(&MAGIC)?;
     let (boot, rest) = bytes.split_first_chunk()?;
     if Boot::from_bytes(*boot).compare(Boot::now()) != Likeness::Same {
         return None;

@@ -79,11 +79,9 @@ pub fn is_in_use(place: BorrowedFd<'_>) -> bool {
 
 /// Whether the records in this place belong to this boot and to this path.
 fn is_of(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> bool {
-    let mut bytes = vec![0; Boot::SIZE + LONGEST];
     let Ok(file) = entry::open(place, OWNER, Access::Read, Shape::File) else { return false };
-    let length = descriptor::read(file.as_fd(), &mut bytes).unwrap_or(0);
-    let recorded = bytes.get(..length).and_then(|bytes| bytes.split_first_chunk());
-    let Some((boot, path)) = recorded else { return false };
+    let bytes = descriptor::read_whole(file.as_fd(), Boot::SIZE + LONGEST).unwrap_or_default();
+    let Some((boot, path)) = bytes.split_first_chunk() else { return false };
     Boot::from_bytes(*boot).compare(Boot::now()) == Likeness::Same
         && path_of(scan_directory).is_ok_and(|own| own == path)
 }

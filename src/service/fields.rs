@@ -1,5 +1,7 @@
 //! Fields of a record on disk, little-endian, one after the other, and their checksum. Pure.
 
+use crate::fill::fill;
+
 /// FNV-1a, 64 bits. It detects torn writes; it does not protect against forgery.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u64 {
@@ -23,9 +25,7 @@ pub struct Writer<'a> {
 impl Writer<'_> {
     /// Writes bytes.
     pub fn put(&mut self, field: &[u8]) {
-        for (byte, part) in self.bytes.iter_mut().skip(self.at).zip(field) {
-            *byte = *part;
-        }
+        fill(self.bytes.get_mut(self.at..).unwrap_or_default(), field.iter().copied());
         self.at += field.len();
     }
 

@@ -9,6 +9,7 @@
 use super::fields::{Reader, Writer, checksum, checksum_from};
 use super::record::{History, LastEnd, LeftGroup, Origin, Owed, ProcessIdentity, Record};
 use super::request::Want;
+use crate::fill::fill;
 use crate::tai64n::Label;
 use core::time::Duration;
 
@@ -126,9 +127,7 @@ impl Slot {
         let id: [u8; 24] = fields.take()?;
         let (device, inode) = (fields.number()?, fields.number()?);
         let mut boot = [0; 32];
-        for (byte, part) in boot.iter_mut().zip(id) {
-            *byte = part;
-        }
+        fill(&mut boot, id);
         let mut slot = Self {
             sequence,
             origin: Origin { boot, device, inode },
@@ -147,9 +146,7 @@ impl Slot {
             *core = has_core & 1 != 0;
         }
         let init: [u8; 8] = fields.take()?;
-        for (byte, part) in self.origin.boot.iter_mut().skip(24).zip(init) {
-            *byte = part;
-        }
+        fill(self.origin.boot.get_mut(24..).unwrap_or_default(), init);
         self.record.alive = fields.number()?;
         let last_run = fields.number()?;
         self.record.history.last_run =

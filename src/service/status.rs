@@ -3,6 +3,7 @@
 use super::entries::{NEW_STATUS, STATUS};
 use super::records::Records;
 use super::request::Want;
+use crate::fill::fill;
 use crate::sys::entry::{self, Access, Shape};
 use crate::sys::file::{self, Facts};
 use crate::sys::{Errno, descriptor, directory};
@@ -32,9 +33,7 @@ impl Status {
         let mut bytes = [0; SIZE];
         let parts = self.label.to_bytes().into_iter().chain(self.pid.to_le_bytes());
         let parts = parts.chain([u8::from(self.is_paused), self.want.to_byte()]);
-        for (byte, part) in bytes.iter_mut().zip(parts) {
-            *byte = part;
-        }
+        fill(&mut bytes, parts);
         bytes
     }
 
@@ -103,10 +102,9 @@ pub fn read(records: &Records) -> Result<Status, ReadError> {
         Errno::EISDIR => ReadError::Read(error),
         other => ReadError::Open(other),
     })?;
-    let mut bytes = [0; SIZE];
-    match descriptor::read(file.as_fd(), &mut bytes) {
-        Ok(SIZE) => Ok(Status::from_bytes(bytes)),
-        Ok(_) => Err(ReadError::BadFormat),
+    match descriptor::read_array(file.as_fd()) {
+        Ok(Some(bytes)) => Ok(Status::from_bytes(bytes)),
+        Ok(None) => Err(ReadError::BadFormat),
         Err(error) => Err(ReadError::Read(error)),
     }
 }
@@ -121,9 +119,7 @@ pub fn left_behind(records: &Records) -> Option<Status> {
         if is_trusted { Shape::File.fits(facts) } else { Err(Errno::EPERM) }
     };
     let (file, _) = entry::open_if(records.as_fd(), STATUS, Access::Read, is_trusted).ok()?;
-    let mut bytes = [0; SIZE];
-    let is_whole = descriptor::read(file.as_fd(), &mut bytes) == Ok(SIZE);
-    is_whole.then(|| Status::from_bytes(bytes))
+    descriptor::read_array(file.as_fd()).ok()?.map(Status::from_bytes)
 }
 
 #[cfg(test)]

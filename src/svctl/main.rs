@@ -20,6 +20,7 @@
 )]
 #![cfg_attr(not(test), no_main)]
 
+mod beginning;
 mod doctor;
 mod logs;
 mod look;

@@ -9,6 +9,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 /// The current directory, for the functions that take a directory descriptor.
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
 
+/// How much of a file [`read_whole`] reads at a time.
+const BLOCK: usize = 1 << 16;
+
 /// What an [`open`] is for. All but [`DirectoryNoLink`](Purpose::DirectoryNoLink) follow links:
 /// they are for paths that a user typed, for /dev and /proc. An entry that another user may have
 /// planted is opened through [`entry`](super::entry) instead. O_NONBLOCK, O_NOCTTY and O_CLOEXEC
@@ -60,6 +63,36 @@ pub(super) fn open_with(
 /// Those of read(2), EINTR excepted.
 pub fn read(descriptor: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize, Errno> {
     retry(|| nix::unistd::read(descriptor, buffer))
+}
+
+/// The `N` bytes that a file begins with; `None` if it is shorter. For records of a fixed size,
+/// which are written in one piece: one read is enough.
+///
+/// # Errors
+/// Those of read(2), EINTR excepted.
+pub fn read_array<const N: usize>(file: BorrowedFd<'_>) -> Result<Option<[u8; N]>, Errno> {
+    let mut bytes = [0; N];
+    Ok((read(file, &mut bytes)? == N).then_some(bytes))
+}
+
+/// Reads a file to its end, or `most` bytes of it: a device may have no end.
+///
+/// # Errors
+/// Those of read(2), EINTR excepted.
+pub fn read_whole(file: BorrowedFd<'_>, most: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::new();
+    loop {
+        let filled = bytes.len();
+        bytes.resize(most.min(filled + BLOCK), 0);
+        let count = match bytes.get_mut(filled..) {
+            Some(room) if !room.is_empty() => read(file, room)?,
+            _ => 0,
+        };
+        bytes.truncate(filled + count);
+        if count == 0 {
+            return Ok(bytes);
+        }
+    }
 }
 
 /// pread(2) at `offset` bytes from the start.

@@ -3,13 +3,13 @@
 //! A process can pass a descriptor to any other over a socket. So a process that holds the pipe
 //! need not be one of ours.
 
+use super::descriptor::HERE;
 use super::proc::{self, Process, numbers};
 use super::process::{self, Pid};
 use super::signal::SignalNumber;
-use super::{Errno, descriptor, file};
-use descriptor::{HERE, Purpose};
+use super::{Errno, file};
 use nix::fcntl::OFlag;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 /// How to recognise the processes that came from our child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +123,7 @@ fn is_open_to_write(pid: Pid, number: u32) -> bool {
     let rest = format!("/fdinfo/{number}");
     let Ok(path) = proc::path_of(pid, rest.as_bytes(), &mut path) else { return false };
     let mut text = [0; 256];
-    let Ok(file) = descriptor::open(HERE, path, Purpose::Read) else { return false };
-    let Ok(length) = descriptor::read(file.as_fd(), &mut text) else { return false };
+    let Ok(length) = proc::read_file(path, &mut text) else { return false };
     let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());

@@ -13,6 +13,7 @@ use crate::env;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use file::File;
 use rule::Rule;
+use std::os::fd::AsFd;
 
 /// The directory of the named zones.
 const DIRECTORY: &[u8] = b"/usr/share/zoneinfo";
@@ -78,14 +79,6 @@ impl Zone {
 
 fn contents(path: &[u8]) -> Option<Vec<u8>> {
     let file = descriptor::open(HERE, path, Purpose::Read).ok()?;
-    let mut bytes = Vec::new();
-    let mut block = [0; 4096];
-    while bytes.len() <= LONGEST {
-        let count = descriptor::read(std::os::fd::AsFd::as_fd(&file), &mut block).ok()?;
-        if count == 0 {
-            return Some(bytes);
-        }
-        bytes.extend_from_slice(block.get(..count)?);
-    }
-    None
+    let bytes = descriptor::read_whole(file.as_fd(), LONGEST + 1).ok()?;
+    (bytes.len() <= LONGEST).then_some(bytes)
 }

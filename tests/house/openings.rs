@@ -7,7 +7,7 @@ use crate::rules::{Source, none, sources};
 /// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
-const FOLLOWS: [(&str, &[&str], &str); 42] = [
+const FOLLOWS: [(&str, &[&str], &str); 41] = [
     ("account/mod.rs", &["Read"], "/etc/passwd, /etc/group"),
     ("cmd/envdir.rs", &["Read"], "a variable's file"),
     ("cmd/setlock.rs", &["Append"], "the file that the user named"),
@@ -19,11 +19,11 @@ const FOLLOWS: [(&str, &[&str], &str); 42] = [
     ("scandir/scanner.rs", &["Directory"], "the scan directory"),
     ("service/stopping.rs", &["Read"], "what the admin wrote beside run"),
     ("supervise/pipe_ends.rs", &["Read", "Write"], "/proc"),
+    ("svctl/beginning.rs", &["Directory"], "the directory of a file to be looked at"),
     ("svctl/doctor/around.rs", &["Directory"], "directories of inits"),
     ("svctl/doctor/logging.rs", &["Directory"], "a log directory"),
-    ("svctl/doctor/look.rs", &["Directory"], "the directory of a file to be looked at"),
     ("svctl/doctor/stops.rs", &["Directory"], "a service directory"),
-    ("svctl/look/logger.rs", &["Directory", "Read"], "a log directory, run"),
+    ("svctl/look/logger.rs", &["Directory"], "a log directory"),
     ("svctl/look/mod.rs", &["Directory"], "a service directory"),
     ("svctl/place.rs", &["Directory"], "the scan directory"),
     ("svctl/show/page.rs", &["Directory"], "a service directory"),
@@ -43,7 +43,6 @@ const FOLLOWS: [(&str, &[&str], &str); 42] = [
     ("svscanboot/status_client.rs", &["Directory"], "the scan directory"),
     ("svscanboot/stop_client.rs", &["Directory"], "the scan directory"),
     ("sys/directory.rs", &["Directory"], "a directory that is open already"),
-    ("sys/holders.rs", &["Read"], "/proc"),
     ("sys/proc/census.rs", &["Directory", "Read"], "/proc"),
     ("sys/proc/descriptors.rs", &["Directory", "Write"], "/proc"),
     ("sys/proc/mod.rs", &["Directory", "Read"], "/proc"),

@@ -3,8 +3,8 @@
 use super::finding::Finding;
 use super::guard;
 use super::links::{self, Leads, Name, Nameless};
-use super::look::beginning;
 use super::scan::{self, Daemon, Stranger};
+use crate::beginning::beginning;
 use crate::look::processes::Processes;
 use crate::look::{Looker, Scope};
 use crate::place::{self, Scan};

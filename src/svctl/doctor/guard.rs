@@ -1,8 +1,9 @@
 //! The look at who can write what supervise runs.
 
 use super::finding::Finding;
-use super::look::{Case, beginning};
+use super::look::Case;
 use super::safety::{self, Place};
+use crate::beginning::beginning;
 use crate::place;
 use daemontools_rs::sys::descriptor::HERE;
 use daemontools_rs::sys::process::Pid;

@@ -4,21 +4,18 @@
 use super::crash::Origin;
 use super::run::{Files, Program, Run};
 use super::script::base;
+use crate::beginning::beginning;
 use crate::look::processes::Processes;
 use crate::look::{Looker, Service, past};
 use crate::place;
 use core::cell::OnceCell;
 use core::time::Duration;
 use daemontools_rs::sys::Errno;
-use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
-use daemontools_rs::sys::entry::{self, Access};
+use daemontools_rs::sys::descriptor::HERE;
 use daemontools_rs::sys::file::{self, Facts, Kind};
 use daemontools_rs::sys::proc::{self, Counted, TICKS};
 use daemontools_rs::sys::process::Pid;
-use std::os::fd::AsFd;
 
-/// How much of a file is read.
-const LONGEST: usize = 1 << 16;
 /// A process that a service left behind began at most this long after a start of the service.
 const SOON: Duration = Duration::from_millis(1500);
 
@@ -278,26 +275,4 @@ fn look_at_run(path: &[u8]) -> Run {
         Err(Errno::ENOENT) => Run::Missing { is_link: file::facts_no_link(HERE, path).is_ok() },
         Err(_) => Run::Unknown,
     }
-}
-
-/// The beginning of a regular file; symbolic links to it are followed. Anything else is not opened:
-/// to open a FIFO would wait, and a device may act on it.
-///
-/// # Errors
-/// EINVAL for what is no file; those of open(2) and read(2).
-pub fn beginning(path: &[u8]) -> Result<Vec<u8>, Errno> {
-    let path = place::real(path).ok_or(Errno::ENOENT)?;
-    let at = path.iter().rposition(|&byte| byte == b'/').ok_or(Errno::EINVAL)?;
-    let directory = if at == 0 { b"/" } else { path.get(..at).unwrap_or_default() };
-    let directory = open(HERE, directory, Purpose::Directory)?;
-    let name = path.get(at + 1..).unwrap_or_default();
-    let is_file = |facts: &Facts| match facts.kind {
-        Kind::Regular => Ok(()),
-        _ => Err(Errno::EINVAL),
-    };
-    let (file, _) = entry::open_if(directory.as_fd(), name, Access::Read, is_file)?;
-    let mut bytes = vec![0; LONGEST];
-    let length = descriptor::read(file.as_fd(), &mut bytes)?;
-    bytes.truncate(length);
-    Ok(bytes)
 }

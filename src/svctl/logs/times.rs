@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 use daemontools_rs::calendar::days_before_year;
+use daemontools_rs::fill::fill;
 use daemontools_rs::tai64n::Label;
 use std::rc::Rc;
 
@@ -56,9 +57,7 @@ pub fn parse(text: &str, bound: Bound, now: Duration, ahead: &Ahead) -> Option<L
 fn label(seconds: i64, nanoseconds: u32) -> Label {
     let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     let mut bytes = Label::of_unix(whole).to_bytes();
-    for (byte, new) in bytes.iter_mut().skip(8).zip(nanoseconds.to_be_bytes()) {
-        *byte = new;
-    }
+    fill(bytes.get_mut(8..).unwrap_or_default(), nanoseconds.to_be_bytes());
     Label::from_bytes(bytes)
 }
 

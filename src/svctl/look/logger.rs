@@ -4,6 +4,7 @@
 
 use super::Service;
 use super::processes::Processes;
+use crate::beginning::beginning;
 use crate::place;
 use daemontools_rs::multilog::script::{Script, Sink, Stamp};
 use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
@@ -13,9 +14,6 @@ use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{Errno, directory, proc};
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// How much of a run script is read.
-const LONGEST: usize = 1 << 16;
 
 /// A log directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +54,7 @@ pub fn directories(logger: &Service) -> Vec<LogDirectory> {
     if let Some(multilog) = logger.pid().and_then(Running::below) {
         return multilog.directories(&base);
     }
-    let words = words_of_script(&contents(&[&base[..], b"/run"].concat()));
+    let words = words_of_script(&beginning(&[&base[..], b"/run"].concat()).unwrap_or_default());
     if let Some(words) = words {
         return named(&words, &base, None);
     }
@@ -214,17 +212,6 @@ fn next_word(left: &mut &[u8]) -> Option<Vec<u8>> {
         }
     }
     is_begun.then_some(word)
-}
-
-/// The beginning of a regular file; empty if it cannot be read.
-#[must_use]
-pub fn contents(path: &[u8]) -> Vec<u8> {
-    let Ok(file) = open(HERE, path, Purpose::Read) else { return Vec::new() };
-    let is_file = file::facts_of(file.as_fd()).is_ok_and(|facts| facts.kind == Kind::Regular);
-    let mut bytes = vec![0; LONGEST];
-    let length = if is_file { descriptor::read(file.as_fd(), &mut bytes).unwrap_or(0) } else { 0 };
-    bytes.truncate(length);
-    bytes
 }
 
 impl LogDirectory {

@@ -2,6 +2,7 @@
 
 use super::advice::MESSAGES;
 use super::{rows, units};
+use crate::beginning::beginning;
 use crate::look::logger::{self, LogDirectory};
 use crate::look::{Looker, Service, past};
 use crate::place;
@@ -179,7 +180,7 @@ impl Page<'_> {
             }
             Ok(facts) if facts.kind != file::Kind::Regular => vec!["run is no file".to_owned()],
             Ok(facts) => {
-                let contents = logger::contents(&path);
+                let contents = beginning(&path).unwrap_or_default();
                 let mut said = first_lines(&contents);
                 if facts.mode & 0o111 == 0 {
                     said.insert(0, "(not executable)".to_owned());

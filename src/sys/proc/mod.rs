@@ -58,7 +58,7 @@ pub fn any_number(path: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Result<boo
     Ok(false)
 }
 
-fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
+pub(super) fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
     let file = descriptor::open(HERE, path, Purpose::Read)?;
     descriptor::read(file.as_fd(), buffer)
 }

@@ -57,16 +57,7 @@ fn listener(line: &[u8], wanted: &[u8]) -> Option<Listener> {
 
 fn whole(path: &[u8]) -> Result<Vec<u8>, Errno> {
     let file = descriptor::open(HERE, path, Purpose::Read)?;
-    let mut text = Vec::new();
-    let mut block = vec![0; 1 << 16];
-    while text.len() < LONGEST {
-        let length = descriptor::read(file.as_fd(), &mut block)?;
-        if length == 0 {
-            break;
-        }
-        text.extend_from_slice(block.get(..length).unwrap_or_default());
-    }
-    Ok(text)
+    descriptor::read_whole(file.as_fd(), LONGEST)
 }
 
 /// The processes that have one of these sockets open, as far as we may look, in the order of /proc:
