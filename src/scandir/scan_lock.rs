@@ -3,11 +3,18 @@
 
 use super::entries::LOCK;
 use super::records::ScanRecords;
-use crate::sys::{Errno, descriptor, file, flock};
+use crate::sys::{Errno, clock, descriptor, file, flock};
+use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The descriptor at which svscanboot passes the held lock to svscan.
 pub const LOCK_NUMBER: i32 = 3;
+
+/// How long a new svscan waits for the lock. The forked child of a killed svscan has it until it
+/// executes supervise, and an svscan that ends has it for a moment.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time between two tries.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The scan directory's lock, held.
 #[derive(Debug)]
@@ -26,6 +33,20 @@ impl ScanLock {
     pub fn acquire(records: &ScanRecords) -> Result<Self, Errno> {
         let file = records.take_lock(LOCK)?;
         Ok(Self { file, was_handed_down: false })
+    }
+
+    /// As [`Self::resume_or_acquire`], but waits two seconds for the lock.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub fn resume_or_wait(records: &ScanRecords, old: Option<OwnedFd>) -> Result<Self, Errno> {
+        let until = clock::monotonic().saturating_add(PATIENCE);
+        let mut tried = Self::resume_or_acquire(records, old);
+        while matches!(tried, Err(Errno::EAGAIN)) && clock::monotonic() < until {
+            clock::rest(LOOK);
+            tried = Self::acquire(records);
+        }
+        tried
     }
 
     /// Goes on with the lock that the image before us handed over or that svscanboot passed to us,

@@ -46,7 +46,7 @@ impl Claim {
                 return Ok(Self { records: None, control: None, lock: None });
             }
         };
-        let lock = match ScanLock::resume_or_acquire(&records, old_lock) {
+        let lock = match ScanLock::resume_or_wait(&records, old_lock) {
             Ok(lock) => Some(lock),
             Err(Errno::EAGAIN) => {
                 let other = scanner::workers(HERE).first().map(|pid| format!(" (pid {pid})"));

@@ -8,6 +8,7 @@ use super::SVSCAN;
 use super::changes::{Changes, News};
 use super::claim::Claim;
 use super::foreign;
+use super::heir::nascent;
 use super::plan::TICK;
 use super::roster::{Roster, Round};
 use super::spawn::Conditions;
@@ -92,8 +93,9 @@ impl<'a> Driver<'a> {
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
         let limit = OpenFiles::raise();
         let claim = Claim::take(directory, lock, control)?;
-        foreign::wait_for(directory, &signals, &claim)?;
         let records = claim.open_pipe_records();
+        nascent::wait_for(&records, claim.lock.as_ref().map(|lock| lock.file.as_fd()));
+        foreign::wait_for(directory, &signals, &claim)?;
         let changes = Changes::watch_here();
         let given = Conditions {
             limit,

@@ -24,6 +24,7 @@ mod second_copies;
 mod setlock;
 mod setuidgid;
 mod shortage;
+mod slow_starts;
 mod softlimit;
 mod supervise;
 mod svc;

@@ -83,7 +83,7 @@ pub fn cases() -> Vec<Case> {
             is_over: |_, target| target.has_ended(),
             judge: |scratch| {
                 let mut successor = scratch.start("svscan", &["--stop-on-term", "scan"]);
-                wait_for("all to be up", || all_up(scratch));
+                all_come_up(scratch);
                 // Each service that had been stopped was started again, once.
                 one_copy_each(scratch, 2);
                 lines_flow(scratch);
@@ -210,9 +210,22 @@ fn supervise_of(scratch: &Scratch, name: &str) -> Option<u32> {
     supervises_of(scratch, name).first().copied()
 }
 
+/// Waits until everything is up; says what is not.
+pub fn all_come_up(scratch: &Scratch) {
+    let until = std::time::Instant::now() + DEADLINE;
+    while !all_up(scratch) {
+        if std::time::Instant::now() >= until {
+            let states = ALL.map(|name| scratch.svstat(name));
+            let supervises = ALL.map(|name| supervises_of(scratch, name));
+            panic!("not all is up: {states:?}, supervises {supervises:?}: {}", scratch.errors());
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
+    }
+}
+
 /// Everything is up, as the same processes that were started first.
 pub fn as_it_was(scratch: &Scratch) {
-    wait_for("all to be up", || all_up(scratch));
+    all_come_up(scratch);
     one_copy_each(scratch, 1);
     lines_flow(scratch);
     no_line_is_missing(scratch);

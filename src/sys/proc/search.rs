@@ -1,13 +1,16 @@
 //! Finds processes by name, by the directory they work in, or by their group.
 
 use super::descriptors::last_name;
-use super::{Process, any_number, is_named, number, numbers, path_of, read_file};
+use super::{
+    Process, TICKS, any_number, is_named, now_in_ticks, number, numbers, path_of, read_file,
+};
 use crate::sys::Errno;
 use crate::sys::descriptor::HERE;
 use crate::sys::file::{self, Facts};
 use crate::sys::heap;
 use crate::sys::process::{self, Pid};
 use crate::sys::signal::SignalNumber;
+use core::time::Duration;
 
 /// Whether process `pid` works in the directory of these facts.
 #[must_use]
@@ -211,7 +214,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn of(pid: Pid) -> Option<Self> {
+    /// Process `pid`, if it may be looked at.
+    #[must_use]
+    pub fn of(pid: Pid) -> Option<Self> {
         let mut path = [0; 32];
         let path = path_of(pid, b"/cwd", &mut path).ok()?;
         let target = file::link_target(HERE, path).ok()?;
@@ -228,6 +233,18 @@ impl Worker {
 #[must_use]
 pub fn workers(name: &[u8]) -> Vec<Worker> {
     processes_named(name).into_iter().filter_map(Worker::of).collect()
+}
+
+/// Every trusted process that has one of these names and is not older than `age`.
+#[must_use]
+pub fn processes_since(age: Duration, names: &[&[u8]]) -> Vec<Pid> {
+    let moment = now_in_ticks().unwrap_or(0).saturating_sub(age.as_secs() * TICKS);
+    let is_young = |pid| Process::read(pid).is_ok_and(|found| found.start >= moment);
+    let pids = numbers(b"/proc").unwrap_or_default().into_iter();
+    pids.filter(|&pid| {
+        is_young(pid) && names.iter().any(|name| is_named(pid, name)) && is_trusted(pid)
+    })
+    .collect()
 }
 
 /// Every trusted process of this name.
