@@ -5,7 +5,7 @@
 
 use super::files::Files;
 use super::machine::{Owed, Pause, SECOND, State};
-use super::says::{SUPERVISE, warn_of_doubt};
+use super::says::{SUPERVISE, warn_of_another, warn_of_doubt};
 use super::watched::{Adoption, Claim, Watched, fits_here};
 use crate::service::record::{History, LeftGroup, ProcessIdentity, Record, moment};
 use crate::service::records::Records;
@@ -107,8 +107,7 @@ fn resume(name: &[u8], records: &Records, record: Record, doubt: Option<Doubt>) 
         }
         Some((service, gone)) => {
             if matches!(gone, Adoption::NotOurs) {
-                let reason: &[u8] = b": it is another one now";
-                SUPERVISE.warning(&[b"unable to adopt the process of ", name, reason]);
+                warn_of_another(name, service.pid);
             }
             // It ended while no supervise watched it: when and how is not known.
             let left = LeftGroup { leader: service.pid, since: record.alive.max(service.start) };

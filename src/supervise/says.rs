@@ -21,6 +21,14 @@ pub fn warn_of_doubt(name: &[u8], process: &Watched) {
     SUPERVISE.warning(&[b"process ", pid, before, name, between, name, behind]);
 }
 
+/// Warns that the recorded pid of the service belongs to another process now.
+pub fn warn_of_another(name: &[u8], pid: Pid) {
+    let mut digits = [0; 10];
+    let pid = decimal(u64::from(pid), &mut digits);
+    let reason: &[u8] = b": the pid belongs to another process now";
+    SUPERVISE.warning(&[b"unable to adopt process ", pid, b" of ", name, reason]);
+}
+
 /// Warns that the fork failed and when supervise tries again.
 pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
     let mut digits = [0; 10];

@@ -365,8 +365,9 @@ fn a_pid_that_is_somebody_else_s_now_is_neither_adopted_nor_signalled() {
         slot[SERVICE_START + 3] ^= 1;
     });
     let _second = supervise(&scratch, "a");
-    let warning = "supervise: warning: unable to adopt the process of a: it is another one now\n";
-    assert_eq!(scratch.errors(), warning);
+    let reason = "the pid belongs to another process now";
+    let what = format!("unable to adopt process {} of a: {reason}", stranger.id());
+    assert_eq!(scratch.errors(), format!("supervise: warning: {what}\n"));
     wait_for("a start of its own", || scratch.lines("starts") == 2);
     scratch.svc("-dk", "a");
     wait_for("the end of that", || scratch.svstat("a").contains(": down "));

@@ -234,6 +234,19 @@ fn no_page_points_at_one_that_does_not_exist() {
     assert!(unknown.is_empty(), "README.md names {unknown:?}");
 }
 
+/// `man service` shows the page of EL's init: only a reference with its section leads to ours.
+#[test]
+fn every_page_names_service_7() {
+    for (file, page) in pages() {
+        let named = section(&page, "SEE ALSO").iter().any(|line| line.starts_with(".Xr service 7"));
+        assert!(named || file == "service.7", "{file} does not name service(7)");
+    }
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.contains("man 7 service") && references(&readme).contains(&"service(7)".to_owned())
+    );
+}
+
 /// mdoc takes a lone full stop at the end of a macro's line, or before another word, for
 /// punctuation and moves it to the word before: `svc -dx . log` would be shown as `svc -dx. log`.
 #[test]
