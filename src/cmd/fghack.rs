@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments) -> Exit {
         Err(error) => return FGHACK.fatal_because(&[b"unable to listen for signals"], error),
     };
     let kinship = if takes_orphans { Kinship::Descent } else { Kinship::Likeness(pid) };
-    let watch = Watch {
+    let watch = ChildWatch {
         read: Some(read),
         signals,
         child: pid,
@@ -103,7 +103,7 @@ struct Pending {
     look: Duration,
 }
 
-struct Watch {
+struct ChildWatch {
     /// The read end, until it meets the end of file.
     read: Option<OwnedFd>,
     signals: Signals,
@@ -117,7 +117,7 @@ struct Watch {
     has_warned: bool,
 }
 
-impl Watch {
+impl ChildWatch {
     /// Runs until no process holds the pipe and the child has ended. Returns how it ended.
     fn until_the_end(mut self) -> Result<End, Errno> {
         loop {

@@ -4,7 +4,7 @@
 use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program};
 use crate::reexec::{QUESTION, is_handed_over, reads};
-use crate::svscan::driver::{self, Call};
+use crate::svscan::driver::{self, ScanCall};
 use crate::sys::command_line::Arguments;
 
 const SVSCAN: Program = Program::command("svscan");
@@ -26,5 +26,5 @@ pub fn run(arguments: Arguments) -> Exit {
             return exit;
         }
     }
-    driver::run(Call { directory: arguments.get(place), stop_on_term })
+    driver::run(ScanCall { directory: arguments.get(place), stop_on_term })
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{Usage, instead_of_directory};
 use crate::error::{Exit, Program};
-use crate::svscanboot::driver::{self, Call};
+use crate::svscanboot::driver::{self, BootCall};
 use crate::svscanboot::{erase_client, status_client, stop_client};
 use crate::sys::command_line::Arguments;
 use crate::sys::process;
@@ -48,7 +48,7 @@ fn is_known(option: &[u8]) -> bool {
 
 fn keep(directory: Option<&CStr>, is_fallback: bool) -> Exit {
     let directory = directory.unwrap_or(c"/service");
-    driver::run(Call { directory, is_fallback, is_inits: process::is_inits() })
+    driver::run(BootCall { directory, is_fallback, is_inits: process::is_inits() })
 }
 
 fn seconds(text: &[u8]) -> Option<Duration> {

@@ -35,8 +35,8 @@ pub fn run(arguments: Arguments) -> Exit {
     for name in arguments.from(1) {
         let text = match describe(name.to_bytes()) {
             Ok(text) => text,
-            Err(Trouble::Unable(action, error)) => format!("unable to {action}: {}", words(error)),
-            Err(Trouble::Said(text)) => text.to_owned(),
+            Err(NoStatus::Unable(action, error)) => format!("unable to {action}: {}", words(error)),
+            Err(NoStatus::Said(text)) => text.to_owned(),
         };
         output.extend_from_slice(&[name.to_bytes(), b": ", text.as_bytes(), b"\n"].concat());
         if output.len() >= BUFFER {
@@ -60,28 +60,28 @@ fn flush(output: &mut Vec<u8>) {
     output.clear();
 }
 
-enum Trouble {
+enum NoStatus {
     Unable(&'static str, Errno),
     Said(&'static str),
 }
 
-fn describe(name: &[u8]) -> Result<String, Trouble> {
-    directory::change(name).map_err(|error| Trouble::Unable("chdir", error))?;
+fn describe(name: &[u8]) -> Result<String, NoStatus> {
+    directory::change(name).map_err(|error| NoStatus::Unable("chdir", error))?;
     let marked_down = service::is_marked_down(HERE);
-    let marked_down = marked_down.map_err(|error| Trouble::Unable("stat down", error))?;
+    let marked_down = marked_down.map_err(|error| NoStatus::Unable("stat down", error))?;
     let records = Records::enter();
     let looked = records.and_then(|records| Ok((presence::look_as_0_76(&records)?, records)));
     let records = match looked {
         Ok((_, records)) => records,
-        Err(Errno::ENXIO) => return Err(Trouble::Said("supervise not running")),
-        Err(error) => return Err(Trouble::Unable("open supervise/ok", error)),
+        Err(Errno::ENXIO) => return Err(NoStatus::Said("supervise not running")),
+        Err(error) => return Err(NoStatus::Unable("open supervise/ok", error)),
     };
     match status::read(&records) {
         Ok(status) => Ok(phrase(status, marked_down, Label::of_unix(clock::wall()))),
-        Err(ReadError::Open(error)) => Err(Trouble::Unable("open supervise/status", error)),
-        Err(ReadError::Read(error)) => Err(Trouble::Unable("read supervise/status", error)),
+        Err(ReadError::Open(error)) => Err(NoStatus::Unable("open supervise/status", error)),
+        Err(ReadError::Read(error)) => Err(NoStatus::Unable("read supervise/status", error)),
         Err(ReadError::BadFormat) => {
-            Err(Trouble::Said("unable to read supervise/status: bad format"))
+            Err(NoStatus::Said("unable to read supervise/status: bad format"))
         }
     }
 }

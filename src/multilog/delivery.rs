@@ -6,7 +6,7 @@
 //! the unit again to find how much of it all logs have; the rest can stay in the pipe.
 
 use super::input::Pipe;
-use super::lines::{Lines, Origin, Stop, Take, WINDOW};
+use super::lines::{ByteOrigin, Lines, Stop, Take, WINDOW};
 use super::logdir::LogDirectory;
 use super::outputs::{Log, Outputs};
 use super::script::Sink;
@@ -274,7 +274,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
     fn append_to_the_end(
         &mut self,
         mut bytes: &[u8],
-        origin: Origin,
+        origin: ByteOrigin,
         end: usize,
     ) -> Result<(), Stop> {
         if self.is_stopped {
@@ -286,7 +286,7 @@ impl<'a, 'b> Delivery<'a, 'b> {
                 length = length.min(log.directory.room(bytes));
             }
             if length == 0 {
-                self.rotate(|directory| directory.is_full(), origin == Origin::Held)?;
+                self.rotate(|directory| directory.is_full(), origin == ByteOrigin::Held)?;
                 continue;
             }
             let Some((now, later)) = bytes.split_at_checked(length) else { break };
@@ -323,7 +323,7 @@ impl Take for Delivery<'_, '_> {
     }
 
     #[inline]
-    fn append(&mut self, bytes: &[u8], origin: Origin, end: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], origin: ByteOrigin, end: usize) -> Result<(), Stop> {
         self.limit = end;
         let mut is_simple = !self.is_stopped;
         for log in self.outputs.logs.iter().filter(|log| log.takes()) {

@@ -28,7 +28,7 @@ pub trait Take {
     ///
     /// # Errors
     /// [`Stop`]: some of the bytes were not taken.
-    fn append(&mut self, bytes: &[u8], origin: Origin, end: usize) -> Result<(), Stop>;
+    fn append(&mut self, bytes: &[u8], origin: ByteOrigin, end: usize) -> Result<(), Stop>;
 }
 
 /// The receiver accepts no more.
@@ -37,7 +37,7 @@ pub struct Stop;
 
 /// Where appended bytes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ByteOrigin {
     /// A part of the block.
     Fed,
     /// A part of the block, with a stamp of this many bytes before each line.
@@ -46,7 +46,7 @@ pub enum Origin {
     Held,
 }
 
-impl Origin {
+impl ByteOrigin {
     /// When the first `done` of `bytes` are appended: how many bytes of the block the rest of them
     /// are. `None` for held bytes, which are not in the block.
     #[must_use]
@@ -132,7 +132,7 @@ impl Lines {
                 let whole = memrchr(b'\n', bytes).map_or(0, |last| last + 1);
                 let (lines, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, b""));
                 if stamp.is_empty() {
-                    sink.append(lines, Origin::Fed, begin + whole)?;
+                    sink.append(lines, ByteOrigin::Fed, begin + whole)?;
                 } else {
                     self.stamp(lines, stamp, begin, sink)?;
                 }
@@ -144,14 +144,14 @@ impl Lines {
             bytes = rest;
             let done = begin + length;
             if self.is_streaming {
-                sink.append(piece, Origin::Fed, done)?;
+                sink.append(piece, ByteOrigin::Fed, done)?;
                 self.is_streaming = end.is_none();
             } else if end.is_none() {
                 self.hold(piece, stamp, done, sink)?;
             } else if self.window.is_empty() && stamp.is_empty() {
                 let line = piece.get(..length - 1).unwrap_or_default();
                 sink.begin(line.get(..WINDOW).unwrap_or(line))?;
-                sink.append(piece, Origin::Fed, done)?;
+                sink.append(piece, ByteOrigin::Fed, done)?;
             } else {
                 self.hold(piece, stamp, done, sink)?;
                 if !self.is_streaming {
@@ -170,9 +170,9 @@ impl Lines {
     pub fn end(&mut self, sink: &mut impl Take) -> Result<(), Stop> {
         if !self.window.is_empty() {
             self.let_go(sink, self.window.len(), 0)?;
-            sink.append(b"\n", Origin::Held, 0)?;
+            sink.append(b"\n", ByteOrigin::Held, 0)?;
         } else if self.is_streaming {
-            sink.append(b"\n", Origin::Held, 0)?;
+            sink.append(b"\n", ByteOrigin::Held, 0)?;
         }
         self.is_streaming = false;
         Ok(())
@@ -188,7 +188,7 @@ impl Lines {
         sink: &mut impl Take,
     ) -> Result<(), Stop> {
         let portion = if self.stamped.capacity() == 0 { PORTION } else { self.stamped.capacity() };
-        let origin = Origin::Stamped(stamp.len());
+        let origin = ByteOrigin::Stamped(stamp.len());
         let mut start = 0;
         for end in Newlines::of(lines) {
             let line = lines.get(start..=end).unwrap_or_default();
@@ -203,13 +203,18 @@ impl Lines {
             if !rest.is_empty() {
                 // Too long for a portion: stamp and beginning fill one, and the rest is not copied.
                 self.hand_on(origin, begin + start - rest.len(), sink)?;
-                sink.append(rest, Origin::Fed, begin + start)?;
+                sink.append(rest, ByteOrigin::Fed, begin + start)?;
             }
         }
         self.hand_on(origin, begin + lines.len(), sink)
     }
 
-    fn hand_on(&mut self, origin: Origin, end: usize, sink: &mut impl Take) -> Result<(), Stop> {
+    fn hand_on(
+        &mut self,
+        origin: ByteOrigin,
+        end: usize,
+        sink: &mut impl Take,
+    ) -> Result<(), Stop> {
         if self.stamped.is_empty() {
             return Ok(());
         }
@@ -244,7 +249,7 @@ impl Lines {
         let (first, rest) = piece.split_at_checked(room).unwrap_or((piece, b""));
         self.window.extend_from_slice(first);
         self.let_go(sink, WINDOW, done - rest.len())?;
-        sink.append(rest, Origin::Fed, done)?;
+        sink.append(rest, ByteOrigin::Fed, done)?;
         self.is_streaming = true;
         Ok(())
     }
@@ -252,7 +257,7 @@ impl Lines {
     /// Begins the held line. Its head is `length` bytes.
     fn let_go(&mut self, sink: &mut impl Take, length: usize, done: usize) -> Result<(), Stop> {
         sink.begin(self.window.get(..length).unwrap_or(&self.window))?;
-        let taken = sink.append(&self.window, Origin::Held, done);
+        let taken = sink.append(&self.window, ByteOrigin::Held, done);
         self.window.clear();
         taken
     }

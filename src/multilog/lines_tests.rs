@@ -14,7 +14,7 @@ impl Take for Seen {
         self.heads.push(head.to_vec());
         Ok(())
     }
-    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], _: ByteOrigin, _: usize) -> Result<(), Stop> {
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Take for Pieces {
         self.0.push([b"begin ", head].concat());
         Ok(())
     }
-    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], _: ByteOrigin, _: usize) -> Result<(), Stop> {
         self.0.push(bytes.to_vec());
         Ok(())
     }
@@ -148,10 +148,10 @@ impl Take for Counted {
     fn begin(&mut self, _: &[u8]) -> Result<(), Stop> {
         Ok(())
     }
-    fn append(&mut self, bytes: &[u8], origin: Origin, end: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], origin: ByteOrigin, end: usize) -> Result<(), Stop> {
         self.taken += match origin {
-            Origin::Held => bytes.len() - self.stamp,
-            Origin::Fed | Origin::Stamped(_) => origin.left(bytes, 0).unwrap(),
+            ByteOrigin::Held => bytes.len() - self.stamp,
+            ByteOrigin::Fed | ByteOrigin::Stamped(_) => origin.left(bytes, 0).unwrap(),
         };
         if !self.is_over {
             assert_eq!(self.fed_before + end, self.taken, "{origin:?}");
@@ -182,9 +182,9 @@ fn what_is_done_of_a_piece_is_said_and_the_rest_is_held() {
 
 #[test]
 fn the_rest_of_what_was_appended_is_told_in_what_was_fed() {
-    assert_eq!(Origin::Fed.left(b"abc", 1), Some(2));
-    assert_eq!(Origin::Held.left(b"abc", 1), None);
-    for origin in [Origin::Fed, Origin::Held, Origin::Stamped(2)] {
+    assert_eq!(ByteOrigin::Fed.left(b"abc", 1), Some(2));
+    assert_eq!(ByteOrigin::Held.left(b"abc", 1), None);
+    for origin in [ByteOrigin::Fed, ByteOrigin::Held, ByteOrigin::Stamped(2)] {
         assert_eq!((origin.left(b"abc", 3), origin.left(b"abc", 4)), (Some(0), None));
     }
     for stamp in [&b"@"[..], b"@st "] {
@@ -198,7 +198,7 @@ fn the_rest_of_what_was_appended_is_told_in_what_was_fed() {
             let bytes: Vec<u8> = appended.iter().map(|(byte, _)| *byte).collect();
             for done in 0..=bytes.len() {
                 let left = appended[done..].iter().map(|(_, fed)| fed).sum();
-                let told = Origin::Stamped(stamp.len()).left(&bytes, done);
+                let told = ByteOrigin::Stamped(stamp.len()).left(&bytes, done);
                 assert_eq!(told, Some(left), "{done} of {appended:?}");
             }
         }

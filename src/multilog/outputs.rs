@@ -1,7 +1,7 @@
 //! Where lines go: stderr, status files, log directories. For each log, how much it has of the unit
 //! that is being handed on (see `delivery`).
 
-use super::lines::{Lines, Origin, Stop, Take};
+use super::lines::{ByteOrigin, Lines, Stop, Take};
 use super::logdir::LogDirectory;
 use super::patience::Patience;
 use super::script::{Script, Sink};
@@ -45,12 +45,12 @@ pub struct Log<'a> {
     /// why.
     loss: Option<(usize, Trouble)>,
     /// What [`Outputs::measure`] has found so far.
-    trial: Trial,
+    trial: Recount,
 }
 
 /// How much of a unit a log has, found by going through the unit again.
 #[derive(Debug, Default)]
-struct Trial {
+struct Recount {
     /// Whether it gets the line.
     is_chosen: bool,
     /// How many bytes it should have up to here.
@@ -72,7 +72,7 @@ impl<'a> Log<'a> {
             written: 0,
             in_current: 0,
             loss: None,
-            trial: Trial::default(),
+            trial: Recount::default(),
         }
     }
 }
@@ -137,7 +137,7 @@ impl<'a> Outputs<'a> {
         let start = part.start;
         again.stand_where(before);
         for log in logs.iter_mut() {
-            log.trial = Trial { is_chosen: log.was_chosen, reached: start, ..Trial::default() };
+            log.trial = Recount { is_chosen: log.was_chosen, reached: start, ..Recount::default() };
         }
         let (mut place, mut reached) = (start, start);
         let unit = block.get(part).unwrap_or_default();
@@ -232,7 +232,7 @@ impl Take for Count<'_, '_> {
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], _: ByteOrigin, _: usize) -> Result<(), Stop> {
         for log in self.logs.iter_mut().filter(|log| log.trial.is_chosen) {
             log.trial.wanted += bytes.len();
         }

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const SHELL: &CStr = c"/bin/sh";
 
 /// The files of a processor, for its descriptors 0, 1, 4 and 5.
-struct Files {
+struct ProcessorFiles {
     previous: OwnedFd,
     processed: OwnedFd,
     state: OwnedFd,
@@ -74,7 +74,7 @@ pub fn process(
     keeper.keep("previous", UNSAFE)
 }
 
-fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &Files) -> Exit {
+fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &ProcessorFiles) -> Exit {
     let _ = process::new_group();
     signal::ignore_size_limit(false);
     signal::as_given();
@@ -101,7 +101,7 @@ fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &Files) -> Exit {
 
 /// Opens the files of a processor. `None` if `previous` is no longer the log. The files that it
 /// writes are made anew for each try, so that no other process has them open.
-fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<Files>, Trouble> {
+fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<ProcessorFiles>, Trouble> {
     let place = keeper.place;
     let previous = keeper.insist(Attempt::on("read ", "previous"), || {
         let is_log = |facts: &file::Facts| file::same(log, facts);
@@ -118,7 +118,7 @@ fn open(keeper: &mut Keeper<'_>, log: BorrowedFd<'_>) -> Result<Option<Files>, T
     let state = state(keeper)?;
     keeper.remove("newstate")?;
     let newstate = keeper.make(Attempt::on("create ", "newstate"), "newstate", new)?;
-    Ok(Some(Files { previous, processed, state, newstate }))
+    Ok(Some(ProcessorFiles { previous, processed, state, newstate }))
 }
 
 /// Opens `state`, what the last processor saved, or makes it empty. It must be a regular file.
@@ -141,7 +141,7 @@ fn state(keeper: &mut Keeper<'_>) -> Result<OwnedFd, Trouble> {
 }
 
 /// The processor has succeeded: `processed` and `newstate` replace `previous` and `state`.
-fn take_over(keeper: &mut Keeper<'_>, files: &Files) -> Result<(), Trouble> {
+fn take_over(keeper: &mut Keeper<'_>, files: &ProcessorFiles) -> Result<(), Trouble> {
     let place = keeper.place;
     let (processed, newstate) = (files.processed.as_fd(), files.newstate.as_fd());
     keeper.insist(Attempt::to_sync("processed"), || file::sync(processed))?;

@@ -12,12 +12,12 @@ use std::os::fd::{AsFd, OwnedFd};
 /// The leader's files. We lead as long as we hold them: the lock, and the presence, whose poll
 /// shows an error to the svscanboots that stand by once we are gone.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Leadership {
     _lock: OwnedFd,
     _presence: OwnedFd,
 }
 
-impl Keeper {
+impl Leadership {
     /// Becomes the leader of this scan directory.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub const NO_PIPE: u64 = 0;
 /// Stands for the pipe of a service that svscan no longer cares for.
 const FORGOTTEN: u64 = u64::MAX;
 
-/// A service directory, by device and inode.
+/// What identifies a service, instead of its name: the device and the inode of its directory.
 pub type Key = (u64, u64);
 
 /// The record of the log pipes.

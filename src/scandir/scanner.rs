@@ -23,12 +23,12 @@ pub enum Scanner {
     /// It reads the control FIFO.
     Listening(Sender),
     /// It was found by its working directory.
-    Found(Worker),
+    Found(FoundScanner),
 }
 
 /// A process that listens for [`STOP_SIGNAL`].
 #[derive(Debug)]
-pub struct Worker {
+pub struct FoundScanner {
     pid: Pid,
     start: u64,
     pidfd: Option<OwnedFd>,
@@ -42,7 +42,7 @@ impl Scanner {
         let listening = records.and_then(|records| scan_control::connect(records).ok());
         listening.map(Self::Listening).or_else(|| {
             let mut pids = workers().into_iter();
-            pids.find_map(Worker::of).map(Self::Found)
+            pids.find_map(FoundScanner::of).map(Self::Found)
         })
     }
 
@@ -74,7 +74,7 @@ impl Scanner {
     }
 }
 
-impl Worker {
+impl FoundScanner {
     /// This process, if it blocks [`STOP_SIGNAL`] to read it: any other process would die of it.
     #[must_use]
     pub fn of(pid: Pid) -> Option<Self> {

@@ -89,15 +89,15 @@ pub struct History {
     /// How often this journal's service was started.
     pub starts: u64,
     /// The times of the last starts, the latest first.
-    pub last_starts: [Moment; STARTS],
+    pub last_starts: [Micros; STARTS],
     /// How the service last ended, if known.
     pub last_end: Option<LastEnd>,
     /// When it last ended.
-    pub ended: Moment,
+    pub ended: Micros,
     /// How long the last completed run lasted, if known.
     pub last_run: Option<Duration>,
     /// When what is wanted last changed.
-    pub want_since: Moment,
+    pub want_since: Micros,
     /// The processes that the last one left in its group.
     pub left_group: Option<LeftGroup>,
 }
@@ -132,11 +132,11 @@ impl History {
 
 /// A time of the monotonic clock, in microseconds; 0 if not known. Setting the wall clock does not
 /// change it.
-pub type Moment = u64;
+pub type Micros = u64;
 
 /// The moment of a monotonic clock.
 #[must_use]
-pub fn moment(now: Duration) -> Moment {
+pub fn moment(now: Duration) -> Micros {
     u64::try_from(now.as_micros()).unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::launch::Held;
 use super::machine::{Event, Owed, Pause, Request, SECOND, Want, step};
 use super::pipe_ends::PipeEnds;
-use super::publish::{Publisher, Trouble};
+use super::publish::{PublishTrouble, Publisher};
 use super::recall::{Recalled, recall};
 use super::says::{SUPERVISE, warn_of_doubt};
 use super::watched::Watched;
@@ -307,7 +307,7 @@ impl<'a> Driver<'a> {
     pub(super) fn save(&mut self, is_news: bool) {
         let (record, status) = (self.next_record(), self.next_status());
         let saved = self.publisher.publish(&mut self.files, self.name, &record, status, is_news);
-        if saved == Err(Trouble::Vanished) {
+        if saved == Err(PublishTrouble::Vanished) {
             // If this fails there is no directory to write to. The next event tries again.
             let _ = self.make_files_again();
         }

@@ -23,7 +23,7 @@ pub struct Publisher {
 
 /// Why the status could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PublishTrouble {
     /// The directory is gone: its files have to be made again.
     Vanished,
     /// Anything else.
@@ -74,18 +74,18 @@ impl Publisher {
         record: &Record,
         status: Status,
         is_news: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PublishTrouble> {
         self.again = None;
         self.record(files, name, record);
         let Err(error) = status::publish(&files.records, status) else { return Ok(()) };
         if error == PublishError::Open(Errno::ENOENT) && !files.records.are_in_place() {
-            return Err(Trouble::Vanished);
+            return Err(PublishTrouble::Vanished);
         }
         if is_news {
             warn_unpublished(name, error);
         }
         self.try_again();
-        Err(Trouble::Failed)
+        Err(PublishTrouble::Failed)
     }
 
     /// Tries again in a while.

@@ -2,7 +2,7 @@
 //! directories that a program is still filling.
 
 use super::filling::Filling;
-use crate::sys::inotify::{Event, Watch, Watcher};
+use crate::sys::inotify::{DirectoryEvent, Watch, Watcher};
 use crate::sys::limit::OpenFiles;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -19,13 +19,13 @@ pub struct News {
 
 /// The watch on the scan directory.
 #[derive(Debug)]
-pub struct Changes {
+pub struct ScanChanges {
     watcher: Option<Watcher>,
     scan_watch: Option<Watch>,
     filling: Filling,
 }
 
-impl Changes {
+impl ScanChanges {
     /// Watches the current directory, if the kernel lets us and descriptors are not few. Otherwise
     /// only the ticks find changes.
     #[must_use]
@@ -58,25 +58,27 @@ impl Changes {
                 match event {
                     // A name with a dot is no service's. A program that makes a service under such
                     // a name and then gives it its own causes these.
-                    Event::DirectoryMade(watch, name)
-                    | Event::Came(watch, name)
-                    | Event::Went(watch, name)
+                    DirectoryEvent::DirectoryMade(watch, name)
+                    | DirectoryEvent::Came(watch, name)
+                    | DirectoryEvent::Went(watch, name)
                         if Some(watch) == self.scan_watch && name.first() == Some(&b'.') => {}
-                    Event::DirectoryMade(watch, name) if Some(watch) == self.scan_watch => {
+                    DirectoryEvent::DirectoryMade(watch, name)
+                        if Some(watch) == self.scan_watch =>
+                    {
                         self.filling.add(watcher, name);
                     }
-                    Event::Came(watch, name) if Some(watch) == self.scan_watch => {
+                    DirectoryEvent::Came(watch, name) if Some(watch) == self.scan_watch => {
                         news.names.insert(name);
                     }
-                    Event::DirectoryMade(watch, _)
-                    | Event::Came(watch, _)
-                    | Event::Went(watch, _)
-                    | Event::Changed(watch) => {
+                    DirectoryEvent::DirectoryMade(watch, _)
+                    | DirectoryEvent::Came(watch, _)
+                    | DirectoryEvent::Went(watch, _)
+                    | DirectoryEvent::Changed(watch) => {
                         if !self.filling.touch(watch) {
                             news.is_unclear = true;
                         }
                     }
-                    Event::Overflow => news.is_unclear = true,
+                    DirectoryEvent::Overflow => news.is_unclear = true,
                 }
             }
         }
@@ -123,7 +125,7 @@ mod tests {
     fn only_a_name_of_a_service_that_goes_asks_for_a_look_at_all() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
-        let mut changes = Changes::watch(place.path().as_os_str().as_bytes());
+        let mut changes = ScanChanges::watch(place.path().as_os_str().as_bytes());
         let mut news = || {
             let mut news = News::default();
             changes.take(&mut news);

@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 /// What svscan has open of a scan directory. If no records can be made, svscan warns once and goes
 /// on as 0.76 does, without a lock. If descriptors are few, it opens the lock alone.
 #[derive(Debug)]
-pub struct Claim {
+pub struct ScanClaim {
     records: Option<ScanRecords>,
     /// The read end of `.svscan/control`.
     pub control: Option<Listener>,
@@ -25,7 +25,7 @@ pub struct Claim {
     pub lock: Option<ScanLock>,
 }
 
-impl Claim {
+impl ScanClaim {
     /// Takes the current directory. `name` is its name for messages.
     ///
     /// # Errors

@@ -5,14 +5,14 @@
 mod look;
 
 use super::SVSCAN;
-use super::changes::{Changes, News};
-use super::claim::Claim;
+use super::changes::{News, ScanChanges};
+use super::claim::ScanClaim;
 use super::foreign;
 use super::heir::nascent;
 use super::plan::TICK;
 use super::roster::{Roster, Round};
 use super::spawn::Conditions;
-use super::stop::{self, Stop};
+use super::stop::{self, OrderlyStop};
 use crate::error::Exit;
 use crate::reexec::{self, Handed, Outcome, Trial};
 use crate::scandir::scanner::STOP_SIGNAL;
@@ -29,7 +29,7 @@ const OUR_NAME: &CStr = c"svscan";
 
 /// The arguments of svscan.
 #[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+pub struct ScanCall<'a> {
     /// The scan directory as the user typed it; `None` for the current one.
     pub directory: Option<&'a CStr>,
     /// Whether TERM and INT mean the orderly stop, as they do for process 1.
@@ -38,7 +38,7 @@ pub struct Call<'a> {
 
 /// Scans until it is stopped.
 #[must_use]
-pub fn run(call: Call<'_>) -> Exit {
+pub fn run(call: ScanCall<'_>) -> Exit {
     match Driver::begin(call) {
         Ok(mut driver) => driver.attend(),
         Err(exit) => exit,
@@ -46,14 +46,14 @@ pub fn run(call: Call<'_>) -> Exit {
 }
 
 struct Driver<'a> {
-    call: Call<'a>,
-    claim: Claim,
+    call: ScanCall<'a>,
+    claim: ScanClaim,
     /// The path of the scan directory.
     home: Option<Vec<u8>>,
     /// Whether it was deleted when we last looked.
     is_deleted: bool,
     signals: Signals,
-    changes: Changes,
+    changes: ScanChanges,
     roster: Roster,
     trial: Option<Trial>,
     next_tick: Duration,
@@ -62,7 +62,7 @@ struct Driver<'a> {
     is_child_due: bool,
     /// What to look at before the next tick.
     news: News,
-    stop: Option<Stop>,
+    stop: Option<OrderlyStop>,
     /// The last process that asked for the stop by a signal.
     asked_by: Option<Pid>,
     /// When to look at the stop again. This spares a look at each of thousands of deaths.
@@ -70,7 +70,7 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn begin(call: Call<'a>) -> Result<Self, Exit> {
+    fn begin(call: ScanCall<'a>) -> Result<Self, Exit> {
         let handed_over = reexec::take_over(&["lock", "control", "messages"]);
         let is_new_image = handed_over.is_some();
         let Handed { lock, control, messages: old_messages, .. } = handed_over.unwrap_or_default();
@@ -92,11 +92,11 @@ impl<'a> Driver<'a> {
         let signals = Signals::listen(wanted)
             .map_err(|error| SVSCAN.fatal_because(&[b"unable to listen for signals"], error))?;
         let limit = OpenFiles::raise();
-        let claim = Claim::take(directory, lock, control)?;
+        let claim = ScanClaim::take(directory, lock, control)?;
         let records = claim.open_pipe_records();
         nascent::wait_for(&records, claim.lock.as_ref().map(|lock| lock.file.as_fd()));
         foreign::wait_for(directory, &signals, &claim)?;
-        let changes = Changes::watch_here();
+        let changes = ScanChanges::watch_here();
         let given = Conditions {
             limit,
             own_group: stops_in_order,
@@ -269,7 +269,7 @@ impl<'a> Driver<'a> {
         self.is_deleted = is_deleted;
         if is_deleted && directory::change(home).is_ok() {
             self.is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
-            self.changes = Changes::watch_here();
+            self.changes = ScanChanges::watch_here();
             self.news.is_unclear = true;
         }
         self.changes.ask_again();

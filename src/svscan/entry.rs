@@ -2,7 +2,7 @@
 //! ways to reach them.
 
 use super::adopted::Adopted;
-use super::plan::{Ending, Held, Key, Role, Standing};
+use super::plan::{Ending, HeldService, Key, Role, Standing};
 use crate::service::control::{self, Sender};
 use crate::service::onlooker::{has_left, keeps_journal, recorded_supervise};
 use crate::service::records::Records;
@@ -63,8 +63,12 @@ pub struct Entry {
 impl Entry {
     /// This entry as the plan knows it.
     #[must_use]
-    pub fn held(&self, key: Key) -> Held {
-        Held { key, main: self.main.standing(), log: self.log.as_ref().map(Supervise::standing) }
+    pub fn held(&self, key: Key) -> HeldService {
+        HeldService {
+            key,
+            main: self.main.standing(),
+            log: self.log.as_ref().map(Supervise::standing),
+        }
     }
 
     /// One of its supervises.

@@ -1,7 +1,7 @@
 //! Waits for the end of a foreign svscan: 0.76's, which does not use the lock.
 
 use super::SVSCAN;
-use super::claim::Claim;
+use super::claim::ScanClaim;
 use crate::error::Exit;
 use crate::scandir::scanner::STOP_SIGNAL;
 use crate::scandir::word::Word;
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The exit code, if we were asked to stop.
-pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &Claim) -> Result<(), Exit> {
+pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &ScanClaim) -> Result<(), Exit> {
     let Ok(here) = file::facts(HERE, b".") else { return Ok(()) };
     let us = process::our_pid();
     let mut has_warned = false;

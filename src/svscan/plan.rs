@@ -1,6 +1,7 @@
 //! What to do after a pass over the scan directory, and when to replace a dead supervise. Pure: the
 //! caller passes times of the monotonic clock. Contract: scandir(7); contract.md, section 1.
 
+pub use crate::scandir::pipe_records::Key;
 use core::time::Duration;
 
 /// Time between two passes without a cause.
@@ -10,9 +11,6 @@ const PACE: Duration = Duration::from_secs(1);
 /// The shortest time between `x` and the next start, because scripts do `svc -dx S; rm S` in that
 /// order.
 const REMOVAL: Duration = Duration::from_secs(2);
-
-/// What identifies a service, instead of its name: the device and the inode of its directory.
-pub type Key = (u64, u64);
 
 /// A directory that a pass saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +57,7 @@ pub enum Standing {
 
 /// A held service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldService {
     /// What it is.
     pub key: Key,
     /// Its own supervise.
@@ -68,7 +66,7 @@ pub struct Held {
     pub log: Option<Standing>,
 }
 
-impl Held {
+impl HeldService {
     fn is_idle(&self) -> bool {
         let is_idle = |standing| matches!(standing, Standing::Idle(_));
         is_idle(self.main) && self.log.is_none_or(is_idle)
@@ -99,14 +97,18 @@ pub enum Action {
 /// are one service, under the name that was read first. A held service that was not seen is left
 /// alone while it runs, and is not started again.
 #[must_use]
-pub fn plan(seen: &[Seen<'_>], held: impl IntoIterator<Item = Held>, now: Duration) -> Vec<Action> {
+pub fn plan(
+    seen: &[Seen<'_>],
+    held: impl IntoIterator<Item = HeldService>,
+    now: Duration,
+) -> Vec<Action> {
     let mut by_key: Vec<(Key, usize)> =
         seen.iter().enumerate().map(|(place, entry)| (entry.key, place)).collect();
     by_key.sort_unstable();
     by_key.dedup_by_key(|(key, _)| *key);
     let mut held = held.into_iter().peekable();
     let mut gone = Vec::new();
-    let mut chosen: Vec<(usize, Option<Held>)> = Vec::new();
+    let mut chosen: Vec<(usize, Option<HeldService>)> = Vec::new();
     for (key, place) in by_key {
         while let Some(before) = held.next_if(|held| held.key < key) {
             gone.push(before);
@@ -132,7 +134,7 @@ pub fn plan(seen: &[Seen<'_>], held: impl IntoIterator<Item = Held>, now: Durati
             None => actions.push(Action::Hold(entry.key, entry.name.to_vec())),
         }
     }
-    let unseen = |held: &Held| {
+    let unseen = |held: &HeldService| {
         if held.is_idle() { Action::Forget(held.key) } else { Action::Miss(held.key) }
     };
     actions.extend(gone.iter().map(unseen));
@@ -178,8 +180,8 @@ mod tests {
         Seen { name: name.as_bytes(), key: key(inode), is_filling: false }
     }
 
-    fn held(inode: u64, main: Standing, log: Option<Standing>) -> Held {
-        Held { key: key(inode), main, log }
+    fn held(inode: u64, main: Standing, log: Option<Standing>) -> HeldService {
+        HeldService { key: key(inode), main, log }
     }
 
     #[test]
@@ -253,11 +255,11 @@ mod tests {
     }
 
     /// What is held after these actions.
-    fn perform(mut all: Vec<Held>, actions: &[Action]) -> Vec<Held> {
+    fn perform(mut all: Vec<HeldService>, actions: &[Action]) -> Vec<HeldService> {
         for action in actions {
             match action {
                 Action::Hold(key, _) => {
-                    all.push(Held { key: *key, main: Standing::Running, log: None });
+                    all.push(HeldService { key: *key, main: Standing::Running, log: None });
                 }
                 Action::Start(key, role, _) => {
                     let held = all.iter_mut().find(|held| held.key == *key).unwrap();

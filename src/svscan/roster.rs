@@ -10,7 +10,7 @@ use super::adopted::Adopted;
 use super::entry::{Entry, Supervise};
 use super::heir::finder::{Finder, is_there};
 use super::heir::retired;
-use super::plan::{Action, Ending, Held, Key, Role, Standing, next_start};
+use super::plan::{Action, Ending, HeldService, Key, Role, Standing, next_start};
 use super::spawn::{Conditions, spawn};
 use super::watches::Watches;
 use crate::fork_rest::ForkRest;
@@ -98,13 +98,13 @@ impl Roster {
     }
 
     /// All held services, in the order of the keys.
-    pub fn held(&self) -> impl Iterator<Item = Held> {
+    pub fn held(&self) -> impl Iterator<Item = HeldService> {
         self.entries.iter().map(|(key, entry)| entry.held(*key))
     }
 
     /// One service, if it is held.
     #[must_use]
-    pub fn held_one(&self, key: Key) -> Option<Held> {
+    pub fn held_one(&self, key: Key) -> Option<HeldService> {
         self.entries.get(&key).map(|entry| entry.held(key))
     }
 

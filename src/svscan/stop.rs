@@ -28,7 +28,7 @@ const RETRIES: u8 = 5;
 /// How far the stop of one service has come.
 #[derive(Debug)]
 struct Progress {
-    step: Step,
+    step: Phase,
     was_asked: bool,
     /// When this step began.
     since: Duration,
@@ -41,7 +41,7 @@ struct Progress {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum Phase {
     /// Its own supervise has to exit.
     Service,
     /// Its logger has to read to the end, and the logger's supervise to exit.
@@ -55,12 +55,12 @@ enum Step {
 
 /// An orderly stop that has begun.
 #[derive(Debug, Default)]
-pub struct Stop {
+pub struct OrderlyStop {
     progress: BTreeMap<Key, Progress>,
     hurried: Option<Duration>,
 }
 
-impl Stop {
+impl OrderlyStop {
     /// A further request: from now on services and loggers are killed, and waited for only a short
     /// time.
     pub fn hurry(&mut self) {
@@ -78,7 +78,7 @@ impl Stop {
         let mut again = Vec::new();
         for (key, entry) in roster.entries_mut() {
             let progress = self.progress.entry(key).or_insert(Progress {
-                step: Step::Service,
+                step: Phase::Service,
                 was_asked: false,
                 since: now,
                 retries: 0,
@@ -90,11 +90,13 @@ impl Stop {
             loop {
                 let before = progress.step;
                 let (role, wanted) = match before {
-                    Step::Service => (Role::Main, service(progress, entry, self.hurried.is_some())),
-                    Step::Logger | Step::LoggerAbandoned => {
+                    Phase::Service => {
+                        (Role::Main, service(progress, entry, self.hurried.is_some()))
+                    }
+                    Phase::Logger | Phase::LoggerAbandoned => {
                         (Role::Log, logger(progress, entry, self.hurried.is_some()))
                     }
-                    Step::Survived | Step::Done => break,
+                    Phase::Survived | Phase::Done => break,
                 };
                 if let Wanted::Again = wanted {
                     again.push((key, role));
@@ -106,7 +108,7 @@ impl Stop {
                 progress.since = clock::monotonic();
                 progress.stuck_since = progress.since;
             }
-            all_done &= matches!(progress.step, Step::Survived | Step::Done);
+            all_done &= matches!(progress.step, Phase::Survived | Phase::Done);
         }
         for (key, role) in again {
             roster.start_again(key, role, round);
@@ -119,9 +121,9 @@ impl Stop {
         let mut any = false;
         for (key, entry) in roster.entries() {
             let role = match self.progress.get(&key).map(|progress| progress.step) {
-                Some(Step::Done) => continue,
-                Some(Step::Logger | Step::LoggerAbandoned | Step::Survived) => Role::Log,
-                Some(Step::Service) | None => Role::Main,
+                Some(Phase::Done) => continue,
+                Some(Phase::Logger | Phase::LoggerAbandoned | Phase::Survived) => Role::Log,
+                Some(Phase::Service) | None => Role::Main,
             };
             let text: &[&[u8]] = &[b"unable to stop ", &entry.name, role.suffix()];
             SVSCAN.warning(&[text, &[b": it did not end in time"]].concat());
@@ -150,7 +152,7 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
             if let Some(pipe) = &mut entry.pipe {
                 pipe.write = None;
             }
-            progress.step = if entry.log.is_some() { Step::Logger } else { Step::Done };
+            progress.step = if entry.log.is_some() { Phase::Logger } else { Phase::Done };
             progress.retries = 0;
         }
         Supervise::Child(..) | Supervise::Adopted(_) if !progress.was_asked => {
@@ -175,19 +177,19 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     let bytes_wait = waiting.is_some();
     match &entry.log {
         Some(Supervise::Idle(_, ending)) => {
-            let is_left_unread = bytes_wait && progress.step == Step::Logger;
+            let is_left_unread = bytes_wait && progress.step == Phase::Logger;
             let again = is_left_unread || *ending == Some(Ending::Killed);
             if again && progress.retries < RETRIES {
                 progress.retries += 1;
                 progress.was_asked = false;
                 return Wanted::Again;
             }
-            progress.step = Step::Done;
+            progress.step = Phase::Done;
         }
         Some(Supervise::Child(..) | Supervise::Adopted(_)) if !progress.was_asked => {
             let bytes: &[u8] = match progress.step {
                 _ if hurried && !bytes_wait => b"dkx",
-                Step::LoggerAbandoned => b"dx",
+                Phase::LoggerAbandoned => b"dx",
                 // A logger that is down has to be started to read the rest of its pipe.
                 _ if bytes_wait && entry.is_down(Role::Log) => b"ox",
                 _ => b"x",
@@ -195,21 +197,21 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
             progress.was_asked = ask(entry, Role::Log, bytes);
         }
         Some(Supervise::Child(..) | Supervise::Adopted(_)) => match progress.step {
-            Step::LoggerAbandoned if now >= progress.since.saturating_add(LOGGER_GOES) => {
-                progress.step = Step::Survived;
+            Phase::LoggerAbandoned if now >= progress.since.saturating_add(LOGGER_GOES) => {
+                progress.step = Phase::Survived;
             }
             // A second TERM makes multilog hurry.
-            Step::LoggerAbandoned
+            Phase::LoggerAbandoned
                 if !progress.was_hastened && now >= progress.since.saturating_add(LOGGER) =>
             {
                 progress.was_hastened = ask(entry, Role::Log, b"d");
             }
-            Step::Logger if now >= progress.stuck_since.saturating_add(LOGGER) => {
-                progress.step = Step::LoggerAbandoned;
+            Phase::Logger if now >= progress.stuck_since.saturating_add(LOGGER) => {
+                progress.step = Phase::LoggerAbandoned;
             }
             _ => {}
         },
-        None => progress.step = Step::Done,
+        None => progress.step = Phase::Done,
     }
     Wanted::Nothing
 }

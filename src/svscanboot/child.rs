@@ -21,13 +21,13 @@ const PATH: &[u8] = b"/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bi
 
 /// A child that is started again when it ends, at most once a second.
 #[derive(Debug, Default)]
-pub struct Child {
+pub struct KeptChild {
     pid: Option<Pid>,
     not_before: Duration,
     rest: ForkRest,
 }
 
-impl Child {
+impl KeptChild {
     /// Its pid while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {

@@ -9,14 +9,14 @@
 
 use super::SVSCANBOOT;
 use super::beginning::{open_records, want};
-use super::child::{Child, PACE};
-use super::leader::{Effect, Event, Patience, Question, Rank, State, Svscan, Word, step};
+use super::child::{KeptChild, PACE};
+use super::leader::{Effect, Event, Question, Rank, State, Svscan, WaitUntil, Word, step};
 use super::messages::Messages;
 use super::place::ScanPlace;
 use crate::env;
 use crate::error::Exit;
 use crate::own_path;
-use crate::scandir::keeper::{self, Keeper};
+use crate::scandir::keeper::{self, Leadership};
 use crate::scandir::scan_control;
 use crate::scandir::scan_lock::{LOCK_NUMBER, ScanLock};
 use crate::scandir::scanner::{STOP_SIGNAL, Scanner};
@@ -38,7 +38,7 @@ const ROUND: Duration = Duration::from_secs(60);
 
 /// The arguments of svscanboot.
 #[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
+pub struct BootCall<'a> {
     /// The scan directory.
     pub directory: &'a CStr,
     /// Whether to exit with 0 if another svscan works there or the system is going down.
@@ -49,7 +49,7 @@ pub struct Call<'a> {
 
 /// Keeps svscan running until TERM asks for the orderly stop.
 #[must_use]
-pub fn run(call: Call<'_>) -> Exit {
+pub fn run(call: BootCall<'_>) -> Exit {
     own_path::note();
     proc::close_inherited();
     signal::ignore_broken_pipes();
@@ -74,7 +74,7 @@ pub fn run(call: Call<'_>) -> Exit {
         keeper: None,
         other: None,
         lock: None,
-        svscan: Child::default(),
+        svscan: KeptChild::default(),
         has_moved_on: false,
         found: None,
         messages: None,
@@ -84,16 +84,16 @@ pub fn run(call: Call<'_>) -> Exit {
 }
 
 struct Driver<'a> {
-    call: Call<'a>,
+    call: BootCall<'a>,
     signals: Signals,
     place: ScanPlace<'a>,
     /// The leader's files, if we lead.
-    keeper: Option<Keeper>,
+    keeper: Option<Leadership>,
     /// The presence of the leader, if another svscanboot leads.
     other: Option<OwnedFd>,
     lock: Option<ScanLock>,
     /// The svscan that is our child, if we started one.
-    svscan: Child,
+    svscan: KeptChild,
     /// Whether the records have been made again since that svscan was started.
     has_moved_on: bool,
     /// An svscan at work that is not our child.
@@ -111,7 +111,7 @@ enum Notice {
 }
 
 /// Whether to go on after a step.
-enum Outcome {
+enum Turn {
     Goes,
     Leaves,
 }
@@ -121,13 +121,13 @@ impl Driver<'_> {
         crate::sys::heap::outlast_shortage();
         loop {
             let mut events = vec![self.look(&state)];
-            if let Outcome::Leaves = self.apply(&mut state, events.remove(0)) {
+            if let Turn::Leaves = self.apply(&mut state, events.remove(0)) {
                 return Exit::SUCCESS;
             }
             self.notify(&state);
             events.extend(self.wait(&state));
             for event in events {
-                if let Outcome::Leaves = self.apply(&mut state, event) {
+                if let Turn::Leaves = self.apply(&mut state, event) {
                     return Exit::SUCCESS;
                 }
             }
@@ -159,7 +159,7 @@ impl Driver<'_> {
     }
 
     /// Performs one step, and the steps that follow from the answers to its questions.
-    fn apply(&mut self, state: &mut State, event: Event) -> Outcome {
+    fn apply(&mut self, state: &mut State, event: Event) -> Turn {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let (after, effects) = step(*state, event);
@@ -171,11 +171,11 @@ impl Driver<'_> {
                     Effect::EndReader => self.end_reader(),
                     Effect::GiveLockBack => drop(self.lock.take()),
                     Effect::RemoveMark => self.place.forget_stop(),
-                    Effect::Leave => return Outcome::Leaves,
+                    Effect::Leave => return Turn::Leaves,
                 }
             }
         }
-        Outcome::Goes
+        Turn::Goes
     }
 
     fn look(&mut self, state: &State) -> Event {
@@ -209,7 +209,7 @@ impl Driver<'_> {
         let Some(records) = self.place.records() else { return };
         self.messages.iter().for_each(|messages| messages.record_in(records));
         // If another svscanboot already leads in the new records, we keep our old files.
-        self.keeper = Keeper::become_it(records).ok().or(self.keeper.take());
+        self.keeper = Leadership::become_it(records).ok().or(self.keeper.take());
     }
 
     fn answer(&mut self, state: &State, question: Question) -> Event {
@@ -223,7 +223,7 @@ impl Driver<'_> {
     }
 
     fn become_leader(&mut self) -> Event {
-        match self.place.records().map(Keeper::become_it).transpose() {
+        match self.place.records().map(Leadership::become_it).transpose() {
             Ok(keeper) => self.keeper = keeper,
             Err(Errno::EAGAIN) => return Event::Kept,
             Err(error) => {
@@ -331,7 +331,7 @@ impl Driver<'_> {
         let mut watched = vec![poll::readable(self.signals.as_fd())];
         watched.extend(self.messages.as_ref().and_then(Messages::watched));
         watched.extend(self.found.as_ref().and_then(Scanner::watched));
-        let leader = self.other.as_ref().filter(|_| state.patience() == Patience::Keeper);
+        let leader = self.other.as_ref().filter(|_| state.patience() == WaitUntil::Keeper);
         watched.extend(leader.map(|leader| poll::broken(leader.as_fd())));
         if poll::wait(&mut watched, until).is_err() {
             poll::pause(PACE);
@@ -360,11 +360,11 @@ impl Driver<'_> {
     fn next_look(&self, state: &State) -> Option<Duration> {
         let is_watched = self.found.as_ref().is_none_or(|found| found.watched().is_some());
         let patience = match state.patience() {
-            Patience::Event if is_watched => Some(ROUND),
-            Patience::Event => Some(PACE),
-            Patience::Keeper => self.other.is_none().then_some(PACE),
-            Patience::Second => Some(self.svscan.look_after().map_or(PACE, |left| left.min(PACE))),
-            Patience::Moment => Some(RETRY),
+            WaitUntil::Event if is_watched => Some(ROUND),
+            WaitUntil::Event => Some(PACE),
+            WaitUntil::Keeper => self.other.is_none().then_some(PACE),
+            WaitUntil::Second => Some(self.svscan.look_after().map_or(PACE, |left| left.min(PACE))),
+            WaitUntil::Moment => Some(RETRY),
         };
         let reader = match &self.messages {
             Some(messages) => messages.look_after(),

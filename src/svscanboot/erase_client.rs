@@ -3,7 +3,7 @@
 //! later.
 
 use super::services::{Kinds, supervised, take_down};
-use super::status_client::{Standing, answer, is_ours, svscans};
+use super::status_client::{Attendance, answer, is_ours, svscans};
 use crate::error::Exit;
 use crate::scandir::word::Word;
 use crate::scandir::{ScanRecords, keeper, scan_control};
@@ -33,7 +33,7 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     };
     let records = ScanRecords::open(place.as_fd()).ok();
     let keepers = keepers(directory, records.as_ref());
-    if Standing::of(directory) == Standing::Foreign {
+    if Attendance::of(directory) == Attendance::Foreign {
         end(&keepers, true);
         // Another product's svscan: we do not stop its services.
         return answer(("foreign", 2));

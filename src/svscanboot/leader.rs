@@ -173,7 +173,7 @@ impl Effects {
 
 /// How long the driver waits for the next event before it looks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum WaitUntil {
     /// Until an event comes.
     Event,
     /// Until the leader ends. If we cannot watch it, for a short time.
@@ -204,12 +204,12 @@ impl State {
 
     /// How long to wait, once all effects are performed and all questions answered.
     #[must_use]
-    pub fn patience(&self) -> Patience {
+    pub fn patience(&self) -> WaitUntil {
         match (self.rank, self.wish, self.svscan) {
-            (Rank::Standby, Wish::None, _) => Patience::Keeper,
-            (Rank::Leader, _, Svscan::None) => Patience::Second,
-            (_, Wish::Unheard(_), _) => Patience::Moment,
-            _ => Patience::Event,
+            (Rank::Standby, Wish::None, _) => WaitUntil::Keeper,
+            (Rank::Leader, _, Svscan::None) => WaitUntil::Second,
+            (_, Wish::Unheard(_), _) => WaitUntil::Moment,
+            _ => WaitUntil::Event,
         }
     }
 

@@ -2,7 +2,7 @@
 //! simulated world in which every request succeeds.
 
 use super::leader::{
-    Effect, Effects, Event, Patience, Question, Rank, State, Svscan, Wish, Word, step,
+    Effect, Effects, Event, Question, Rank, State, Svscan, WaitUntil, Wish, Word, step,
 };
 use std::collections::BTreeSet;
 
@@ -203,7 +203,7 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
     law(
         after.question.is_some()
             || leaves
-            || patience != Patience::Event
+            || patience != WaitUntil::Event
             || after.svscan != Svscan::None,
         "only the end of an svscan is waited for without a limit",
     )

@@ -2,7 +2,7 @@
 //! readproctitle that reads it. A new svscanboot finds both again through the processes that have
 //! the pipe open.
 
-use super::child::Child;
+use super::child::KeptChild;
 use crate::scandir::{ScanRecords, message_record};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::file::{self, Kind};
@@ -22,13 +22,13 @@ const PROBE: Duration = Duration::from_secs(5);
 pub struct Messages {
     read: OwnedFd,
     write: OwnedFd,
-    reader: Reader,
+    reader: MessageReader,
 }
 
 #[derive(Debug)]
-enum Reader {
+enum MessageReader {
     /// Our child, started again when it ends.
-    Ours(Child),
+    Ours(KeptChild),
     /// Another svscanboot started it: its pid, start time, and a pidfd if the kernel has them.
     Found(Pid, u64, Option<OwnedFd>),
 }
@@ -49,7 +49,8 @@ impl Messages {
         if recorded != Some(inode) {
             records.iter().for_each(|records| record(records, inode));
         }
-        let reader = find_reader(inode).unwrap_or_else(|| Reader::Ours(Child::default()));
+        let reader =
+            find_reader(inode).unwrap_or_else(|| MessageReader::Ours(KeptChild::default()));
         Ok(Self { read, write, reader })
     }
 
@@ -68,13 +69,13 @@ impl Messages {
 
     /// Starts a reader if none runs.
     pub fn keep_reader(&mut self) {
-        if let Reader::Found(pid, start, _) = self.reader {
+        if let MessageReader::Found(pid, start, _) = self.reader {
             let found = Process::read(pid);
             if !found.is_ok_and(|found| found.start == start && found.is_alive()) {
-                self.reader = Reader::Ours(Child::default());
+                self.reader = MessageReader::Ours(KeptChild::default());
             }
         }
-        if let Reader::Ours(child) = &mut self.reader {
+        if let MessageReader::Ours(child) = &mut self.reader {
             let read = self.read.as_fd();
             let dots = std::ffi::CString::new(vec![b'.'; DOTS]).unwrap_or_default();
             let words = [c"readproctitle", c"service", c"errors:", dots.as_c_str()];
@@ -89,7 +90,7 @@ impl Messages {
 
     /// Notes that a child has ended.
     pub fn note_end(&mut self, pid: Pid) {
-        if let Reader::Ours(child) = &mut self.reader {
+        if let MessageReader::Ours(child) = &mut self.reader {
             child.note_end(pid);
         }
     }
@@ -98,7 +99,7 @@ impl Messages {
     #[must_use]
     pub fn watched(&self) -> Option<poll::PollFd<'_>> {
         match &self.reader {
-            Reader::Found(_, _, Some(pidfd)) => Some(poll::readable(pidfd.as_fd())),
+            MessageReader::Found(_, _, Some(pidfd)) => Some(poll::readable(pidfd.as_fd())),
             _ => None,
         }
     }
@@ -107,9 +108,9 @@ impl Messages {
     #[must_use]
     pub fn look_after(&self) -> Option<Duration> {
         match &self.reader {
-            Reader::Found(_, _, None) => Some(PROBE),
-            Reader::Found(_, _, Some(_)) => None,
-            Reader::Ours(child) => child.look_after(),
+            MessageReader::Found(_, _, None) => Some(PROBE),
+            MessageReader::Found(_, _, Some(_)) => None,
+            MessageReader::Ours(child) => child.look_after(),
         }
     }
 
@@ -118,8 +119,10 @@ impl Messages {
     pub fn give_up(self) -> impl FnMut() -> bool {
         let Self { reader, .. } = self;
         move || match &reader {
-            Reader::Ours(child) => child.pid().is_some_and(|pid| process::reap(pid).is_none()),
-            Reader::Found(pid, start, _) => {
+            MessageReader::Ours(child) => {
+                child.pid().is_some_and(|pid| process::reap(pid).is_none())
+            }
+            MessageReader::Found(pid, start, _) => {
                 Process::read(*pid).is_ok_and(|found| found.start == *start && found.is_alive())
             }
         }
@@ -157,14 +160,14 @@ fn find_pipe(inode: u64) -> Option<(OwnedFd, OwnedFd)> {
 
 /// Finds the process that reads the pipe of this inode at descriptor 0. Its name does not matter: a
 /// child that a killed svscanboot forked is named readproctitle only after its exec.
-fn find_reader(inode: u64) -> Option<Reader> {
+fn find_reader(inode: u64) -> Option<MessageReader> {
     let mut pids = proc::numbers(b"/proc").unwrap_or_default().into_iter();
     let pid = pids.find(|&pid| {
         is_pipe(pid, 0, inode) && proc::is_open_for_reading(pid, 0) && proc::is_trusted(pid)
     })?;
     let pidfd = process::open_pidfd(pid).ok();
     let start = Process::read(pid).ok()?.start;
-    Some(Reader::Found(pid, start, pidfd))
+    Some(MessageReader::Found(pid, start, pidfd))
 }
 
 #[cfg(test)]
@@ -174,7 +177,7 @@ mod tests {
 
     fn found(inode: u64) -> Option<Pid> {
         match find_reader(inode) {
-            Some(Reader::Found(pid, ..)) => Some(pid),
+            Some(MessageReader::Found(pid, ..)) => Some(pid),
             _ => None,
         }
     }

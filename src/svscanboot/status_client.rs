@@ -1,5 +1,5 @@
 //! `svscanboot --status` and `svscanboot --reexec`, for the scriptlets of a package: they print one
-//! word and set the exit code. `--stop=SECONDS` uses [`svscans`] and [`Standing`] too.
+//! word and set the exit code. `--stop=SECONDS` uses [`svscans`] and [`Attendance`] too.
 
 use crate::error::Exit;
 use crate::scandir::{ScanRecords, keeper};
@@ -19,7 +19,7 @@ const PACE: Duration = Duration::from_millis(50);
 
 /// Which svscan works in a scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Attendance {
     /// One of this program, and an svscanboot starts it again if it dies.
     Kept,
     /// One of this program, without an svscanboot.
@@ -30,7 +30,7 @@ pub enum Standing {
     Absent,
 }
 
-impl Standing {
+impl Attendance {
     /// Which svscan works in `directory`.
     #[must_use]
     pub fn of(directory: &CStr) -> Self {
@@ -97,10 +97,10 @@ fn is_child_of_svscanboot(pid: Pid) -> bool {
 #[must_use]
 pub fn status(directory: &CStr, patience: Duration) -> Exit {
     let until = clock::monotonic().saturating_add(patience);
-    let mut standing = Standing::of(directory);
-    while standing == Standing::Absent && clock::monotonic() < until {
+    let mut standing = Attendance::of(directory);
+    while standing == Attendance::Absent && clock::monotonic() < until {
         poll::pause(PACE);
-        standing = Standing::of(directory);
+        standing = Attendance::of(directory);
     }
     answer(standing.answer())
 }
@@ -109,9 +109,9 @@ pub fn status(directory: &CStr, patience: Duration) -> Exit {
 /// svscan is of this program and runs another file.
 #[must_use]
 pub fn reexec(directory: &CStr) -> Exit {
-    let standing = Standing::of(directory);
+    let standing = Attendance::of(directory);
     // HUP would kill an svscan of 0.76.
-    if matches!(standing, Standing::Foreign | Standing::Absent) {
+    if matches!(standing, Attendance::Foreign | Attendance::Absent) {
         return answer(standing.answer());
     }
     let mut has_asked = false;

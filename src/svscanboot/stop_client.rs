@@ -47,7 +47,7 @@ pub fn stop(directory: &CStr) -> Exit {
         Some(_) => {}
     }
     let scan_directory = opened.as_ref().ok().map(AsFd::as_fd);
-    let mut stop = Stop { begun: clock::monotonic(), has_told: false, is_hurried: false };
+    let mut stop = AskedStop { begun: clock::monotonic(), has_told: false, is_hurried: false };
     let mut has_asked = false;
     let mut since = clock::monotonic();
     loop {
@@ -89,13 +89,13 @@ fn starts_again(place: &ScanPlace<'_>) -> bool {
 }
 
 /// How far the stop has come.
-struct Stop {
+struct AskedStop {
     begun: Duration,
     has_told: bool,
     is_hurried: bool,
 }
 
-impl Stop {
+impl AskedStop {
     /// Asks one svscan to stop and waits for its end. Returns false if it did not end in time.
     fn ask(&mut self, svscan: &Scanner, scan_directory: Option<BorrowedFd<'_>>) -> bool {
         let _ = svscan.say(Word::Stop);

@@ -134,11 +134,11 @@ const BLOCK: usize = 4096;
 #[repr(align(8))]
 struct Entries([u8; BLOCK]);
 
-type Entry<'a> = (&'a [u8], Option<Kind>);
+type ListedEntry<'a> = (&'a [u8], Option<Kind>);
 
 /// The first of some entries, and the rest. An entry is an inode number and an offset of eight
 /// bytes each, its own length in two bytes, its kind in one, and its name, which ends in a NUL.
-fn split_entry(entries: &[u8]) -> Option<(Entry<'_>, &[u8])> {
+fn split_entry(entries: &[u8]) -> Option<(ListedEntry<'_>, &[u8])> {
     let (_, from_length) = entries.split_at_checked(16)?;
     let (length, from_kind) = from_length.split_first_chunk()?;
     let length = usize::from(u16::from_ne_bytes(*length));

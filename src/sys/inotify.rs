@@ -17,7 +17,7 @@ pub struct Watch(WatchDescriptor);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum DirectoryEvent {
     /// A directory was made in the watched directory, under this name.
     DirectoryMade(Watch, Vec<u8>),
     /// Another new name in the watched directory: a link or file was made, or anything moved in.
@@ -83,7 +83,7 @@ impl Watcher {
     }
 
     /// The next events, as many as one read returns; an empty list if there are none.
-    pub fn events(&self) -> Vec<Event> {
+    pub fn events(&self) -> Vec<DirectoryEvent> {
         let Ok(events) = self.instance.read_events() else { return Vec::new() };
         events
             .into_iter()
@@ -92,18 +92,18 @@ impl Watcher {
                 let came = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
                 let went = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-                    Some(Event::Overflow)
+                    Some(DirectoryEvent::Overflow)
                 } else if event.mask.contains(AddWatchFlags::IN_IGNORED) {
                     None
                 } else if event.mask.contains(made) {
                     let name = event.name.map(OsStringExt::into_vec).unwrap_or_default();
-                    Some(Event::DirectoryMade(Watch(event.wd), name))
+                    Some(DirectoryEvent::DirectoryMade(Watch(event.wd), name))
                 } else if let (true, Some(name)) = (event.mask.intersects(came), &event.name) {
-                    Some(Event::Came(Watch(event.wd), name.as_bytes().to_vec()))
+                    Some(DirectoryEvent::Came(Watch(event.wd), name.as_bytes().to_vec()))
                 } else if let (true, Some(name)) = (event.mask.intersects(went), &event.name) {
-                    Some(Event::Went(Watch(event.wd), name.as_bytes().to_vec()))
+                    Some(DirectoryEvent::Went(Watch(event.wd), name.as_bytes().to_vec()))
                 } else {
-                    Some(Event::Changed(Watch(event.wd)))
+                    Some(DirectoryEvent::Changed(Watch(event.wd)))
                 }
             })
             .collect()

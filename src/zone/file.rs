@@ -5,7 +5,7 @@ use super::rule::Rule;
 
 /// The contents of a file.
 #[derive(Debug, Default)]
-pub struct File {
+pub struct ZoneFile {
     /// Times, and how many seconds ahead of UTC the local clock is from then on. In order of time.
     changes: Vec<(i64, i64)>,
     /// How many seconds ahead of UTC the local clock is before the first change.
@@ -26,7 +26,7 @@ struct Counts {
     names: usize,
 }
 
-impl File {
+impl ZoneFile {
     /// Parses `bytes`; `None` if they are no such file.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {

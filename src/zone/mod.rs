@@ -11,7 +11,7 @@ pub mod rule;
 
 use crate::env;
 use crate::sys::descriptor::{self, HERE, Purpose};
-use file::File;
+use file::ZoneFile;
 use rule::Rule;
 use std::os::fd::AsFd;
 
@@ -35,7 +35,7 @@ pub struct Local {
 #[derive(Debug)]
 pub enum Zone {
     /// From a file.
-    File(File),
+    File(ZoneFile),
     /// From a rule in `TZ`.
     Rule(Rule),
     /// UTC, if neither could be read.
@@ -63,7 +63,7 @@ impl Zone {
     }
 
     fn read(path: &[u8]) -> Option<Self> {
-        File::parse(&contents(path)?).map(Self::File)
+        ZoneFile::parse(&contents(path)?).map(Self::File)
     }
 
     /// What the local clock shows at `moment`, in seconds since 1970.

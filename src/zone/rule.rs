@@ -18,13 +18,13 @@ pub struct Rule {
 struct Summer {
     /// How many seconds ahead of UTC.
     ahead: i64,
-    begin: Change,
-    end: Change,
+    begin: ClockChange,
+    end: ClockChange,
 }
 
 /// A day of the year, and a time of that day, in seconds from midnight by the local clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Change {
+struct ClockChange {
     day: Day,
     time: i64,
 }
@@ -80,7 +80,7 @@ impl Rule {
     }
 }
 
-impl Change {
+impl ClockChange {
     /// This moment of `year`, in seconds since 1970 by the local clock.
     fn in_year(self, year: i64) -> i64 {
         let start = days_before_year(year);
@@ -146,7 +146,7 @@ fn time(left: &mut &[u8], hours: i64) -> Option<i64> {
 }
 
 /// Reads a comma, a day and perhaps a time. Without a time it is two in the morning.
-fn change(left: &mut &[u8]) -> Option<Change> {
+fn change(left: &mut &[u8]) -> Option<ClockChange> {
     let mut taken = left.strip_prefix(b",")?;
     let day = match taken.split_first()? {
         (b'J', rest) => {
@@ -169,7 +169,7 @@ fn change(left: &mut &[u8]) -> Option<Change> {
         time_of_day = time(&mut taken, 167)?;
     }
     *left = taken;
-    Some(Change { day, time: time_of_day })
+    Some(ClockChange { day, time: time_of_day })
 }
 
 /// Reads a decimal number within these bounds.

@@ -2,7 +2,7 @@
 //! not depend on how the input is cut into reads, and is that of a naive version of the rules.
 
 use crate::random::Random;
-use daemontools_rs::multilog::lines::{Lines, Origin, Stop, Take, WINDOW};
+use daemontools_rs::multilog::lines::{ByteOrigin, Lines, Stop, Take, WINDOW};
 use daemontools_rs::multilog::pattern::matches;
 use daemontools_rs::multilog::script::{Script, Sink};
 
@@ -28,7 +28,7 @@ impl Take for Outputs<'_> {
         Ok(())
     }
 
-    fn append(&mut self, bytes: &[u8], _: Origin, _: usize) -> Result<(), Stop> {
+    fn append(&mut self, bytes: &[u8], _: ByteOrigin, _: usize) -> Result<(), Stop> {
         for (log, is_chosen) in self.outcome.logs.iter_mut().zip(&self.chosen) {
             if *is_chosen {
                 log.extend_from_slice(bytes);

@@ -5,7 +5,7 @@ use daemontools_rs::calendar::Moment;
 use daemontools_rs::cmd::tai64nlocal::Localizer;
 use daemontools_rs::filter::Filter;
 use daemontools_rs::zone::Local;
-use daemontools_rs::zone::file::File;
+use daemontools_rs::zone::file::ZoneFile;
 use daemontools_rs::zone::rule::Rule;
 
 const RUNS: usize = 10_000;
@@ -100,7 +100,7 @@ fn no_file_and_no_rule_of_a_zone_is_too_odd() {
         if random.below(4) > 0 {
             random.mutate(&mut file);
         }
-        let (rule, file) = (Rule::parse(&rule), File::parse(&file));
+        let (rule, file) = (Rule::parse(&rule), ZoneFile::parse(&file));
         rules += usize::from(rule.is_some());
         files += usize::from(file.is_some());
         for far in [0, 20, 33] {

@@ -10,6 +10,7 @@ mod mutants;
 mod notices;
 mod openings;
 mod rules;
+mod type_names;
 mod version;
 mod waits;
 mod words;

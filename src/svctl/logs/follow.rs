@@ -12,7 +12,7 @@ use super::trail::Trail;
 use crate::SVCTL;
 use crate::output::Ended;
 use core::time::Duration;
-use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
+use daemontools_rs::sys::inotify::{DirectoryEvent, Watch, Watcher};
 use daemontools_rs::sys::{clock, descriptor, poll};
 use std::os::fd::AsFd;
 
@@ -89,13 +89,15 @@ impl Follower {
             }
             for event in events {
                 match event {
-                    Event::Came(watch, name) => self.names.push((watch, name)),
-                    Event::Overflow => {
+                    DirectoryEvent::Came(watch, name) => self.names.push((watch, name)),
+                    DirectoryEvent::Overflow => {
                         for trail in &mut self.trails {
                             trail.is_behind = true;
                         }
                     }
-                    Event::DirectoryMade(..) | Event::Went(..) | Event::Changed(_) => {}
+                    DirectoryEvent::DirectoryMade(..)
+                    | DirectoryEvent::Went(..)
+                    | DirectoryEvent::Changed(_) => {}
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::state::YOUNG;
 use core::time::Duration;
-use daemontools_rs::service::record::{LastEnd, Moment, Record};
+use daemontools_rs::service::record::{LastEnd, Micros, Record};
 use daemontools_rs::sys::process::End;
 
 /// A time by the monotonic clock that the journal uses.
@@ -10,7 +10,7 @@ use daemontools_rs::sys::process::End;
 pub struct Monotonic(pub Duration);
 
 impl Monotonic {
-    fn since(self, moment: Moment) -> Option<Duration> {
+    fn since(self, moment: Micros) -> Option<Duration> {
         (moment != 0).then(|| self.0.saturating_sub(Duration::from_micros(moment)))
     }
 }

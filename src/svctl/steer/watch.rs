@@ -6,7 +6,7 @@ use crate::look::with_records;
 use core::time::Duration;
 use daemontools_rs::service::presence;
 use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
-use daemontools_rs::sys::inotify::{Event, Watch, Watcher};
+use daemontools_rs::sys::inotify::{DirectoryEvent, Watch, Watcher};
 use daemontools_rs::sys::limit::{Resource, Soft, set_soft};
 use daemontools_rs::sys::process::{self, Side};
 use daemontools_rs::sys::{Errno, directory, poll};
@@ -123,13 +123,13 @@ impl Watched {
         let events = self.watcher.as_ref().map(Watcher::events).unwrap_or_default();
         for event in events {
             match event {
-                Event::Changed(watch)
-                | Event::Came(watch, _)
-                | Event::Went(watch, _)
-                | Event::DirectoryMade(watch, _) => {
+                DirectoryEvent::Changed(watch)
+                | DirectoryEvent::Came(watch, _)
+                | DirectoryEvent::Went(watch, _)
+                | DirectoryEvent::DirectoryMade(watch, _) => {
                     changed.extend(self.tasks.get(&watch));
                 }
-                Event::Overflow => changed.extend(self.tasks.values()),
+                DirectoryEvent::Overflow => changed.extend(self.tasks.values()),
             }
         }
         changed.sort_unstable();

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 
 /// A socket that listens on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listener {
+pub struct PortListener {
     /// The port.
     pub port: u16,
     /// The socket's number.
@@ -28,7 +28,7 @@ const LONGEST: usize = 1 << 24;
 
 /// All listening sockets of our network namespace.
 #[must_use]
-pub fn listeners() -> Vec<Listener> {
+pub fn listeners() -> Vec<PortListener> {
     let mut found = Vec::new();
     for (path, state) in TABLES {
         let text = whole(path).unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn listeners() -> Vec<Listener> {
 
 /// A line of a table: number, local address, remote address, state, queues, timers, retransmits,
 /// user, timeout, inode.
-fn listener(line: &[u8], wanted: &[u8]) -> Option<Listener> {
+fn listener(line: &[u8], wanted: &[u8]) -> Option<PortListener> {
     let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     let local = fields.nth(1)?;
     let (remote, state) = (fields.next()?, fields.next()?);
@@ -52,7 +52,7 @@ fn listener(line: &[u8], wanted: &[u8]) -> Option<Listener> {
     // A socket that is connected waits for one only.
     let waits = state == wanted && port(remote)? == 0;
     let port = port(local)?;
-    (waits && port != 0 && inode != 0).then_some(Listener { port, inode })
+    (waits && port != 0 && inode != 0).then_some(PortListener { port, inode })
 }
 
 fn whole(path: &[u8]) -> Result<Vec<u8>, Errno> {
@@ -91,7 +91,7 @@ mod tests {
         let line =
             b"   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000   \
             0        0 4711 1 0000000000000000 100 0 0 10 0";
-        assert_eq!(listener(line, b"0A"), Some(Listener { port: 8080, inode: 4711 }));
+        assert_eq!(listener(line, b"0A"), Some(PortListener { port: 8080, inode: 4711 }));
         assert_eq!(listener(line, b"07"), None);
         let connected = b" 1: 0100007F:1F90 0100007F:C350 07 0:0 0:0 0 0 0 4711 2";
         assert_eq!(listener(connected, b"07"), None);
