@@ -9,7 +9,7 @@ pub const STARTS: usize = 8;
 
 /// A process, identified by its pid and its start time: a later process with the same pid has
 /// another start time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessIdentity {
     /// The process id.
     pub pid: u32,
@@ -37,9 +37,10 @@ pub enum LastEnd {
 }
 
 /// Whether a start is due as soon as it may happen, and why. Only while the service is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owed {
     /// No start is due.
+    #[default]
     Nothing,
     /// The process ended and is wanted up. `x`, `o` and `d` cancel this start.
     Restart,
@@ -47,8 +48,9 @@ pub enum Owed {
     Asked,
 }
 
-/// One record: the state of a supervise and its service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// One record: the state of a supervise and its service. By default nothing is known of them, and
+/// the service is wanted up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Record {
     /// The service's process while it is up.
     pub service: Option<ProcessIdentity>,

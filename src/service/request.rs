@@ -1,9 +1,10 @@
 //! What can be asked of a supervise, and the bytes that ask it (contract.md, section 3.5). Pure.
 
 /// What a service is wanted to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
     /// Started whenever it is down.
+    #[default]
     Up,
     /// Left down.
     Down,

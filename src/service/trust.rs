@@ -89,8 +89,7 @@ pub fn judge(slot: &Slot, here: &Origin, doubt: Option<Doubt>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{History, Owed, ProcessIdentity};
-    use super::super::request::Want;
+    use super::super::record::{History, ProcessIdentity};
     use super::*;
     use crate::sys::file::Kind;
     use core::time::Duration;
@@ -101,17 +100,9 @@ mod tests {
         let record = Record {
             service: Some(ProcessIdentity { pid: 42, start: 4242 }),
             alive: 4300,
-            leads_group: false,
             supervise: ProcessIdentity { pid: 41, start: 4141 },
-            want: Want::Up,
-            exit_requested: false,
-            is_paused: false,
-            owed: Owed::Nothing,
-            kill_asked: false,
-            down_told: false,
-            is_doubted: false,
-            left_cleanly: false,
             history: History { started: Duration::from_nanos(1), ..History::default() },
+            ..Record::default()
         };
         Slot { sequence: 5, origin, record }
     }

@@ -6,7 +6,7 @@
 
 use super::files::Files;
 use super::launch::Held;
-use super::machine::{Event, Owed, Pause, Request, SECOND, Want, step};
+use super::machine::{Event, Pause, Request, SECOND, step};
 use super::pipe_ends::PipeEnds;
 use super::publish::{PublishTrouble, Publisher};
 use super::recall::{Recalled, recall};
@@ -346,15 +346,10 @@ impl<'a> Driver<'a> {
             alive: process.map_or(0, Watched::last_alive),
             leads_group: process.is_some_and(Watched::leads_group),
             supervise: self.ourselves,
-            want: Want::Up,
-            exit_requested: false,
-            is_paused: false,
-            owed: Owed::Nothing,
-            kill_asked: false,
-            down_told: false,
             is_doubted: process.is_some_and(Watched::is_doubtful),
             left_cleanly: self.has_left,
             history: self.known.history,
+            ..Record::default()
         };
         self.known.state.write_to(&mut record);
         record

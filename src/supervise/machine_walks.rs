@@ -6,7 +6,7 @@ use super::machine::{
     Effect, Effects, Event, Owed, Pause, Record, Request, Service, Signal, State, Want, step,
 };
 use super::machine_laws::edge_laws;
-use crate::service::record::{History, ProcessIdentity};
+use crate::service::record::ProcessIdentity;
 use std::collections::BTreeSet;
 
 pub type Step = dyn Fn(State, Event) -> (State, Effects);
@@ -32,21 +32,7 @@ const REQUESTS: [Request; 15] = [
 /// The record that a killed supervise left.
 pub fn record() -> Record {
     let identity = ProcessIdentity { pid: 42, start: 4242 };
-    Record {
-        service: Some(identity),
-        alive: 4242,
-        leads_group: false,
-        supervise: identity,
-        want: Want::Up,
-        exit_requested: false,
-        is_paused: false,
-        owed: Owed::Nothing,
-        kill_asked: false,
-        down_told: false,
-        is_doubted: false,
-        left_cleanly: false,
-        history: History::default(),
-    }
+    Record { service: Some(identity), alive: 4242, supervise: identity, ..Record::default() }
 }
 
 fn beginnings() -> Vec<State> {

@@ -4,7 +4,7 @@
 //! second copy of the service could cost data.
 
 use super::files::Files;
-use super::machine::{Owed, Pause, SECOND, State};
+use super::machine::{Pause, SECOND, State};
 use super::says::{SUPERVISE, warn_of_another, warn_of_doubt};
 use super::watched::{Adoption, Claim, Watched, fits_here};
 use crate::service::record::{History, LeftGroup, ProcessIdentity, Record, moment};
@@ -156,17 +156,12 @@ fn by_status(records: &Records) -> Option<Recalled> {
     let record = Record {
         service: Some(identity),
         alive: start,
-        leads_group: false,
         supervise,
         want: status.want,
-        exit_requested: false,
         is_paused: status.is_paused,
-        owed: Owed::Nothing,
-        kill_asked: false,
         down_told: true,
-        is_doubted: false,
-        left_cleanly: false,
         history,
+        ..Record::default()
     };
     let state = State::taken_over(&record, true, Pause::Over);
     Some(Recalled { state, process: Some(process), history })

@@ -5,7 +5,7 @@ mod deeds;
 mod next;
 
 use crate::adversary::{Budget, Fault};
-use daemontools_rs::service::record::{History, Origin, ProcessIdentity, Record};
+use daemontools_rs::service::record::{Origin, ProcessIdentity, Record};
 use daemontools_rs::service::slot::Slot;
 use daemontools_rs::supervise::machine::{Effect, Owed, Request, State, Want};
 
@@ -52,27 +52,8 @@ impl Journal {
 
     fn slot(self) -> Slot {
         let Self { service, want, owed, down_told, .. } = self;
-        let record = Record { service, want, owed, down_told, ..nothing() };
+        let record = Record { service, want, owed, down_told, ..Record::default() };
         Slot { sequence: 1, origin: origin(self.boot), record }
-    }
-}
-
-/// A record of nothing.
-fn nothing() -> Record {
-    Record {
-        service: None,
-        alive: 0,
-        leads_group: false,
-        supervise: ProcessIdentity { pid: 0, start: 0 },
-        want: Want::Up,
-        exit_requested: false,
-        is_paused: false,
-        owed: Owed::Nothing,
-        kill_asked: false,
-        down_told: false,
-        is_doubted: false,
-        left_cleanly: false,
-        history: History::default(),
     }
 }
 

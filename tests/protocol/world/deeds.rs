@@ -1,6 +1,6 @@
 //! What the steps do to the world, and the laws that they may break.
 
-use super::{Journal, Kind, Place, Process, Supervise, World, nothing, origin};
+use super::{Journal, Kind, Place, Process, Supervise, World, origin};
 use crate::adversary::Fault;
 use daemontools_rs::service::record::{ProcessIdentity, Record};
 use daemontools_rs::service::trust::{Doubt, Finding, judge};
@@ -183,7 +183,7 @@ impl World {
     pub(super) fn record(&mut self, slot: usize) {
         let Some(supervise) = &self.supervises[slot] else { return };
         let state = supervise.state;
-        let mut record = Record { service: supervise.process, ..nothing() };
+        let mut record = Record { service: supervise.process, ..Record::default() };
         state.write_to(&mut record);
         self.journal = Some(Journal::of(self.boot, &record));
         let is_asked = state.want == Want::Once && state.owed != Owed::Nothing;
