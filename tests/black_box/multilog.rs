@@ -98,7 +98,7 @@ fn whole(scratch: &Scratch, directory: &str) -> (Vec<u8>, Vec<usize>) {
 
 #[test]
 fn without_a_known_action_the_input_is_swallowed() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     for script in [&[][..], &["", "zzz", "?"]] {
         assert_eq!(log(&scratch, script, b"line\n"), Said::exit(0));
     }
@@ -106,7 +106,7 @@ fn without_a_known_action_the_input_is_swallowed() {
 
 #[test]
 fn a_clean_end_leaves_the_directory_so() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     assert_eq!(log(&scratch, &["./main"], b"one\ntwo\0\xff\nthree"), Said::exit(0));
     assert_eq!(bytes(&scratch, "main/current"), b"one\ntwo\0\xff\nthree\n");
     assert_eq!(mode(&scratch, "main"), 0o700);
@@ -120,7 +120,7 @@ fn a_clean_end_leaves_the_directory_so() {
 
 #[test]
 fn what_keeps_it_from_starting_is_named_and_nothing_is_read() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.write("file", b"");
     let fatal = |text: &str| Said::complaint(111, &format!("multilog: fatal: {text}"));
     let run = |script: &[&str]| scratch.run("multilog", script);
@@ -133,7 +133,7 @@ fn what_keeps_it_from_starting_is_named_and_nothing_is_read() {
 
 #[test]
 fn after_an_end_out_of_order_everything_is_kept() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let put = |name: &str, mode: u32| {
         scratch.write(&format!("main/{name}"), name.as_bytes());
         let path = scratch.path().join("main").join(name);
@@ -164,7 +164,7 @@ fn after_an_end_out_of_order_everything_is_kept() {
 
 #[test]
 fn term_ends_it_at_the_end_of_the_line() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.fifo("input");
     let path = scratch.path().join("input");
     let mut both = fs::File::options().read(true).write(true).open(&path).unwrap();
@@ -190,7 +190,7 @@ fn term_ends_it_at_the_end_of_the_line() {
 
 #[test]
 fn a_quiet_line_is_readable_at_once() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut child = start(&scratch, &["./main"]);
     for number in 1..=5 {
         child.stdin.as_mut().unwrap().write_all(b"line\n").unwrap();
@@ -202,7 +202,7 @@ fn a_quiet_line_is_readable_at_once() {
 
 #[test]
 fn a_killed_multilog_leaves_all_that_it_had_read() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut child = start(&scratch, &["./main"]);
     child.stdin.as_mut().unwrap().write_all(b"one\ntwo\n").unwrap();
     wait_for("the lines", || scratch.read("main/current") == "one\ntwo\n");
@@ -216,7 +216,7 @@ fn a_killed_multilog_leaves_all_that_it_had_read() {
 
 #[test]
 fn the_page_s_examples_do_what_it_says() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let lines =
         b"program: fatal: text\nat 12:30: fatal: text\nGET /health HTTP\ndebug: x\nstatus: up\n\
                   fatal: here\n";

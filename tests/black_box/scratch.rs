@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// How long anything may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// How many bytes have to be free in memory for the directories of all tests there.
+const ROOM: u64 = 500_000_000;
+
 const COMMANDS: [&str; 17] = [
     "svscanboot",
     "svscan",
@@ -69,6 +72,16 @@ pub struct Scratch {
 impl Scratch {
     pub fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// A directory in memory, where there is room: for tests that rotate logs and do not test the
+    /// disk. multilog waits for the disk several times at each rotation.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let has_room = nix::sys::statvfs::statvfs(memory)
+            .is_ok_and(|facts| facts.blocks_available() * facts.fragment_size() > ROOM);
+        let directory = has_room.then(|| tempfile::tempdir_in(memory).ok()).flatten();
+        Self { directory: directory.unwrap_or_else(|| tempfile::tempdir().unwrap()) }
     }
 
     pub fn path(&self) -> &Path {

@@ -30,7 +30,7 @@ fn a_limit_on_file_sizes_makes_the_logs_smaller() {
     for (limit, least, most) in
         [("5000", 3000, 5000), ("4096", 2096, 4096), ("50000", 48_000, 50_000)]
     {
-        let scratch = Scratch::new();
+        let scratch = Scratch::in_memory();
         let lengths = limited(&scratch, limit, 1000, &["s1000000", "n1000", "./main"]);
         assert!(lengths.iter().all(|length| (least..=most).contains(length)), "{lengths:?}");
     }
@@ -41,7 +41,7 @@ fn a_limit_that_is_no_size_for_a_log_makes_them_as_they_fit() {
     if !only_ours("a limit on file sizes") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let lengths = limited(&scratch, "1050", 200, &["s1000000", "n1000", "./main"]);
     assert!(lengths.iter().all(|length| *length == 1000), "not cut at lines: {lengths:?}");
 }
@@ -51,7 +51,7 @@ fn a_line_that_no_file_may_hold_is_cut() {
     if !only_ours("a limit on file sizes") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let lengths = limited(&scratch, "30", 12, &["s1000000", "n100000", "./main"]);
     // The end of a line ends a log too.
     assert!(lengths.iter().all(|length| *length == 30 || *length == 10), "{lengths:?}");
@@ -62,7 +62,7 @@ fn a_log_that_has_bytes_is_rotated_when_nothing_more_may_be_written() {
     if !only_ours("a limit on file sizes") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, &["./main"], b"before\n");
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["softlimit", "-f", "0", "multilog", "./main"]);
@@ -83,7 +83,7 @@ fn a_processor_has_the_signal_that_multilog_ignores() {
     if !only_ours("a limit on file sizes") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let script = ["s4096", "n1000", "!grep SigIgn /proc/self/status >../ignored; cat", "./main"];
     limited(&scratch, "100000", 100, &script);
     let ignored = scratch.read("ignored");
@@ -101,9 +101,9 @@ fn three_hundred_kilobytes_are_enough() {
     for script in [
         &["t", "n1000", "./main"][..],
         &["n1000", "./other", "./third", "t", "./main", "=status"],
-        &["T", "-*", "+*", "n1000", "s4096", "!cat", "./main", "./other"],
+        &["T", "-*", "+*", "n1000", "s16384", "!cat", "./main", "./other"],
     ] {
-        let scratch = Scratch::new();
+        let scratch = Scratch::in_memory();
         let mut command = scratch.command("softlimit");
         command.args(["-d", "300000", "multilog"]).args(script);
         let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
@@ -119,7 +119,7 @@ fn with_hardly_any_memory_it_says_so() {
     if !only_ours("little memory") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut refusals, mut starts) = (0, 0);
     for bytes in (10_000..300_000).step_by(10_000) {
         let words = ["-d", &bytes.to_string(), "multilog", "t", "e", "./main"];
@@ -145,7 +145,7 @@ fn a_pipe_that_may_not_grow_is_read_all_the_same() {
     if !only_ours("little memory") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let input = b"123456789\n".repeat(50_000);
     let mut command = scratch.command("softlimit");
     command.args(["-d", "400000", "multilog", "s16777215", "./main"]);
@@ -160,7 +160,7 @@ fn closed_descriptors_are_nobody_s() {
     if !only_ours("closed descriptors") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     for closed in ["<&-", "<&- >&- 2>&-", ">&- 2>&-"] {
         let script = format!("exec multilog e ./main {closed}");
         let mut command = scratch.command("/bin/sh");

@@ -27,7 +27,7 @@ fn after_a_clock_that_ran_ahead_its_names_go_first() {
     if !only_ours("the order of removal") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let ahead = ["@400000009000000100000000.s", "@400000009000000200000000.u"];
     plant(&scratch, &ahead);
     plant(&scratch, &["@400000001000000000000000.s", "@400000001000000100000000.s"]);
@@ -44,7 +44,7 @@ fn what_was_just_kept_is_never_what_goes() {
     if !only_ours("the order of removal") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     // All are later than now, and one cannot even be a moment.
     plant(&scratch, &["@400000009000000100000000.s", "@ffffffffffffffffffffffff.s"]);
     let text = rotate(&scratch, "n2");
@@ -55,7 +55,7 @@ fn what_was_just_kept_is_never_what_goes() {
 
 #[test]
 fn a_smaller_number_leaves_the_newest() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let names: Vec<String> = (0..150).map(|n| format!("@4000000010000{n:03}00000000.s")).collect();
     plant(&scratch, &names.iter().map(String::as_str).collect::<Vec<_>>());
     log(&scratch, &["s4096", "n100", "./main"], &b"123456789\n".repeat(220));
@@ -69,7 +69,7 @@ fn what_is_no_file_is_not_counted_nor_waited_for() {
     if !only_ours("what is no file") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("main/@400000001000000000000000.s/full");
     scratch.directory_at("main/@400000001000000000000001.s");
     scratch.fifo("main/@400000001000000000000002.u");
@@ -96,7 +96,7 @@ fn a_previous_that_was_left_is_not_lost() {
     if !only_ours("a previous of somebody") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, &["./main"], b"one\n");
     scratch.write("main/previous", b"left\n");
     log(&scratch, &["s4096", "./main"], &b"123456789\n".repeat(220));
@@ -112,7 +112,7 @@ fn a_death_that_repeats_makes_progress() {
     if !only_ours("what is taken out, and when") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = super::term::Feed::new(&scratch);
     let input: String = (0..2000).map(|line| format!("line {line:04}\n")).collect();
     feed.write(input.as_bytes());
@@ -131,7 +131,7 @@ fn a_death_that_repeats_makes_progress() {
 
 #[test]
 fn a_log_that_an_interrupted_run_has_named_is_not_named_again() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("main");
     scratch.write("main/current", b"line\n");
     let place = |name: &str| scratch.path().join("main").join(name);
@@ -146,7 +146,7 @@ fn another_name_of_somebody_is_no_reason_to_lose_a_log() {
     if !only_ours("a second name") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("main");
     scratch.write("main/current", b"line\n");
     // As `cp -al` leaves it.

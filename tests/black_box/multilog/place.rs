@@ -42,7 +42,7 @@ fn a_current_that_is_removed_is_made_anew() {
     if !only_ours("a current that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     fs::remove_file(scratch.path().join("main/current")).unwrap();
     // Nothing but the clock makes it look, a second after this line.
@@ -61,7 +61,7 @@ fn a_rotation_does_not_wait_for_a_current_that_is_gone() {
     if !only_ours("a current that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     fs::remove_file(scratch.path().join("main/current")).unwrap();
     // At once, so that the rotation itself has to notice.
@@ -78,7 +78,7 @@ fn a_current_that_is_moved_is_left_in_order() {
     if !only_ours("a current that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     let place = |name: &str| scratch.path().join("main").join(name);
     fs::rename(place("current"), place("current.1")).unwrap();
@@ -93,7 +93,7 @@ fn another_file_in_the_place_of_current_is_kept() {
     if !only_ours("a current that is another") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     scratch.write("main/new", b"foreign\n");
     let place = |name: &str| scratch.path().join("main").join(name);
@@ -113,7 +113,7 @@ fn a_directory_that_is_moved_is_made_anew() {
     if !only_ours("a directory that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     let place = |name: &str| scratch.path().join(name);
     fs::rename(place("main"), place("old")).unwrap();
@@ -131,7 +131,7 @@ fn a_directory_that_is_removed_is_made_anew() {
     if !only_ours("a directory that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     fs::remove_dir_all(scratch.path().join("main")).unwrap();
     wait_for_line(&scratch, &mut feed, "main/current");
@@ -145,7 +145,7 @@ fn another_directory_is_entered_as_at_the_start() {
     if !only_ours("a directory that is another") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     assert_eq!(log(&scratch, &["./new"], b"before\n"), Said::exit(0));
     scratch.directory_at("real");
     std::os::unix::fs::symlink("real", scratch.path().join("main")).unwrap();
@@ -168,7 +168,7 @@ fn where_it_cannot_go_it_stays() {
     if !only_ours("a directory that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("deep/er");
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["multilog", "./deep/er/main"]);
@@ -194,7 +194,7 @@ fn a_directory_that_is_gone_with_its_parent_blocks_until_it_can_be_made() {
     if !only_ours("a directory that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("deep");
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["multilog", "./deep/main"]);
@@ -218,7 +218,7 @@ fn a_lock_that_is_removed_is_made_anew() {
     if !only_ours("a lock that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut feed, mut child) = begun(&scratch);
     fs::remove_file(scratch.path().join("main/lock")).unwrap();
     feed.write(b"two\n");
@@ -235,7 +235,7 @@ fn who_only_waits_does_not_look() {
     if !only_ours("a current that is gone") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (feed, mut child) = begun(&scratch);
     let switches = || {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();

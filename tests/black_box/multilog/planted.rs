@@ -65,7 +65,7 @@ fn at_the_start_nothing_that_is_planted_is_touched_or_waited_for() {
     if !only_ours("what is planted") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     precious(&scratch);
     // With a current that was left in order, and without.
     for is_whole in [true, false] {
@@ -109,7 +109,7 @@ fn what_is_planted_while_it_runs_is_not_touched_or_waited_for() {
     if !only_ours("what is planted") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     precious(&scratch);
     for name in NAMES {
         for (what, plant) in plants(&scratch) {
@@ -145,7 +145,7 @@ fn a_race_gets_nobody_s_file() {
     if !only_ours("what is planted") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let precious = precious(&scratch);
     scratch.directory_at("main");
     let is_over = AtomicBool::new(false);
@@ -197,7 +197,7 @@ fn a_race_gets_nobody_s_file() {
 
 #[test]
 fn trouble_at_the_start_is_one_line() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("state/state");
     scratch.directory_at("current/current");
     scratch.directory_at("lock/lock");
@@ -225,7 +225,7 @@ fn a_foreign_file_in_a_sticky_directory_is_one_line() {
     if !only_ours("0.76 pauses at the start") || !nix::unistd::geteuid().is_root() {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     // For other users to pass through.
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
     scratch.directory_at("main");

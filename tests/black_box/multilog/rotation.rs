@@ -6,7 +6,7 @@ use std::io::Write;
 
 #[test]
 fn a_log_ends_at_a_newline_near_its_size_or_at_the_size() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let line = [&vec![b'x'; 99][..], b"\n"].concat();
     let input = line.repeat(200);
     log(&scratch, &["s4096", "n1000", "./lines"], &input);
@@ -25,7 +25,7 @@ fn a_log_ends_at_a_newline_near_its_size_or_at_the_size() {
 
 #[test]
 fn old_logs_are_named_marked_and_pruned() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let input: Vec<u8> = (0..3000).flat_map(|n| format!("{n:05}\n").into_bytes()).collect();
     log(&scratch, &["s4096", "n3", "./main"], &input);
     let names = old_logs(&scratch, "main");
@@ -43,7 +43,7 @@ fn foreign_names_are_neither_counted_nor_removed() {
     if !only_ours("0.76 takes any @... of 25 bytes for a log") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.directory_at("main");
     for name in ["@0000-a-file-of-somebody-else", "@000000000000000000000000.gz", "@"] {
         scratch.write(&format!("main/{name}"), b"");
@@ -54,7 +54,7 @@ fn foreign_names_are_neither_counted_nor_removed() {
 
 #[test]
 fn a_processor_gets_its_files_and_its_output_is_kept() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let processor = "!wc -l | tr -d ' '; cat <&4 >&2; echo known >&5; pwd >&2";
     let input = b"line\n".repeat(1500);
     let said = log(&scratch, &["s4096", processor, "./main"], &input);
@@ -77,7 +77,7 @@ fn a_processor_gets_its_files_and_its_output_is_kept() {
 
 #[test]
 fn a_processor_that_failed_is_run_again() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let processor = "![ -e ../again ] || { : >../again; exit 1; }; cat";
     let input = b"line\n".repeat(500);
     let said = log(&scratch, &["s4096", processor, "./main"], &input);
@@ -90,7 +90,7 @@ fn a_processor_that_keeps_failing_does_not_make_it_deaf() {
     if !only_ours("TERM ends the tries") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut child = start(&scratch, &["s4096", "!: >../tried; exit 1", "./main"]);
     let input = b"line\n".repeat(600);
     child.stdin.as_mut().unwrap().write_all(&input).unwrap();
@@ -103,7 +103,7 @@ fn a_processor_that_keeps_failing_does_not_make_it_deaf() {
 
 #[test]
 fn alrm_rotates_what_is_not_empty() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut child = start(&scratch, &["./main", "-*", "./empty"]);
     child.stdin.as_mut().unwrap().write_all(b"one\n").unwrap();
     wait_for("the line", || scratch.read("main/current") == "one\n");
@@ -122,7 +122,7 @@ fn a_larger_size_has_an_action_of_its_own() {
     if !only_ours("S") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let input = b"123456789\n".repeat(1_800_000);
     log(&scratch, &["S17999000", "./large"], &input);
     let (all, lengths) = whole(&scratch, "large");

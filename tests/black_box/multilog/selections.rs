@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 
 #[test]
 fn a_stamp_stands_before_every_line() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, &["tomato", "./main"], b"one\n\nthree");
     let text = String::from_utf8(bytes(&scratch, "main/current")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -23,7 +23,7 @@ fn a_stamp_stands_before_every_line() {
 
 #[test]
 fn selections_are_those_of_the_contract() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let lines = b"yy\na*b\nab\nxay\n\nfatal: x\n";
     for (script, expected) in [
         (&["-*"][..], &b""[..]),
@@ -42,7 +42,7 @@ fn selections_are_those_of_the_contract() {
 
 #[test]
 fn only_a_thousand_bytes_are_looked_at_and_all_are_logged() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     for (length, is_found) in [(998, true), (999, true), (1000, false), (5000, false)] {
         let _ = fs::remove_dir_all(scratch.path().join("main"));
         let line = [&vec![b'y'; length][..], b"Z\n"].concat();
@@ -57,7 +57,7 @@ fn only_a_thousand_bytes_are_looked_at_and_all_are_logged() {
 
 #[test]
 fn alerts_show_two_hundred_bytes() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     for (length, dots) in [(0, ""), (199, ""), (200, ""), (201, "..."), (2000, "...")] {
         let input = [&vec![b'x'; length][..], b"\n"].concat();
         let said = log(&scratch, &["e"], &input);
@@ -67,7 +67,7 @@ fn alerts_show_two_hundred_bytes() {
 
 #[test]
 fn a_status_file_has_the_last_line_and_newlines() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, &["-no", "=status", "./main"], b"first\nno\n");
     let status = bytes(&scratch, "status");
     assert_eq!(
@@ -82,7 +82,7 @@ fn a_status_file_has_the_last_line_and_newlines() {
 
 #[test]
 fn each_directory_has_the_selection_and_settings_of_its_place() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, &["./all", "-b*", "./some", "-*", "./none"], b"a\nb\n");
     assert_eq!(bytes(&scratch, "all/current"), b"a\nb\n");
     assert_eq!(bytes(&scratch, "some/current"), b"a\n");
@@ -91,7 +91,7 @@ fn each_directory_has_the_selection_and_settings_of_its_place() {
 
 #[test]
 fn a_status_file_that_takes_nothing_is_tried_again() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     std::os::unix::fs::symlink("/dev/full", scratch.path().join("status")).unwrap();
     let mut child = start(&scratch, &["=status", "./main"]);
     child.stdin.as_mut().unwrap().write_all(b"one\n").unwrap();
@@ -109,7 +109,7 @@ fn a_readable_local_time_stands_where_it_is_asked_for() {
     if !only_ours("T") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut command = scratch.command("multilog");
     command.args(["T", "./main"]).env("TZ", "XYZ-5:30");
     let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();

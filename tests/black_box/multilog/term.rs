@@ -72,7 +72,7 @@ fn while_a_log_takes_nothing_the_input_stays_where_it_is() {
     if !only_ours("TERM in a pause") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["softlimit", "-f", "0", "multilog", "./main"]);
     feed.write(b"one\ntwo\n");
@@ -87,7 +87,7 @@ fn what_was_taken_out_already_is_tried_ten_seconds_longer() {
     if !only_ours("TERM in a pause") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["softlimit", "-f", "0", "multilog", "t", "./main"]);
     feed.write(b"begun");
@@ -110,7 +110,7 @@ fn what_finds_room_within_the_ten_seconds_is_logged() {
     if !only_ours("TERM in a pause") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.write("input", b"one\ntwo\nthree");
     let mut command = scratch.command("softlimit");
     let input = fs::File::open(scratch.path().join("input")).unwrap();
@@ -131,7 +131,7 @@ fn of_input_that_is_no_pipe_it_says_how_much_is_lost() {
     if !only_ours("TERM in a pause") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.write("input", b"one\ntwo\nthree");
     let mut command = scratch.command("softlimit");
     let input = fs::File::open(scratch.path().join("input")).unwrap();
@@ -156,7 +156,7 @@ fn in_mid_line_it_waits_for_the_rest_ten_seconds_after_the_last_byte() {
     if !only_ours("TERM in mid-line") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["multilog", "./main"]);
     feed.write(b"one\nbe");
@@ -181,7 +181,7 @@ fn a_full_pipe_behind_stderr_does_not_make_it_deaf() {
     if !only_ours("TERM at a full stderr") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = Feed::new(&scratch);
     let mut child = feed.start(&scratch, &["multilog", "e", "./main"]);
     let line = format!("{}\n", "x".repeat(99));
@@ -209,7 +209,7 @@ fn a_status_file_that_takes_nothing_does_not_make_it_deaf() {
     if !only_ours("TERM in a pause") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     std::os::unix::fs::symlink("/dev/full", scratch.path().join("status")).unwrap();
     let mut feed = Feed::new(&scratch);
     let script = ["multilog", "-*", "+s*", "=status", "+*", "./main"];
@@ -227,7 +227,7 @@ fn a_processor_that_hangs_is_ended_with_all_it_has_started() {
     if !only_ours("TERM and processors") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     // Neither the shell nor its child ends by itself, and the shell ignores TERM.
     let processor = "!trap '' TERM; sleep 987 & echo $! >../sleeper; wait; wait; wait; sleep 987";
     let mut child = start(&scratch, &["s4096", processor, "./main"]);
@@ -256,7 +256,7 @@ fn a_processor_that_comes_to_its_end_after_term_has_done_its_work() {
     if !only_ours("TERM and processors") {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     scratch.fifo("go");
     let processor = "!: >../started; read line <../go; cat";
     let mut child = start(&scratch, &["s4096", processor, "./main"]);
@@ -273,7 +273,7 @@ fn a_processor_that_comes_to_its_end_after_term_has_done_its_work() {
 
 #[test]
 fn after_a_clean_end_nothing_is_kept_for_nothing() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut feed = Feed::new(&scratch);
     for number in 1..=3 {
         let mut child = feed.start(&scratch, &["multilog", "./main"]);
