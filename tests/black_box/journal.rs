@@ -1,7 +1,7 @@
 //! Journals that a supervise must not believe.
 
 use super::scratch::{Scratch, is_alive, kill, only_ours, stays, wait_for};
-use super::supervise::{murder, stayer, supervise};
+use super::supervise::{left_down, murder, orphan, stayer, supervise};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -29,9 +29,7 @@ impl Orphan {
     fn new() -> Self {
         let scratch = Scratch::new();
         stayer(&scratch, "a");
-        let mut first = supervise(&scratch, "a");
-        let pid = scratch.pid("a");
-        murder(&mut first);
+        let pid = orphan(&scratch);
         Self { scratch, pid }
     }
 
@@ -88,7 +86,7 @@ fn is_doubted(spoil: impl Fn(&Path), reason: &str) {
     assert_eq!((scratch.pid("a"), scratch.errors()), (orphan.pid, Orphan::unbelieved(reason)));
     // It has a journal of its own now.
     murder(&mut second);
-    drop(supervise(scratch, "a").kill());
+    murder(&mut supervise(scratch, "a"));
     assert_eq!(scratch.errors(), Orphan::unbelieved(reason));
     fs::remove_file(orphan.file("status")).unwrap();
     spoil(&orphan.file("journal"));
@@ -315,9 +313,7 @@ fn a_journal_of_0_1_0_that_names_what_works_elsewhere_is_doubted() {
     }
     let scratch = Scratch::new();
     scratch.service("a", "echo $$ >>../starts\ncd /\nexec env -u PWD sleep 1000");
-    let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
-    murder(&mut first);
+    let pid = orphan(&scratch);
     let orphan = Orphan { scratch, pid };
     set_mode(&orphan.file("journal"), 0o600);
     let _second = supervise(&orphan.scratch, "a");
@@ -333,11 +329,7 @@ fn a_journal_of_another_boot_is_forgotten_without_a_word() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    wait_for("the start", || scratch.lines("starts") == 1);
-    scratch.svc("-d", "a");
-    wait_for("the end of the service", || scratch.svstat("a").contains(": down "));
-    murder(&mut first);
+    left_down(&scratch);
     // In this boot it would stay down.
     forge(&scratch.path().join("a/supervise/journal"), |slot| slot[BOOT] ^= 1);
     let _second = supervise(&scratch, "a");

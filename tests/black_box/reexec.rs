@@ -14,7 +14,11 @@ struct Installed {
 }
 
 impl Installed {
-    fn new() -> Self {
+    /// `None` if the commands under test are not ours.
+    fn new() -> Option<Self> {
+        if !only_ours("0.76 dies of HUP") {
+            return None;
+        }
         let scratch = Scratch::new();
         scratch.directory_at("command");
         let program = scratch.path().join("command/daemontools");
@@ -22,7 +26,7 @@ impl Installed {
         for name in ["svscan", "supervise", "svc"] {
             symlink("daemontools", scratch.path().join("command").join(name)).unwrap();
         }
-        Self { scratch, program }
+        Some(Self { scratch, program })
     }
 
     fn start(&self, name: &str, arguments: &[&str]) -> Child {
@@ -51,6 +55,13 @@ impl Installed {
 
     fn upgrade(&self) {
         self.replace(&fs::read(&self.program).unwrap());
+    }
+
+    /// Has `daemon` become a new program.
+    fn renew(&self, daemon: &Child) {
+        self.upgrade();
+        kill(daemon.id(), "HUP");
+        wait_for("the new image", || is_current(daemon.id()));
     }
 
     fn stayer(&self, name: &str) {
@@ -84,10 +95,7 @@ fn zombies(parent: u32) -> usize {
 
 #[test]
 fn supervise_becomes_the_program_on_disk_and_keeps_its_service() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("a");
     let child = place.start("supervise", &["a"]);
@@ -122,10 +130,7 @@ fn supervise_becomes_the_program_on_disk_and_keeps_its_service() {
 
 #[test]
 fn a_start_by_a_relative_path_is_remembered() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("scan/a");
     for (program, words) in [("supervise", "scan/a"), ("svscan", "scan")] {
@@ -138,9 +143,7 @@ fn a_start_by_a_relative_path_is_remembered() {
             .spawn()
             .unwrap();
         let service = scratch.pid("scan/a");
-        place.upgrade();
-        kill(child.id(), "HUP");
-        wait_for("the new image", || is_current(child.id()));
+        place.renew(&child);
         wait_for("its presence", || scratch.is_running("scan/a"));
         assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, String::new()));
         scratch.svc("-dx", "scan/a");
@@ -154,29 +157,21 @@ fn a_start_by_a_relative_path_is_remembered() {
 /// Scripts do `svc -dx S; rm S`: between the two an upgrade may come.
 #[test]
 fn what_left_before_hup_is_started_no_sooner_than_without_it() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("scan/a");
     let svscan = place.start("svscan", &["scan"]);
     scratch.pid("scan/a");
     scratch.svc("-dx", "scan/a");
     wait_for("the end of its supervise", || !scratch.is_running("scan/a"));
-    place.upgrade();
-    kill(svscan.id(), "HUP");
-    wait_for("the new image", || is_current(svscan.id()));
+    place.renew(&svscan);
     stays("gone", Duration::from_millis(1500), || !scratch.is_running("scan/a"));
     wait_for("another start", || scratch.lines("starts") == 2);
 }
 
 #[test]
 fn queued_control_bytes_reach_the_new_image() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("a");
     let child = place.start("supervise", &["a"]);
@@ -196,10 +191,7 @@ fn queued_control_bytes_reach_the_new_image() {
 
 #[test]
 fn a_program_that_does_not_read_our_hand_over_is_left_where_it_is() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("a");
     let child = place.start("supervise", &["a"]);
@@ -227,10 +219,7 @@ fn a_program_that_does_not_read_our_hand_over_is_left_where_it_is() {
 
 #[test]
 fn svscan_passes_hup_on_and_everything_goes_on() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("scan/b");
     scratch.service("scan/a", "i=0\nwhile :; do i=$((i+1)); echo line $i; sleep 0.005; done");
@@ -271,10 +260,7 @@ fn svscan_passes_hup_on_and_everything_goes_on() {
 
 #[test]
 fn what_was_removed_under_supervise_is_there_again_after_hup() {
-    if !only_ours("0.76 dies of HUP") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("a");
     let child = place.start("supervise", &["a"]);
@@ -286,9 +272,7 @@ fn what_was_removed_under_supervise_is_there_again_after_hup() {
         } else {
             fs::remove_file(&path).unwrap();
         }
-        place.upgrade();
-        kill(child.id(), "HUP");
-        wait_for("the new image", || is_current(child.id()));
+        place.renew(&child);
         wait_for("its presence", || scratch.is_running("a"));
         assert!(path.exists(), "no {gone}");
         scratch.svc("-p", "a");
@@ -314,10 +298,7 @@ fn what_was_removed_under_supervise_is_there_again_after_hup() {
 /// A purge removes everything named `supervise` before an upgrade or a restart of svscan.
 #[test]
 fn what_was_removed_under_svscan_gets_no_second_copy_by_hup_or_by_a_new_svscan() {
-    if !only_ours("0.76 dies of HUP, and a new one starts a second copy") {
-        return;
-    }
-    let place = Installed::new();
+    let Some(place) = Installed::new() else { return };
     let scratch = &place.scratch;
     place.stayer("scan/a");
     place.stayer("scan/a/log");

@@ -3,7 +3,7 @@
 
 use crate::journal::forge_pids;
 use crate::scratch::{Scratch, end_of, kill, only_ours, stays, wait_for};
-use crate::supervise::{murder, stayer, supervise};
+use crate::supervise::{left_down, murder, stayer, supervise};
 use crate::svscan::supervises;
 use std::fs;
 use std::process::Child;
@@ -70,11 +70,7 @@ fn within_one_boot_the_same_journal_is_believed() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    wait_for("the start", || scratch.lines("starts") == 1);
-    scratch.svc("-d", "a");
-    wait_for("the end of the service", || scratch.svstat("a").contains(": down "));
-    murder(&mut first);
+    left_down(&scratch);
     let space = fs::metadata("/proc/self/ns/pid").map(|facts| {
         use std::os::unix::fs::MetadataExt;
         facts.ino()

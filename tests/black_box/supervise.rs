@@ -26,6 +26,25 @@ pub fn murder(child: &mut std::process::Child) {
     end_of(child);
 }
 
+/// Leaves service `a`, which notes its starts, up under no supervise. Returns its pid.
+pub fn orphan(scratch: &Scratch) -> u32 {
+    let mut first = supervise(scratch, "a");
+    // A shell that is killed sooner notes nothing.
+    wait_for("the start", || scratch.lines("starts") == 1);
+    let pid = scratch.pid("a");
+    murder(&mut first);
+    pid
+}
+
+/// Leaves service `a`, which notes its starts, down by `svc -d` under no supervise.
+pub fn left_down(scratch: &Scratch) {
+    let mut first = supervise(scratch, "a");
+    wait_for("the start", || scratch.lines("starts") == 1);
+    scratch.svc("-d", "a");
+    wait_for_status(scratch, "a", |line| line.starts_with("a: down "));
+    murder(&mut first);
+}
+
 /// A service that notes each start in the file `starts` and then stays.
 pub fn stayer(scratch: &Scratch, name: &str) {
     scratch.service(name, "echo $$ >>../starts\nexec sleep 1000");

@@ -1,6 +1,6 @@
 //! The successor of a killed supervise, and what it makes of what it finds.
 
-use super::{SECOND, murder, status_tail, stayer, supervise, wait_for_status};
+use super::{SECOND, left_down, murder, orphan, status_tail, stayer, supervise};
 use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -83,10 +83,7 @@ fn worker_of_an_unseen_end(scratch: &Scratch, worker: &str) -> bool {
     let wait = "until [ -e ../go ]; do sleep 0.02; done";
     scratch.service("a", &format!("echo $$ >>../starts\n{wait}\n../worker &\nexec sleep 1001"));
     scratch.write("a/kill-group", b"");
-    let mut first = supervise(scratch, "a");
-    wait_for("the start", || scratch.lines("starts") == 1);
-    let service = scratch.pid("a");
-    murder(&mut first);
+    let service = orphan(scratch);
     scratch.write("go", b"");
     wait_for("the worker", || scratch.lines("workers") == 1);
     kill(service, "KILL");
@@ -126,9 +123,7 @@ fn want_of_descriptors_is_not_the_end_of_an_adopted_service() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
-    murder(&mut first);
+    let pid = orphan(&scratch);
     let second = supervise(&scratch, "a");
     let limit = |files: &str| {
         let arguments = ["--pid", &second.id().to_string(), &format!("--nofile={files}:")];
@@ -151,11 +146,7 @@ fn down_holds_over_a_kill_of_supervise_whatever_the_down_file_says() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    scratch.pid("a");
-    scratch.svc("-d", "a");
-    wait_for_status(&scratch, "a", |line| line.starts_with("a: down "));
-    murder(&mut first);
+    left_down(&scratch);
     let mut second = supervise(&scratch, "a");
     stays("being down", SECOND, || scratch.svstat("a").starts_with("a: down "));
     scratch.svc("-u", "a");
@@ -189,10 +180,7 @@ fn a_service_that_died_unseen_is_started_again() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "a");
-    let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
-    murder(&mut first);
-    kill(pid, "KILL");
+    kill(orphan(&scratch), "KILL");
     let _second = supervise(&scratch, "a");
     wait_for("the restart", || scratch.lines("starts") == 2);
 }
@@ -220,10 +208,7 @@ fn an_exit_that_was_asked_for_is_not_forgotten() {
 /// Leaves a service behind as a killed supervise of 0.76 does: a status and no journal.
 fn left_by_0_76(scratch: &Scratch, run: &str) -> u32 {
     scratch.service("a", run);
-    let mut first = supervise(scratch, "a");
-    wait_for("the start", || scratch.lines("starts") == 1);
-    let pid = scratch.pid("a");
-    murder(&mut first);
+    let pid = orphan(scratch);
     fs::remove_file(scratch.path().join("a/supervise/journal")).unwrap();
     pid
 }
