@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// svctl follows directory `m`. Its output goes to the file `out`, its errors to `said`.
-fn follow(scratch: &Scratch, arguments: &[&str]) -> Child {
+pub fn follow(scratch: &Scratch, arguments: &[&str]) -> Child {
     let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
     let mut command = svctl(scratch.path());
     command.args(["logs", "-f", "--in", "m"]).args(arguments);
@@ -29,6 +29,20 @@ fn multilog(scratch: &Scratch, words: &[&str]) -> (Child, ChildStdin) {
 fn write(stdin: &mut ChildStdin, range: std::ops::Range<u64>) {
     let text: String = range.map(|number| format!("{number}\n")).collect();
     stdin.write_all(text.as_bytes()).unwrap();
+}
+
+/// Writes lines from this number on until multilog has made `current` again. Returns the number
+/// of the next line.
+fn write_until_noticed(scratch: &Scratch, stdin: &mut ChildStdin, first: u64) -> u64 {
+    let until = Instant::now() + DEADLINE;
+    let mut number = first;
+    while !scratch.path().join("m/current").exists() {
+        assert!(Instant::now() < until);
+        write(stdin, number..number + 1);
+        number += 1;
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    number
 }
 
 fn wait_for_line(scratch: &Scratch, last: u64) {
@@ -54,7 +68,7 @@ fn end(mut child: Child) {
 #[test]
 fn a_million_lines_are_followed_through_rotations() {
     const COUNT: u64 = 1_000_000;
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s65536", "n100000"]);
     let mut command = svctl(scratch.path());
     command.args(["logs", "-f", "--in", "m"]).stdout(Stdio::piped());
@@ -86,7 +100,7 @@ fn a_million_lines_are_followed_through_rotations() {
 /// multilog keeps two files, and svctl is slow: it counts the lost logs, and no line comes twice.
 #[test]
 fn files_that_were_pruned_unread_are_counted() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n2"]);
     write(&mut stdin, 0..10);
     let follower = follow(&scratch, &[]);
@@ -116,7 +130,7 @@ fn files_that_were_pruned_unread_are_counted() {
 /// them.
 #[test]
 fn what_is_pruned_while_the_output_waits_is_not_lost() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n60"]);
     let mut command = svctl(scratch.path());
     command.args(["logs", "-f", "--in", "m"]).stdout(Stdio::piped());
@@ -156,7 +170,7 @@ fn what_is_pruned_while_the_output_waits_is_not_lost() {
 
 #[test]
 fn the_ends_of_the_logger_and_new_directories_are_survived() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n1000"]);
     write(&mut stdin, 0..1000);
     let follower = follow(&scratch, &[]);
@@ -176,38 +190,17 @@ fn the_ends_of_the_logger_and_new_directories_are_survived() {
     // The directory is removed while multilog runs, and the next multilog makes it again.
     let m = scratch.path().join("m");
     fs::remove_dir_all(&m).unwrap();
-    let until = Instant::now() + DEADLINE;
-    let mut number = 3000;
-    while !m.join("current").exists() {
-        assert!(Instant::now() < until);
-        write(&mut stdin, number..number + 1);
-        number += 1;
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
+    let number = write_until_noticed(&scratch, &mut stdin, 3000);
     write(&mut stdin, number..number + 2000);
     wait_for_line(&scratch, number + 1999);
     // The directory is moved away: svctl also reads what is written to it until multilog notices.
     fs::rename(&m, scratch.path().join("old")).unwrap();
-    let from = number + 2000;
-    number = from;
-    while !m.join("current").exists() {
-        assert!(Instant::now() < until);
-        write(&mut stdin, number..number + 1);
-        number += 1;
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
+    let number = write_until_noticed(&scratch, &mut stdin, number + 2000);
     write(&mut stdin, number..number + 2000);
     wait_for_line(&scratch, number + 1999);
     // `current` alone is removed.
     fs::remove_file(m.join("current")).unwrap();
-    let end_of_this = number + 2000;
-    number = end_of_this;
-    while !m.join("current").exists() {
-        assert!(Instant::now() < until);
-        write(&mut stdin, number..number + 1);
-        number += 1;
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
+    let number = write_until_noticed(&scratch, &mut stdin, number + 2000);
     write(&mut stdin, number..number + 10);
     wait_for_line(&scratch, number + 9);
     drop(stdin);
@@ -219,7 +212,7 @@ fn the_ends_of_the_logger_and_new_directories_are_survived() {
 
 #[test]
 fn a_processor_that_makes_another_file_of_a_log_repeats_nothing() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let (mut child, mut stdin) = multilog(&scratch, &["t", "s4096", "n5", "!gzip"]);
     let follower = follow(&scratch, &[]);
     for first in (0..2000).step_by(100) {
@@ -235,7 +228,7 @@ fn a_processor_that_makes_another_file_of_a_log_repeats_nothing() {
 
 #[test]
 fn what_there_is_comes_first_and_as_much_as_was_asked_for() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, "m/current", &lines(0..100));
     for (arguments, from) in [
         (&[][..], 0),
@@ -270,7 +263,7 @@ fn what_there_is_comes_first_and_as_much_as_was_asked_for() {
 
 #[test]
 fn a_part_of_a_line_that_multilog_takes_back_is_not_shown() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, "m/current", &lines(0..3));
     let follower = follow(&scratch, &[]);
     wait_for_line(&scratch, 2);
@@ -291,7 +284,7 @@ fn a_part_of_a_line_that_multilog_takes_back_is_not_shown() {
 
 #[test]
 fn several_services_are_followed_in_the_order_of_arrival() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let path = |name: &str| scratch.path().join(format!("s/{name}/log/main/current"));
     for name in ["a", "b"] {
         scratch.service(&format!("s/{name}"), "exec sleep 1000");
@@ -323,7 +316,7 @@ fn several_services_are_followed_in_the_order_of_arrival() {
 
 #[test]
 fn a_directory_that_is_not_there_yet_is_waited_for() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let follower = follow(&scratch, &[]);
     let waiting = "svctl: warning: m is not there yet, waiting for it\n";
     wait_for("the word", || scratch.read("said") == waiting);
@@ -339,7 +332,7 @@ fn a_directory_that_is_not_there_yet_is_waited_for() {
 
 #[test]
 fn a_follower_whose_reader_is_gone_ends_without_another_line() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     log(&scratch, "m/current", &lines([1]));
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("svctl"));
     command.current_dir(scratch.path()).args(["logs", "-f", "--in", "m"]).stdout(Stdio::piped());

@@ -3,7 +3,6 @@
 
 use super::logs;
 use crate::scratch::{Scratch, kill, wait_for};
-use crate::stage::svctl;
 use std::fs;
 use std::io::Write;
 use std::process::{Child, Stdio};
@@ -25,15 +24,17 @@ fn start(scratch: &Scratch, words: &[&str]) -> Child {
     multilog.args(words).arg("./m").stdin(Stdio::piped()).stderr(errors.unwrap()).spawn().unwrap()
 }
 
+/// svctl follows the log once it is there. Its output goes to the file `out`, its errors to `said`.
+fn follow(scratch: &Scratch) -> Child {
+    wait_for("a log", || scratch.path().join("m/current").exists());
+    super::follow::follow(scratch, &["--raw"])
+}
+
 fn run(seed: u64, words: &[&str]) {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut chance = Chance(seed);
     let mut multilog = start(&scratch, words);
-    wait_for("a log", || scratch.path().join("m/current").exists());
-    let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
-    let mut command = svctl(scratch.path());
-    command.args(["logs", "-f", "--raw", "--in", "m"]);
-    let mut follower = command.stdout(file("out")).stderr(file("said")).spawn().unwrap();
+    let mut follower = follow(&scratch);
     let mut number = 0;
     for _ in 0..60 {
         let mut text = String::new();
@@ -87,14 +88,10 @@ fn so_it_is_with_a_processor() {
 /// multilog keeps few logs, and svctl is stopped now and then: svctl counts the lost logs, and no
 /// line comes twice.
 fn run_pruned(seed: u64, words: &[&str]) {
-    let scratch = Scratch::new();
+    let scratch = Scratch::in_memory();
     let mut chance = Chance(seed);
     let mut multilog = start(&scratch, words);
-    wait_for("a log", || scratch.path().join("m/current").exists());
-    let file = |name: &str| fs::File::create(scratch.path().join(name)).unwrap();
-    let mut command = svctl(scratch.path());
-    command.args(["logs", "-f", "--raw", "--in", "m"]);
-    let mut follower = command.stdout(file("out")).stderr(file("said")).spawn().unwrap();
+    let mut follower = follow(&scratch);
     let mut stdin = multilog.stdin.take().unwrap();
     let mut number = 0;
     let mut write = |count: u64| {
