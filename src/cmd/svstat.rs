@@ -13,6 +13,7 @@ use crate::sys::command_line::Arguments;
 use crate::sys::descriptor::{self, HERE};
 use crate::sys::{Errno, clock, directory};
 use crate::tai64n::Label;
+use std::fmt::Write;
 use std::os::fd::AsFd;
 
 const SVSTAT: Program = Program::command("svstat");
@@ -20,6 +21,8 @@ const SVSTAT: Program = Program::command("svstat");
 pub const USAGE: Usage = Usage::of(SVSTAT, "svstat [dir ...]");
 /// How many bytes are gathered before they are written.
 const BUFFER: usize = 1024;
+/// Longer than what is said of a service.
+const LINE: usize = 128;
 
 /// Runs svstat.
 #[must_use]
@@ -32,13 +35,22 @@ pub fn run(arguments: Arguments) -> Exit {
         Err(error) => return SVSTAT.fatal_because(&[b"unable to open current directory"], error),
     };
     let mut output = Vec::with_capacity(BUFFER);
+    // Allocated once: a new one for each line would cost two more system calls.
+    let mut text = String::with_capacity(LINE);
     for name in arguments.from(1) {
-        let text = match describe(name.to_bytes()) {
-            Ok(text) => text,
-            Err(NoStatus::Unable(action, error)) => format!("unable to {action}: {}", words(error)),
-            Err(NoStatus::Said(text)) => text.to_owned(),
-        };
-        output.extend_from_slice(&[name.to_bytes(), b": ", text.as_bytes(), b"\n"].concat());
+        text.clear();
+        match describe(name.to_bytes()) {
+            Ok((status, marked_down)) => {
+                phrase(&mut text, status, marked_down, Label::of_unix(clock::wall()));
+            }
+            Err(NoStatus::Unable(action, error)) => {
+                let _ = write!(text, "unable to {action}: {}", words(error));
+            }
+            Err(NoStatus::Said(said)) => text.push_str(said),
+        }
+        for part in [name.to_bytes(), b": ", text.as_bytes(), b"\n"] {
+            output.extend_from_slice(part);
+        }
         if output.len() >= BUFFER {
             flush(&mut output);
         }
@@ -65,19 +77,23 @@ enum NoStatus {
     Said(&'static str),
 }
 
-fn describe(name: &[u8]) -> Result<String, NoStatus> {
+/// The status of a service, and whether it is normally down.
+fn describe(name: &[u8]) -> Result<(Status, bool), NoStatus> {
     directory::change(name).map_err(|error| NoStatus::Unable("chdir", error))?;
     let marked_down = service::is_marked_down(HERE);
     let marked_down = marked_down.map_err(|error| NoStatus::Unable("stat down", error))?;
     let records = Records::enter();
-    let looked = records.and_then(|records| Ok((presence::look_as_0_76(&records)?, records)));
+    let looked = records.and_then(|records| {
+        presence::look_as_0_76(&records)?;
+        Ok(records)
+    });
     let records = match looked {
-        Ok((_, records)) => records,
+        Ok(records) => records,
         Err(Errno::ENXIO) => return Err(NoStatus::Said("supervise not running")),
         Err(error) => return Err(NoStatus::Unable("open supervise/ok", error)),
     };
     match status::read(&records) {
-        Ok(status) => Ok(phrase(status, marked_down, Label::of_unix(clock::wall()))),
+        Ok(status) => Ok((status, marked_down)),
         Err(ReadError::Open(error)) => Err(NoStatus::Unable("open supervise/status", error)),
         Err(ReadError::Read(error)) => Err(NoStatus::Unable("read supervise/status", error)),
         Err(ReadError::BadFormat) => {
@@ -87,10 +103,13 @@ fn describe(name: &[u8]) -> Result<String, NoStatus> {
 }
 
 /// The line after the name. It says `1 seconds`, because scripts match `seconds`.
-fn phrase(status: Status, marked_down: bool, now: Label) -> String {
+fn phrase(text: &mut String, status: Status, marked_down: bool, now: Label) {
     let seconds = status.label.seconds_until(now);
     let is_up = status.pid != 0;
-    let state = if is_up { format!("up (pid {}) ", status.pid) } else { "down ".to_owned() };
+    let _ = match is_up {
+        true => write!(text, "up (pid {}) {seconds} seconds", status.pid),
+        false => write!(text, "down {seconds} seconds"),
+    };
     let suffixes = [
         (is_up && marked_down, ", normally down"),
         (!is_up && !marked_down, ", normally up"),
@@ -98,9 +117,7 @@ fn phrase(status: Status, marked_down: bool, now: Label) -> String {
         (!is_up && status.want == Want::Up, ", want up"),
         (is_up && status.want == Want::Down, ", want down"),
     ];
-    let suffixes: String =
-        suffixes.iter().filter(|(said, _)| *said).map(|(_, text)| *text).collect();
-    format!("{state}{seconds} seconds{suffixes}")
+    text.extend(suffixes.iter().filter(|(said, _)| *said).map(|(_, suffix)| *suffix));
 }
 
 #[cfg(test)]
@@ -114,7 +131,9 @@ mod tests {
         let label = Label::of_unix(Duration::from_secs(100));
         let now = Label::of_unix(Duration::from_secs(107));
         let said = |pid, is_paused, want, marked_down| {
-            phrase(Status { label, pid, is_paused, want }, marked_down, now)
+            let mut text = String::new();
+            phrase(&mut text, Status { label, pid, is_paused, want }, marked_down, now);
+            text
         };
         assert_eq!(said(9, false, Want::Up, false), "up (pid 9) 7 seconds");
         assert_eq!(said(9, false, Want::Up, true), "up (pid 9) 7 seconds, normally down");

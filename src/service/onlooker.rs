@@ -95,7 +95,7 @@ impl Onlooker {
         if let Some(Doubt::Alien(reason)) = doubt_as_of(&facts, facts.owner) {
             return Ok(Finding::Ignored(reason));
         }
-        let Facts { device, inode, .. } = *records.service();
+        let Facts { device, inode, .. } = records.service()?;
         judged(file.as_fd(), &facts, &Origin { device, inode, ..self.here }, None)
     }
 }

@@ -1,12 +1,14 @@
 //! The `supervise` directory of a service. Every file in it is made and read relative to the open
 //! directory, so that a rename of a directory on the path changes nothing between two calls.
-//! supervise and svscan hold it open. svc, svok and svstat make it their current directory, because
-//! that needs only the right to search (a delegated `supervise` is often 0711).
+//! supervise and svscan hold it open, and so do svc, svok and svstat if they can. If not, they make
+//! it their current directory: that needs only the right to search (a delegated `supervise` is
+//! often 0711).
 
 use super::trail::{Feet, NAME, follow};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::file::{self, Facts, Kind};
 use crate::sys::{Errno, directory, proc};
+use core::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The `supervise` directory of a service.
@@ -14,8 +16,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub struct Records {
     /// `None`: it is the current directory.
     descriptor: Option<OwnedFd>,
-    /// The service directory that it belongs to.
-    service: Facts,
+    /// The service directory that it belongs to, from its first use on.
+    service: OnceCell<Facts>,
 }
 
 impl Records {
@@ -38,7 +40,7 @@ impl Records {
             }
             other => other,
         };
-        Ok(Self { descriptor: Some(descriptor?), service })
+        Ok(Self { descriptor: Some(descriptor?), service: service.into() })
     }
 
     /// Opens the records of the service in `directory`.
@@ -55,21 +57,25 @@ impl Records {
             }
             other => other,
         };
-        Ok(Self { descriptor: Some(descriptor?), service })
+        Ok(Self { descriptor: Some(descriptor?), service: service.into() })
     }
 
-    /// Steps from the current directory, a service directory, into its records. The current
-    /// directory has changed afterwards, even if this failed.
+    /// Goes from the current directory, a service directory, into its records. The current
+    /// directory may have changed afterwards, even if this failed.
     ///
     /// # Errors
     /// Those of chdir(2); EPERM for a link that is not trusted.
     pub fn enter() -> Result<Self, Errno> {
+        // It is rarely a link, and rarely closed to us: then one call does.
+        if let Ok(descriptor) = open(HERE, NAME, Purpose::DirectoryNoLink) {
+            return Ok(Self { descriptor: Some(descriptor), service: OnceCell::new() });
+        }
         let service = file::facts(HERE, b".")?;
         match Feet::Change.step(NAME) {
             Err(Errno::ELOOP) => follow(&mut Feet::Change, false)?,
             other => other?,
         }
-        Ok(Self { descriptor: None, service })
+        Ok(Self { descriptor: None, service: service.into() })
     }
 
     /// Whether the service in `name` below the current directory has no records, not even a link to
@@ -81,8 +87,16 @@ impl Records {
     }
 
     /// The service directory that they belong to.
-    pub(super) const fn service(&self) -> &Facts {
-        &self.service
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    pub(super) fn service(&self) -> Result<Facts, Errno> {
+        if let Some(service) = self.service.get() {
+            return Ok(*service);
+        }
+        // We came here through no link, so it is the parent.
+        let service = file::facts(self.as_fd(), b"..")?;
+        Ok(*self.service.get_or_init(|| service))
     }
 
     /// Whether a user other than root and us could plant entries here.
@@ -98,8 +112,8 @@ impl Records {
     /// Then the FIFO is the service's own even if it has a second name: `cp -al` gives it one, and
     /// so can any user who can search the directory, where the kernel permits such links.
     pub(super) fn are_heard_through(&self, fifo: &Facts) -> bool {
-        let supervises = proc::workers_in(&self.service, NAME);
-        supervises.into_iter().any(|pid| proc::has_open(pid, fifo))
+        let supervises = self.service().map(|service| proc::workers_in(&service, NAME));
+        supervises.unwrap_or_default().into_iter().any(|pid| proc::has_open(pid, fifo))
     }
 }
 
@@ -111,7 +125,7 @@ impl Records {
         let facts = file::facts_of(descriptor.as_fd()).ok()?;
         let service = file::facts(HERE, b".").ok()?;
         let is_one = facts.kind == Kind::Directory;
-        is_one.then_some(Self { descriptor: Some(descriptor), service })
+        is_one.then(|| Self { descriptor: Some(descriptor), service: service.into() })
     }
 
     /// Whether the directory that we hold open is still there under its name in the current
