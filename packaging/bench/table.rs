@@ -18,7 +18,9 @@ impl Target {
         match self {
             Self::Below(limit) => format!("< {limit}"),
             Self::AtMost(limit) => format!("<= {limit:.0}"),
-            Self::ShareOfOriginal(share) => format!("<= {share} of 0.76"),
+            Self::ShareOfOriginal(share) => {
+                format!("<= {} of 0.76", (share * 1000.0).round() / 1000.0)
+            }
             Self::None => String::new(),
         }
     }
@@ -95,7 +97,7 @@ impl Table {
     pub fn print(&self) {
         let names = Kind::ALL.map(|kind| Some(kind.name().to_owned()));
         println!();
-        println!("{}  {:15}verdict", line("", &names), "target");
+        println!("{}  {:17}verdict", line("", &names), "target");
         println!("{}", "-".repeat(TITLE + COLUMN * Kind::ALL.len() + 24));
         for row in &self.rows {
             self.print_row(row);
@@ -112,7 +114,7 @@ impl Table {
         let original = self.of(Kind::Original, &row.figures);
         let cells = |figures| Kind::ALL.map(|kind| self.of(kind, figures).map(figure));
         println!(
-            "{}  {:15}{}",
+            "{}  {:17}{}",
             line(&row.title, &cells(&row.figures)),
             row.target.text(),
             row.target.verdict(ours, original)

@@ -247,6 +247,23 @@ fn every_page_names_service_7() {
     );
 }
 
+/// mdoc takes a word of a heading that is the name of a macro for that macro: `.Ss An upgrade` is
+/// shown as `upgrade`.
+#[test]
+fn no_heading_loses_a_word_to_a_macro() {
+    let lost = |line: &str| {
+        let is_heading = line.starts_with(".Ss ") || line.starts_with(".Sh ");
+        let is_macro = |word: &str| {
+            word.len() == 2 && word.starts_with(|first: char| first.is_ascii_uppercase())
+        };
+        is_heading && line.split_whitespace().skip(1).any(is_macro)
+    };
+    assert!(lost(".Ss An upgrade") && !lost(".Ss The upgrade") && !lost("An upgrade"));
+    for (file, page) in pages() {
+        assert_eq!(page.lines().find(|line| lost(line)), None, "{file}");
+    }
+}
+
 /// mdoc takes a lone full stop at the end of a macro's line, or before another word, for
 /// punctuation and moves it to the word before: `svc -dx . log` would be shown as `svc -dx. log`.
 #[test]
