@@ -156,6 +156,8 @@ fn a_free_lock_with_a_second_name_is_made_anew() {
     fs::hard_link(scratch.path().join("other"), &lock).unwrap();
     let _first = supervise(&scratch, "a");
     let pid = scratch.pid("a");
+    // The status has the pid before the program has written its line.
+    wait_for("the first start", || scratch.lines("starts") > 0);
     assert_eq!((fs::metadata(&lock).unwrap().nlink(), scratch.lines("starts")), (1, 1));
     let said = scratch.run("setlock", &["-n", "other", "true"]);
     assert_eq!(said, Said::exit(0), "the other file is nobody's lock");
