@@ -13,7 +13,7 @@ use super::records::ScanRecords;
 use crate::fill::fill;
 use crate::sys::proc::{Boot, Likeness};
 use crate::sys::{Errno, descriptor, directory, file};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 
 const MAGIC: [u8; 8] = *b"dt-pipe\n";
@@ -37,13 +37,15 @@ pub struct PipeRecords {
     /// The length of the header and all whole records.
     length: usize,
     known: BTreeMap<Key, u64>,
+    /// The services in records whose boot cannot be compared with this one.
+    undated: BTreeSet<Key>,
 }
 
 impl PipeRecords {
     /// Records in memory alone, where no file can be written.
     #[must_use]
     pub const fn none() -> Self {
-        Self { file: None, length: 0, known: BTreeMap::new() }
+        Self { file: None, length: 0, known: BTreeMap::new(), undated: BTreeSet::new() }
     }
 
     /// Reads what an earlier svscan of this boot recorded and writes the file anew. A file that
@@ -62,14 +64,21 @@ impl PipeRecords {
     /// # Errors
     /// As [`Self::open`]; then it goes on in the old ones.
     pub fn go_over_to(&mut self, records: &ScanRecords) -> Result<(), Errno> {
-        let mut known = read(records).unwrap_or_default();
+        let (likeness, found) = read(records).unwrap_or((Likeness::Another, BTreeMap::new()));
+        let mut undated = core::mem::take(&mut self.undated);
+        let mut known = BTreeMap::new();
+        match likeness {
+            Likeness::Same => known = found,
+            Likeness::Unknown => undated.extend(found.into_keys()),
+            Likeness::Another => {}
+        }
         known.extend(&self.known);
         let file = records.make(NEW_PIPES)?;
         let mut bytes = header().to_vec();
         bytes.extend(known.iter().flat_map(|(key, pipe)| encode(*key, *pipe)));
         write_whole(&file, &bytes, 0)?;
         directory::rename(records.as_fd(), NEW_PIPES, PIPES)?;
-        *self = Self { file: Some(file), length: bytes.len(), known };
+        *self = Self { file: Some(file), length: bytes.len(), known, undated };
         Ok(())
     }
 
@@ -83,6 +92,13 @@ impl PipeRecords {
     #[must_use]
     pub fn knows(&self, service: Key) -> bool {
         self.known.contains_key(&service)
+    }
+
+    /// Whether an svscan before us recorded this service, perhaps in this boot. Without /proc a
+    /// boot has no name.
+    #[must_use]
+    pub fn may_know(&self, service: Key) -> bool {
+        self.undated.contains(&service)
     }
 
     /// Every service that this svscan cares for, or that the svscan before it did when it died.
@@ -147,7 +163,7 @@ fn decode(record: &[u8]) -> Option<(Key, u64)> {
     Some(((next()?, next()?), next()?))
 }
 
-fn read(records: &ScanRecords) -> Option<BTreeMap<Key, u64>> {
+fn read(records: &ScanRecords) -> Option<(Likeness, BTreeMap<Key, u64>)> {
     let file = records.read(PIPES).ok()?;
     let facts = file::facts_of(file.as_fd()).ok()?;
     if facts.owner != file::our_user() || facts.mode & 0o022 != 0 || facts.size > LARGEST {
@@ -156,12 +172,10 @@ fn read(records: &ScanRecords) -> Option<BTreeMap<Key, u64>> {
     let bytes = descriptor::read_whole(file.as_fd(), usize::try_from(facts.size).ok()?).ok()?;
     let bytes = bytes.strip_prefix(&MAGIC)?;
     let (boot, rest) = bytes.split_first_chunk()?;
-    if Boot::from_bytes(*boot).compare(Boot::now()) != Likeness::Same {
-        return None;
-    }
+    let likeness = Boot::from_bytes(*boot).compare(Boot::now());
     let mut known: BTreeMap<_, _> = rest.chunks_exact(RECORD).filter_map(decode).collect();
     known.retain(|_, pipe| *pipe != FORGOTTEN);
-    Some(known)
+    Some((likeness, known))
 }
 
 #[cfg(test)]
@@ -208,13 +222,21 @@ mod tests {
         let records = ScanRecords::open_or_make(scan.as_fd()).unwrap();
         fourth.go_over_to(&records).unwrap();
         fourth.put((1, 5), 8).unwrap();
-        let fifth = PipeRecords::open(&records).unwrap();
+        let mut fifth = PipeRecords::open(&records).unwrap();
         assert_eq!((fifth.get((1, 2)), fifth.get((1, 5))), (Some(6), Some(8)));
         // A file of another boot is not believed.
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[10] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        assert_eq!(PipeRecords::open(&records).unwrap().get((1, 2)), None);
+        let sixth = PipeRecords::open(&records).unwrap();
+        assert!(!sixth.knows((1, 2)) && !sixth.may_know((1, 2)));
+        // A file that was written without /proc is of this boot perhaps.
+        fifth.go_over_to(&records).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[MAGIC.len()..HEADER].fill(0);
+        std::fs::write(&path, &bytes).unwrap();
+        let seventh = PipeRecords::open(&records).unwrap();
+        assert!(!seventh.knows((1, 2)) && seventh.may_know((1, 2)) && !seventh.may_know((9, 9)));
     }
 
     #[test]

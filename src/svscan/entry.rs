@@ -182,6 +182,13 @@ pub fn has_exited(path: &[u8]) -> bool {
     place.is_ok_and(|place| has_left(place.as_fd()) == Some(true))
 }
 
+/// Whether the directory at `path` has no `supervise`.
+#[must_use]
+pub fn has_no_records(path: &[u8]) -> bool {
+    let place = open(HERE, path, Purpose::Directory);
+    place.is_ok_and(|place| Records::find(place.as_fd()).map(drop) == Err(Errno::ENOENT))
+}
+
 /// Opens the control FIFO of the supervise with these records, or with this pid.
 fn connect(records: Result<Records, Errno>, pid: Option<Pid>) -> Result<Sender, Errno> {
     match (records, pid) {

@@ -105,6 +105,8 @@ fn without_proc_nobody_starts_a_second_copy_in_silence() {
     let supervise = supervises(first.id())[0];
     kill(supervise, "KILL");
     wait_for("the word of its successor", || scratch.errors() == warning);
+    wait_for("its FIFOs", || scratch.is_running("scan/a"));
+    let supervise = supervises(first.id())[0];
     stays("one copy", Duration::from_millis(1500), || {
         scratch.lines("starts") == 1 && scratch.is_running("scan/a")
     });
@@ -117,11 +119,23 @@ fn without_proc_nobody_starts_a_second_copy_in_silence() {
     stays("one copy", Duration::from_millis(2500), || {
         scratch.lines("starts") == 1 && scratch.is_running("scan/a")
     });
-    assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, warning));
+    assert_eq!((scratch.pid("scan/a"), scratch.errors()), (service, warning.clone()));
     // When the process is gone the service is started again.
     kill(service, "KILL");
     wait_for("the next start", || scratch.lines("starts") == 2);
+    // Nothing shows its successor that the service runs when `supervise` is gone too.
     let mut second = second;
-    kill(second.id(), "KILL");
-    end_of(&mut second);
+    let left = [supervise, scratch.pid("scan/a")];
+    murder(&mut second);
+    fs::remove_dir_all(scratch.path().join("scan/a/supervise")).unwrap();
+    let mut third = apart(&scratch, &["-m"], script);
+    let doubt = "svscan: warning: unable to see whether a runs: its directory supervise was \
+                 removed, and there is no /proc; starting it\n";
+    wait_for("the word on it", || scratch.errors() == format!("{warning}{doubt}"));
+    wait_for("the start", || scratch.lines("starts") == 3);
+    for pid in left {
+        kill(pid, "KILL");
+    }
+    kill(third.id(), "KILL");
+    end_of(&mut third);
 }

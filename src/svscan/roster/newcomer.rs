@@ -4,13 +4,14 @@
 use super::{Roster, Round};
 use crate::scandir::pipe_records::NO_PIPE;
 use crate::service;
+use crate::svscan::SVSCAN;
 use crate::svscan::adopted::Adopted;
-use crate::svscan::entry::{Entry, LogPipe, Supervise, has_exited};
+use crate::svscan::entry::{Entry, LogPipe, Supervise, has_exited, has_no_records};
 use crate::svscan::heir::finder::{Finder, is_there};
 use crate::svscan::heir::pipes;
 use crate::svscan::plan::{Ending, Key, Role};
-use crate::sys::Errno;
 use crate::sys::descriptor::HERE;
+use crate::sys::{Errno, proc};
 use core::time::Duration;
 use std::os::fd::AsFd;
 
@@ -30,10 +31,18 @@ impl Roster {
             log = log.or_else(|| by_place(Role::Log));
         }
         let has_log = has_log || log.is_some();
+        let is_found = [main.is_some(), !has_log || log.is_some()];
         let somebody_runs = main.is_some() || log.is_some();
         if !somebody_runs && !is_there(key, &name) {
             // It has gone since the listing was read. Its record stays.
             return;
+        }
+        for (role, is_found) in Role::BOTH.into_iter().zip(is_found) {
+            if !is_found && self.may_run_unseen(key, &name, role) {
+                let reason = b": its directory supervise was removed, and there is no /proc";
+                let text: &[&[u8]] = &[b"unable to see whether ", &name, role.suffix(), b" runs"];
+                SVSCAN.warning(&[text, &[reason, b"; starting it"]].concat());
+            }
         }
         let supervise = |found: Option<Adopted>, role: Role| match found {
             Some(adopted) => Supervise::Adopted(adopted),
@@ -62,6 +71,14 @@ impl Roster {
                 self.start(key, role);
             }
         }
+    }
+
+    /// Whether a supervise that an svscan before us started may run here although we found none: it
+    /// left its marks in a directory that was removed, and without /proc nothing else shows it. We
+    /// start another nevertheless: what cannot be seen cannot be waited for.
+    fn may_run_unseen(&self, key: Key, name: &[u8], role: Role) -> bool {
+        let is_in_doubt = self.is_heir && self.records.may_know(key) && !proc::is_ours();
+        is_in_doubt && has_no_records(&[name, role.suffix()].concat())
     }
 
     /// Whether its supervise exited after `x` before HUP: scripts remove the name then.
