@@ -26,12 +26,17 @@ pub fn murder(child: &mut std::process::Child) {
     end_of(child);
 }
 
+/// The pid of service `a`, once it has noted its first start: a shell that is killed sooner notes
+/// nothing.
+fn started(scratch: &Scratch) -> u32 {
+    wait_for("the start", || scratch.lines("starts") == 1);
+    scratch.pid("a")
+}
+
 /// Leaves service `a`, which notes its starts, up under no supervise. Returns its pid.
 pub fn orphan(scratch: &Scratch) -> u32 {
     let mut first = supervise(scratch, "a");
-    // A shell that is killed sooner notes nothing.
-    wait_for("the start", || scratch.lines("starts") == 1);
-    let pid = scratch.pid("a");
+    let pid = started(scratch);
     murder(&mut first);
     pid
 }
@@ -39,7 +44,7 @@ pub fn orphan(scratch: &Scratch) -> u32 {
 /// Leaves service `a`, which notes its starts, down by `svc -d` under no supervise.
 pub fn left_down(scratch: &Scratch) {
     let mut first = supervise(scratch, "a");
-    wait_for("the start", || scratch.lines("starts") == 1);
+    started(scratch);
     scratch.svc("-d", "a");
     wait_for_status(scratch, "a", |line| line.starts_with("a: down "));
     murder(&mut first);

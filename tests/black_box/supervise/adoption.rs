@@ -1,6 +1,6 @@
 //! The successor of a killed supervise, and what it makes of what it finds.
 
-use super::{SECOND, left_down, murder, orphan, status_tail, stayer, supervise};
+use super::{SECOND, left_down, murder, orphan, started, status_tail, stayer, supervise};
 use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ fn a_successor_adopts_the_running_service() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
+    let pid = started(&scratch);
     let label = fs::read(scratch.path().join("a/supervise/status")).unwrap();
     murder(&mut first);
     assert_eq!(scratch.svstat("a"), "a: supervise not running\n");
@@ -166,7 +166,7 @@ fn after_x_a_supervise_starts_as_the_first() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut first = supervise(&scratch, "a");
-    scratch.pid("a");
+    started(&scratch);
     scratch.svc("-dx", "a");
     assert_eq!(end_of(&mut first).code(), Some(0));
     let _second = supervise(&scratch, "a");
@@ -193,7 +193,7 @@ fn an_exit_that_was_asked_for_is_not_forgotten() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut first = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
+    let pid = started(&scratch);
     let journal = || fs::read(scratch.path().join("a/supervise/journal")).unwrap();
     let before = journal();
     scratch.svc("-x", "a");

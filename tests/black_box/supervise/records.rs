@@ -1,7 +1,7 @@
 //! The files in the directory `supervise`: their types and modes, the status, and what becomes of
 //! them when they cannot be written or are removed.
 
-use super::{SECOND, murder, status_tail, stayer, supervise, wait_for_status};
+use super::{SECOND, murder, started, status_tail, stayer, supervise, wait_for_status};
 use crate::scratch::{Said, Scratch, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::io::Write;
@@ -229,7 +229,7 @@ fn a_supervise_directory_that_was_removed_is_made_again() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     let mut child = supervise(&scratch, "a");
-    let pid = scratch.pid("a");
+    let pid = started(&scratch);
     remove_records(&scratch);
     // Now the first one can be found only by its working directory.
     let expected = "supervise: fatal: unable to acquire a/supervise/lock: temporary failure";
