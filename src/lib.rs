@@ -6,7 +6,7 @@
 //! main -> cmd -> { supervise::driver, svscanboot::driver, svscan::driver, multilog::driver,
 //!                      \ machine          \ leader           \ plan      \ script, pattern, lines
 //!                  exec, reexec } -> scandir -> service -> sys        (after a backslash: pure)
-//! used by all: error, tai64n, env, fill, newlines, own_path, calendar, fork_rest
+//! used by all: error, tai64n, env, fill, newlines, own_path, calendar, effects, fork_rest
 //! used by cmd only: account, args, filter, wrapper, zone
 //! ```
 //!
@@ -34,6 +34,7 @@ pub mod account;
 pub mod args;
 pub mod calendar;
 pub mod cmd;
+pub mod effects;
 pub mod env;
 pub mod error;
 pub mod exec;

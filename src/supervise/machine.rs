@@ -12,6 +12,7 @@
 //! over ([`Pause`]). Nothing else waits, so every control byte acts at once. Contract:
 //! supervise(8); contract.md, sections 3.3 to 3.5.
 
+use crate::effects::EffectList;
 use crate::fork_rest;
 pub use crate::service::record::{Owed, Record};
 pub use crate::service::request::{Request, Signal, Want};
@@ -120,25 +121,8 @@ pub enum Effect {
     Leave,
 }
 
-/// The effects of one step, in the order to perform them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Effects {
-    list: [Option<Effect>; 6],
-}
-
-impl Effects {
-    /// The effects in their order.
-    pub fn iter(&self) -> impl Iterator<Item = Effect> + '_ {
-        self.list.iter().flatten().copied()
-    }
-
-    /// Appends one effect. There is room for six, and no step has as many (a law checks this).
-    pub fn push(&mut self, effect: Effect) {
-        if let Some(slot) = self.list.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(effect);
-        }
-    }
-}
+/// The effects of one step.
+pub type Effects = EffectList<Effect, 6>;
 
 impl State {
     /// The state of the first supervise of a service: nothing runs.

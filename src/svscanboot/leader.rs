@@ -14,6 +14,8 @@
 //! reader, until a newly started svscanboot wants svscan again. Where a step asks a question
 //! ([`Question`]), the next event is the answer. Contract: svscanboot(8).
 
+use crate::effects::EffectList;
+
 pub use crate::scandir::word::Word;
 
 /// What we are among the svscanboots of this scan directory.
@@ -151,25 +153,8 @@ pub enum Effect {
     Leave,
 }
 
-/// The effects of one step, in the order to perform them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Effects {
-    list: [Option<Effect>; 5],
-}
-
-impl Effects {
-    /// The effects in their order.
-    pub fn iter(&self) -> impl Iterator<Item = Effect> + '_ {
-        self.list.iter().flatten().copied()
-    }
-
-    /// Appends one effect. There is room for five, and no step has as many (a law checks this).
-    pub fn push(&mut self, effect: Effect) {
-        if let Some(slot) = self.list.iter_mut().find(|slot| slot.is_none()) {
-            *slot = Some(effect);
-        }
-    }
-}
+/// The effects of one step.
+pub type Effects = EffectList<Effect, 5>;
 
 /// How long the driver waits for the next event before it looks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

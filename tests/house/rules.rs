@@ -50,9 +50,10 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 44] = [
+const PURE: [&str; 45] = [
     "account/lines.rs",
     "calendar.rs",
+    "effects.rs",
     "fill.rs",
     "fork_rest.rs",
     "multilog/lines.rs",
