@@ -94,14 +94,14 @@ pub enum Verb {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Stop the processes of services where they are
+    /// Pause services: their processes get STOP
     Pause {
         #[command(flatten)]
         which: Which,
         #[command(flatten)]
         wait: Wait,
     },
-    /// Let paused services go on
+    /// Resume paused services
     Continue {
         #[command(flatten)]
         which: Which,
@@ -190,13 +190,13 @@ pub struct Logs {
     /// Only lines with these bytes
     #[arg(long, value_name = "TEXT")]
     pub grep: Option<OsString>,
-    /// Take capital letters for small ones in --grep
+    /// Ignore the case of letters in --grep
     #[arg(short, long, requires = "grep")]
     pub ignore_case: bool,
     /// Show times in UTC
     #[arg(long)]
     pub utc: bool,
-    /// Show times as they stand in the log
+    /// Show times as they are in the log
     #[arg(long, conflicts_with = "utc")]
     pub raw: bool,
     /// Cut lines to the width of the terminal

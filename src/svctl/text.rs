@@ -7,14 +7,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Which characters are printed unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alphabet {
-    /// Those of ASCII: to a terminal that does not read UTF-8, its bytes may be control bytes.
+    /// ASCII only: a terminal that does not read UTF-8 may take other bytes for control characters.
     Ascii,
-    /// All that leave the terminal and the order of the text alone.
+    /// All characters that neither control the terminal nor change the order of the text.
     Unicode,
 }
 
 impl Alphabet {
-    /// What a terminal of this locale reads, by the values of LC_ALL, LC_CTYPE and LANG.
+    /// The alphabet of a terminal in this locale, by the values of LC_ALL, LC_CTYPE and LANG.
     #[must_use]
     pub fn of_locale(values: [Option<&[u8]>; 3]) -> Self {
         let value = values.into_iter().flatten().find(|value| !value.is_empty());
@@ -35,7 +35,7 @@ impl Alphabet {
 /// The kind of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A name: no two of them are shown alike, so a backslash is escaped too.
+    /// A name. No two names may look alike, so a backslash is escaped too.
     Name,
     /// A line of a file or a command line: backslashes and tabs stay.
     Line,

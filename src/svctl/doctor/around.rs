@@ -21,7 +21,7 @@ use std::os::fd::AsFd;
 /// What works in the scan directory, and below it.
 #[derive(Debug)]
 pub struct Around {
-    /// The svscans, ours and others'.
+    /// The svscans, ours and those of other products.
     pub scanners: Vec<Daemon>,
     /// The supervises of our svscans.
     pub supervises: Vec<(Daemon, Facts)>,

@@ -11,13 +11,13 @@ const ENOUGH: u64 = 3;
 /// The result of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It has come about.
+    /// It is as waited for.
     Done,
-    /// It has not; a further look is due at this moment, whatever happens.
+    /// Not yet. If there is a time, the next look is due then at the latest.
     Pending(Option<Duration>),
-    /// It will not: each run ends, so many did.
+    /// It will not be: each run ends. So many have ended.
     DoesNotStay(u64),
-    /// It will not: another command has asked for something else since.
+    /// It will not be: another command has asked for something else since.
     Countermanded,
 }
 
@@ -25,26 +25,26 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct Progress {
     aim: Aim,
-    /// Whether it was asked for: else nobody can take it back.
+    /// Whether we asked for it: only then can another command have changed it.
     is_asked: bool,
-    /// The run before that.
+    /// The run that the first look saw.
     first: Run,
-    /// The run that is up, and since when it was seen.
+    /// The run that is up, and when a look saw it first.
     up: Option<(Run, Duration)>,
-    /// How many runs were seen to end, where no journal counts starts.
+    /// How many runs looks saw end, if no journal counts the starts.
     ended: u64,
-    /// Whether the supervise was seen to want it.
+    /// Whether a look saw that the supervise wants it.
     is_wanted: bool,
 }
 
 impl Progress {
-    /// A wait that begins with this look.
+    /// Begins a wait with this look.
     #[must_use]
     pub const fn new(aim: Aim, is_asked: bool, first: Run) -> Self {
         Self { aim, is_asked, first, up: None, ended: 0, is_wanted: false }
     }
 
-    /// What a look at moment `now` shows.
+    /// The step that follows from a look at time `now`.
     pub fn step(&mut self, seen: &Seen, now: Duration) -> Step {
         let is_up = seen.pid.is_some();
         match self.aim {
@@ -73,13 +73,14 @@ impl Progress {
         }
     }
 
-    /// Whether what another run answers has begun to be answered: it need not be asked again.
+    /// Whether a later run has begun: then the request has its effect, and is not sent again.
     #[must_use]
     pub fn has_begun(&self, seen: &Seen) -> bool {
         matches!(self.aim, Aim::UpAgain(_) | Aim::Ran) && seen.run.is_after(self.first)
     }
 
-    /// Pending, unless the supervise was seen to want `wanted`, and now wants `other`.
+    /// Pending, unless an earlier look saw that the supervise wants `wanted`, and it wants `other`
+    /// now.
     fn unless_countermanded(&mut self, seen: &Seen, wanted: Want, other: Want) -> Step {
         self.is_wanted |= seen.want == Some(wanted);
         if self.is_asked && self.is_wanted && seen.want == Some(other) {
@@ -162,7 +163,7 @@ pub mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    /// The steps of a wait over these looks, a tenth of a second apart.
+    /// The steps of a wait with these looks, which are a tenth of a second apart.
     fn steps(aim: Aim, first: &Seen, looks: &[Seen]) -> Vec<Step> {
         let mut progress = Progress::new(aim, true, first.run);
         let moments = (0_u64..).map(|place| at(place * 100));

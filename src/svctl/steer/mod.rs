@@ -24,11 +24,11 @@ const SILENCE: Duration = Duration::from_millis(500);
 /// What was asked for, and how long we wait for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
-    /// What.
+    /// The deed.
     pub deed: Deed,
-    /// How long to wait; not at all without it.
+    /// How long to wait. Without it, the command does not wait.
     pub timeout: Option<Duration>,
-    /// When KILL is sent to what has not ended.
+    /// After which time KILL is sent to a service that has not ended.
     pub kill_after: Option<Duration>,
 }
 

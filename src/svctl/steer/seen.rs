@@ -11,9 +11,9 @@ use daemontools_rs::tai64n::Label;
 /// A service at the time of a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// What it is doing.
+    /// Its state.
     pub state: State,
-    /// Whether a supervise runs; if that cannot be told, whether there is a status.
+    /// Whether a supervise runs; if that is not known, whether there is a status.
     pub is_supervised: bool,
     /// Its process.
     pub pid: Option<Pid>,
@@ -21,15 +21,15 @@ pub struct Seen {
     pub want: Option<Want>,
     /// Whether it was paused.
     pub is_paused: bool,
-    /// Which of its runs this is, or was.
+    /// Its current run, or its last one.
     pub run: Run,
     /// How its last run ended.
     pub end: Option<End>,
-    /// How long that lasted.
+    /// How long its last run lasted.
     pub lasted: Option<Duration>,
     /// The process group that goes with it (`kill-group`).
     pub group: Option<Pid>,
-    /// Of that group, how many processes are there, if it was looked at.
+    /// How many processes the group has, if they were counted.
     pub group_left: usize,
     /// The process that runs on without a supervise.
     pub runs_on: Option<Pid>,
@@ -38,14 +38,14 @@ pub struct Seen {
 /// Identifies a run. The pid is no part of it, as the kernel uses pids again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// How often it was started, where a journal says.
+    /// How many starts there were, by the journal, if there is one.
     pub starts: Option<u64>,
     /// When its pid last changed.
     pub label: Option<Label>,
 }
 
 impl Run {
-    /// Whether this is a later run than `before`, seen while its process is there.
+    /// Whether this is a later run than `before`, given that its process exists.
     #[must_use]
     pub fn is_after(self, before: Self) -> bool {
         match (self.starts, before.starts) {
@@ -54,7 +54,7 @@ impl Run {
         }
     }
 
-    /// How many runs have begun since `before`, where journals say.
+    /// How many runs have begun since `before`, if journals say.
     #[must_use]
     pub fn count_since(self, before: Self) -> Option<u64> {
         Some(self.starts?.saturating_sub(before.starts?))
@@ -62,7 +62,7 @@ impl Run {
 }
 
 impl Seen {
-    /// What was seen of `service`.
+    /// The part of `service` that waiting needs.
     #[must_use]
     pub fn of(service: &Service) -> Self {
         let record = service.record.as_ref();

@@ -38,7 +38,7 @@ pub struct Task {
     number: usize,
     order: Order,
     target: Target,
-    /// When it was begun, or its supervise was last missed.
+    /// When the task began, or when its supervise was last missing.
     begun: Duration,
     last: Option<(Service, Seen)>,
     plan: Option<Planned>,
@@ -57,7 +57,7 @@ struct Planned {
 }
 
 impl Task {
-    /// A service that nothing was asked of yet.
+    /// A task whose service was not asked yet.
     #[must_use]
     pub fn new(number: usize, order: Order, target: Target, now: Duration) -> Self {
         Self {
@@ -74,19 +74,19 @@ impl Task {
         }
     }
 
-    /// Its number among all.
+    /// Its number among the tasks.
     #[must_use]
     pub const fn number(&self) -> usize {
         self.number
     }
 
-    /// What was seen of it last.
+    /// What the last look saw.
     #[must_use]
     pub fn seen(&self) -> Option<(&Service, &Seen)> {
         self.last.as_ref().map(|(service, seen)| (service, seen))
     }
 
-    /// When to look, if nothing changes before.
+    /// When the next look is due, if nothing changes before.
     #[must_use]
     pub fn next_look(&self) -> Duration {
         self.look_at.min(self.kill_at).min(self.give_up_at)
@@ -128,7 +128,7 @@ impl Task {
         (service, seen)
     }
 
-    /// Whether there is nothing to wait for. Looks before the first watch: a look costs less.
+    /// Whether the task is done at once. Looks before it sets up a watch, since a look costs less.
     fn needs_no_watch(&self, looker: &mut Looker) -> bool {
         if self.last.is_some() {
             return false;
@@ -148,14 +148,15 @@ impl Task {
         }
     }
 
-    /// Has the kernel tell of changes, before the look that they might follow; whether it tells of
-    /// the supervise's end.
+    /// Sets up the watches before the look, so that no change after it is missed. Whether the end
+    /// of the supervise is watched.
     fn watch(&mut self, watched: &mut Watched) -> bool {
         self.is_watched = self.is_watched || watched.watch(self.number, &self.target.path);
         watched.holds(self.number) || watched.hold(self.number, &self.target.path)
     }
 
-    /// What follows from a look: the outcome as an error, so that each step may end it.
+    /// What follows from a look. An outcome is returned as an error, so that each step can end the
+    /// task.
     fn judge(&mut self, service: &Service, seen: &Seen, now: Duration) -> Result<(), Outcome> {
         if service.is_refused() {
             return Err(Outcome::Failed(Failure::NotPermitted));
@@ -214,7 +215,7 @@ impl Task {
         Ok(())
     }
 
-    /// Sends what was planned, if it was not sent.
+    /// Sends the planned letters, if they were not sent yet.
     fn send(&mut self, seen: &Seen, now: Duration) -> Result<(), Outcome> {
         let Some(planned) = self.plan.as_ref().filter(|planned| !planned.is_sent) else {
             return Ok(());

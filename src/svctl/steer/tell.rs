@@ -16,13 +16,13 @@ use daemontools_rs::sys::{Errno, descriptor, terminal};
 /// How an order ended for one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is as it was asked to be.
+    /// It is as asked.
     Done,
-    /// It was so already.
+    /// It was as asked before.
     Already,
-    /// It was asked, and nothing was waited for.
+    /// It was asked, and the command did not wait.
     Sent,
-    /// It is not.
+    /// It is not as asked.
     Failed(Failure),
 }
 
@@ -31,19 +31,19 @@ pub enum Outcome {
 pub enum Failure {
     /// It takes too long.
     TimedOut,
-    /// It is up, and ends again: so many runs did.
+    /// It does not stay up: so many runs have ended.
     DoesNotStay(u64),
     /// Another command asked for something else meanwhile.
     Countermanded,
-    /// It is down, and a process is needed.
+    /// It is down, and the verb needs a process.
     NoProcess,
     /// No supervise runs.
     NoSupervise,
-    /// Another user may.
+    /// We lack the right to ask it.
     NotPermitted,
     /// Its state cannot be read.
     Unreadable(Trouble),
-    /// It could not be asked.
+    /// The request could not be sent.
     Unsent(Errno),
 }
 
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// In a word, for programs.
+    /// The failure in a word, for programs.
     const fn word(&self) -> &'static str {
         match self {
             Self::TimedOut => "timed out",
@@ -88,7 +88,7 @@ const NAMED: usize = 20;
 pub struct Teller {
     order: Order,
     again: Again,
-    /// Whether what went well is said.
+    /// Whether success is reported too.
     is_loud: bool,
     /// For each service: the result in a word, and why it failed.
     results: Vec<(&'static str, Option<String>)>,
@@ -103,13 +103,13 @@ impl Teller {
         Self { order, again, is_loud, results, exit: Exit::SUCCESS }
     }
 
-    /// The exit code by all that was told, and the results by number.
+    /// The exit code of the whole order, and the results by number.
     #[must_use]
     pub fn finish(self) -> (Exit, Vec<(&'static str, Option<String>)>) {
         (self.exit, self.results)
     }
 
-    /// Tells what became of a service.
+    /// Reports how the order ended for a service.
     pub fn tell(&mut self, number: usize, service: &Service, seen: &Seen, outcome: &Outcome) {
         let (word, reason) = match outcome {
             Outcome::Done => ("done", None),
@@ -134,7 +134,7 @@ impl Teller {
         }
     }
 
-    /// What is so with a service for which all went well.
+    /// The line of a service for which the order went well.
     fn what(&self, seen: &Seen, service: &Service, outcome: &Outcome) -> String {
         let process = seen.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
         let since = service.since().map(|label| label.seconds_until(crate::look::now()));
@@ -163,7 +163,7 @@ impl Teller {
         }
     }
 
-    /// Why it failed, and what to type.
+    /// The line of a failure: why, and what to type.
     fn why(&self, failure: &Failure, service: &Service, seen: &Seen) -> String {
         let doctor = || self.again.command("doctor", service);
         let last = || {
@@ -210,7 +210,7 @@ impl Teller {
         }
     }
 
-    /// Says what is waited for, if standard error is a terminal.
+    /// Prints what we wait for, if standard error is a terminal.
     pub fn tell_waiting<'a>(&self, waits: impl Iterator<Item = (&'a Service, &'a Seen)>) {
         let stderr = descriptor::standard(2);
         if !self.is_loud || terminal::columns(stderr).is_none() {

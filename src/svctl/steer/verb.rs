@@ -8,25 +8,25 @@ use daemontools_rs::service::request::Want;
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// Be up, and still up so long later.
+    /// Be up, and still be up so long later.
     Start(Duration),
     /// Be down.
     Stop,
-    /// Run anew, and be still up so long later.
+    /// Be started again, and still be up so long later.
     Restart(Duration),
     /// Run once.
     Once,
-    /// Stand still.
+    /// Be paused.
     Pause,
-    /// Go on.
+    /// Be continued.
     Continue,
     /// Get this letter.
     Send(u8),
-    /// Nothing is asked: wait until it is up,
+    /// Only wait until it is up.
     AwaitUp,
-    /// down,
+    /// Only wait until it is down.
     AwaitDown,
-    /// or without a supervise.
+    /// Only wait until no supervise runs.
     AwaitGone,
 }
 
@@ -41,7 +41,7 @@ pub enum Aim {
     Ran,
     /// It was started since, is up, and still up so long later.
     UpAgain(Duration),
-    /// It is down, and what belongs to it is gone.
+    /// It is down, and so is the rest of its process group, with `kill-group`.
     Down,
     /// It is paused.
     Paused,
@@ -54,16 +54,16 @@ pub enum Aim {
 /// What to do with one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Send these letters, and wait for this.
+    /// Send these letters, and wait for this aim.
     Ask(&'static [u8], Aim),
-    /// It is so already; these letters may be sent all the same.
+    /// It is as asked already. These letters are sent nevertheless.
     Already(&'static [u8]),
-    /// It cannot be: a service that is down has no process.
+    /// It is not possible: a service that is down has no process.
     NoProcess,
 }
 
 impl Deed {
-    /// The verb, as it is typed and as messages name it.
+    /// The verb as it is typed and as messages name it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Deed {
         matches!(self, Self::AwaitUp | Self::AwaitDown | Self::AwaitGone)
     }
 
-    /// What to do about a service that has a supervise.
+    /// What to do with a service that has a supervise.
     #[must_use]
     pub fn plan(self, seen: &Seen) -> Plan {
         let is_up = seen.pid.is_some();

@@ -23,13 +23,13 @@ pub struct Watched {
     tasks: BTreeMap<Watch, usize>,
     /// The presence of each task's supervise.
     presences: BTreeMap<usize, OwnedFd>,
-    /// Why something cannot be watched, as long as that was not said.
+    /// Why something cannot be watched, until that was reported.
     blind: Option<Errno>,
     was_said: bool,
 }
 
 impl Watched {
-    /// Nothing yet.
+    /// Watches nothing yet.
     #[must_use]
     pub fn new() -> Self {
         // We hold an `ok` open for each service.
@@ -48,7 +48,7 @@ impl Watched {
         watched
     }
 
-    /// Says once that what is waited for cannot be watched, if that is so.
+    /// Warns once if something cannot be watched.
     fn say_blind(&mut self) {
         if let Some(error) = self.blind.take().filter(|_| !self.was_said) {
             self.was_said = true;
@@ -56,7 +56,7 @@ impl Watched {
         }
     }
 
-    /// Watches the service in directory `path` for task `task`; whether that can be done.
+    /// Watches the service in directory `path` for task `task`; whether that works.
     pub fn watch(&mut self, task: usize, path: &[u8]) -> bool {
         let Some(watcher) = &self.watcher else { return false };
         match watcher.watch_arrivals(&[path, b"/supervise"].concat()) {
@@ -73,7 +73,7 @@ impl Watched {
         }
     }
 
-    /// Holds on to the supervise of the service in directory `path`; whether there is one.
+    /// Holds open the `ok` of the service in directory `path`; whether a supervise runs there.
     pub fn hold(&mut self, task: usize, path: &[u8]) -> bool {
         let held = open(HERE, path, Purpose::Directory).and_then(|directory| {
             with_records(directory.as_fd(), |records| presence::look(records?))
@@ -87,13 +87,13 @@ impl Watched {
         }
     }
 
-    /// Whether the supervise of a task is held.
+    /// Whether we hold open the `ok` of a task's service.
     #[must_use]
     pub fn holds(&self, task: usize) -> bool {
         self.presences.contains_key(&task)
     }
 
-    /// Lets go of all that was for a task.
+    /// Closes what was opened for a task.
     pub fn forget(&mut self, task: usize) {
         self.presences.remove(&task);
         // Its watch remains, and its events are ignored.
