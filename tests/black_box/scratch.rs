@@ -357,3 +357,9 @@ pub fn kill(pid: u32, name: &str) {
     let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().unwrap();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.cast_signed()), signal).unwrap();
 }
+
+/// Sets how many files a running process may have open.
+pub fn limit_files(pid: u32, most: u32) {
+    let words = ["--pid", &pid.to_string(), &format!("--nofile={most}:")];
+    assert!(Command::new("prlimit").args(words).status().unwrap().success());
+}

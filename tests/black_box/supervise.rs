@@ -55,6 +55,15 @@ pub fn stayer(scratch: &Scratch, name: &str) {
     scratch.service(name, "echo $$ >>../starts\nexec sleep 1000");
 }
 
+/// A service `a` that notes in the file `seen` that it is ready, and then each of these signals.
+fn note_signals(scratch: &Scratch, signals: &str) {
+    let run = format!(
+        "for s in {signals}; do trap \"echo $s >>../seen\" $s; done\n\
+         echo ready >>../seen\nwhile :; do sleep 0.05; done"
+    );
+    scratch.service("a", &run);
+}
+
 fn wait_for_status(scratch: &Scratch, name: &str, wanted: impl Fn(&str) -> bool) {
     wait_for("the status", || wanted(&scratch.svstat(name)));
 }

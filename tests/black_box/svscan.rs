@@ -7,7 +7,7 @@ mod leaving;
 mod log_pipes;
 mod orderly_stop;
 
-use crate::scratch::{Said, Scratch, end_of, kill, stays, wait_for};
+use crate::scratch::{Said, Scratch, end_of, kill, limit_files, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Child;
@@ -20,6 +20,14 @@ pub fn stayer(scratch: &Scratch, place: &str) {
     let name = place.rsplit('/').next().unwrap();
     let note = scratch.path().join(format!("{name}.starts"));
     scratch.service(place, &format!("echo $$ >>{}\nexec sleep 1000", note.display()));
+}
+
+/// Links the service `real` into the scan directory. Returns the link.
+fn link_to_real(scratch: &Scratch) -> std::path::PathBuf {
+    scratch.directory_at("scan");
+    let link = scratch.path().join("scan/real");
+    symlink("../real", &link).unwrap();
+    link
 }
 
 pub fn starts(scratch: &Scratch, name: &str) -> usize {
@@ -105,15 +113,11 @@ fn a_directory_that_cannot_be_read_is_said_and_nothing_is_dropped() {
     let child = svscan(&scratch);
     up(&scratch, "a");
     let supervise = supervises(child.id());
-    let limit = |files: &str| {
-        let arguments = ["--pid", &child.id().to_string(), &format!("--nofile={files}:")];
-        assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
-    };
-    limit("3");
+    limit_files(child.id(), 3);
     let line = "svscan: warning: unable to read directory: process cannot open more files\n";
     wait_for("two passes", || scratch.errors() == line.repeat(2));
     assert_eq!(supervises(child.id()), supervise);
-    limit("64");
+    limit_files(child.id(), 64);
     symlink("../real", scratch.path().join("scan/real")).unwrap();
     wait_for("the next", || starts(&scratch, "real") == 1);
     assert_eq!(starts(&scratch, "a"), 1);
@@ -125,8 +129,7 @@ fn a_directory_that_cannot_be_read_while_another_is_being_filled_is_no_storm() {
     stayer(&scratch, "scan/a");
     let child = svscan(&scratch);
     up(&scratch, "a");
-    let arguments = ["--pid", &child.id().to_string(), "--nofile=3:"];
-    assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
+    limit_files(child.id(), 3);
     scratch.directory_at("scan/new");
     let line = "svscan: warning: unable to read directory: process cannot open more files\n";
     wait_for("the warning", || scratch.errors().contains(line));

@@ -1,7 +1,7 @@
 //! The successor of a killed supervise, and what it makes of what it finds.
 
 use super::{SECOND, left_down, murder, orphan, started, status_tail, stayer, supervise};
-use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use crate::scratch::{Scratch, end_of, is_alive, kill, limit_files, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
@@ -125,15 +125,10 @@ fn want_of_descriptors_is_not_the_end_of_an_adopted_service() {
     stayer(&scratch, "a");
     let pid = orphan(&scratch);
     let second = supervise(&scratch, "a");
-    let limit = |files: &str| {
-        let arguments = ["--pid", &second.id().to_string(), &format!("--nofile={files}:")];
-        let done = std::process::Command::new("prlimit").args(arguments).status().unwrap();
-        assert!(done.success());
-    };
-    limit("3");
+    limit_files(second.id(), 3);
     kill(second.id(), "CHLD");
     stays("no word of a start", SECOND, || !scratch.errors().contains("unable to fork"));
-    limit("64");
+    limit_files(second.id(), 64);
     scratch.svc("-u", "a");
     stays("one copy", SECOND, || scratch.lines("starts") == 1);
     assert_eq!(scratch.pid("a"), pid);

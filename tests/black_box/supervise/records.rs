@@ -1,8 +1,10 @@
 //! The files in the directory `supervise`: their types and modes, the status, and what becomes of
 //! them when they cannot be written or are removed.
 
-use super::{SECOND, murder, started, status_tail, stayer, supervise, wait_for_status};
-use crate::scratch::{Said, Scratch, is_alive, kill, only_ours, stays, wait_for};
+use super::{
+    SECOND, murder, note_signals, started, status_tail, stayer, supervise, wait_for_status,
+};
+use crate::scratch::{Said, Scratch, is_alive, kill, limit_files, only_ours, stays, wait_for};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -67,11 +69,7 @@ fn the_18_bytes_follow_every_letter() {
 #[test]
 fn the_status_is_replaced_for_the_letters_that_it_shows_and_for_no_other() {
     let scratch = Scratch::new();
-    scratch.service(
-        "a",
-        "for s in HUP ALRM INT TERM; do trap \"echo $s >>../seen\" $s; done\n\
-         echo ready >>../seen\nwhile :; do sleep 0.05; done",
-    );
+    note_signals(&scratch, "HUP ALRM INT TERM");
     let _supervise = supervise(&scratch, "a");
     wait_for("the traps", || scratch.read("seen").contains("ready"));
     // 0.76 writes once more when it enters its loop, a second after the start.
@@ -200,18 +198,13 @@ fn what_could_not_be_published_is_tried_again() {
     stayer(&scratch, "a");
     let child = supervise(&scratch, "a");
     scratch.pid("a");
-    let limit = |files: &str| {
-        let arguments = ["--pid", &child.id().to_string(), &format!("--nofile={files}:")];
-        let done = std::process::Command::new("prlimit").args(arguments).status().unwrap();
-        assert!(done.success());
-    };
-    limit("3");
+    limit_files(child.id(), 3);
     scratch.svc("-p", "a");
     let line = "supervise: warning: unable to open a/supervise/status.new: \
                 process cannot open more files\n";
     wait_for("the warning", || scratch.errors() == line);
     stays("one warning", SECOND * 4, || scratch.errors() == line);
-    limit("64");
+    limit_files(child.id(), 64);
     wait_for_status(&scratch, "a", |status| status.contains("paused"));
     assert_eq!(scratch.errors(), line);
 }

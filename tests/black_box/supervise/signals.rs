@@ -1,6 +1,6 @@
 //! The letters of `control` that are signals, and which process each reaches.
 
-use super::{SECOND, status_tail, stayer, supervise};
+use super::{SECOND, note_signals, status_tail, stayer, supervise};
 use crate::scratch::{Scratch, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::io::Write;
@@ -8,11 +8,7 @@ use std::io::Write;
 #[test]
 fn every_signal_letter_sends_its_signal_to_the_process() {
     let scratch = Scratch::new();
-    scratch.service(
-        "a",
-        "for s in HUP ALRM INT TERM; do trap \"echo $s >>../seen\" $s; done\n\
-         echo ready >>../seen\nwhile :; do sleep 0.05; done",
-    );
+    note_signals(&scratch, "HUP ALRM INT TERM");
     let _supervise = supervise(&scratch, "a");
     for (letter, name) in [("-h", "HUP"), ("-a", "ALRM"), ("-i", "INT"), ("-t", "TERM")] {
         wait_for("the traps", || scratch.read("seen").contains("ready"));
@@ -39,11 +35,7 @@ fn signals_that_0_76_does_not_know_are_sent_to_the_process() {
         return;
     }
     let scratch = Scratch::new();
-    scratch.service(
-        "a",
-        "for s in USR1 USR2 QUIT WINCH; do trap \"echo $s >>../seen\" $s; done\n\
-         echo ready >>../seen\nwhile :; do sleep 0.05; done",
-    );
+    note_signals(&scratch, "USR1 USR2 QUIT WINCH");
     let _supervise = supervise(&scratch, "a");
     wait_for("the traps", || scratch.read("seen").contains("ready"));
     let control = scratch.path().join("a/supervise/control");

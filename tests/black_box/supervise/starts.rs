@@ -1,7 +1,7 @@
 //! When and how the service is started: at once, a second apart, again, and with what.
 
 use super::{SECOND, status_tail, stayer, supervise, wait_for_status};
-use crate::scratch::{Said, Scratch, end_of, kill, only_ours, stays, wait_for};
+use crate::scratch::{Said, Scratch, end_of, kill, limit_files, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -251,12 +251,7 @@ fn a_failed_fork_pauses_and_u_tries_again_at_once() {
     stayer(&scratch, "a");
     scratch.write("a/down", b"");
     let child = supervise(&scratch, "a");
-    let limit = |files: &str| {
-        let pid = child.id().to_string();
-        let arguments = ["--pid", &pid, &format!("--nofile={files}:")];
-        assert!(std::process::Command::new("prlimit").args(arguments).status().unwrap().success());
-    };
-    limit("3");
+    limit_files(child.id(), 3);
     scratch.svc("-u", "a");
     let line = |seconds| {
         format!(
@@ -270,7 +265,7 @@ fn a_failed_fork_pauses_and_u_tries_again_at_once() {
     wait_for("the next try", || scratch.errors().contains(&line(2)));
     scratch.svc("-u", "a");
     wait_for("one at once", || scratch.errors().contains(&line(4)));
-    limit("64");
+    limit_files(child.id(), 64);
     scratch.svc("-u", "a");
     wait_for("the start", || scratch.lines("starts") == 1);
     scratch.svc("-d", "a");

@@ -1,6 +1,6 @@
 //! Services whose name is gone, or whose supervise has left.
 
-use super::{SECOND, starts, stayer, supervises, svscan, up};
+use super::{SECOND, link_to_real, starts, stayer, supervises, svscan, up};
 use crate::scratch::{Said, Scratch, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,9 +10,7 @@ use std::time::Instant;
 fn a_vanished_service_is_left_alone_and_known_again() {
     let scratch = Scratch::new();
     stayer(&scratch, "real");
-    scratch.directory_at("scan");
-    let link = scratch.path().join("scan/real");
-    symlink("../real", &link).unwrap();
+    let link = link_to_real(&scratch);
     let child = svscan(&scratch);
     wait_for("the start", || starts(&scratch, "real") == 1);
     let supervise = supervises(child.id());
@@ -68,9 +66,7 @@ fn a_service_and_its_logger_are_removed_for_good() {
     let scratch = Scratch::new();
     stayer(&scratch, "real");
     scratch.service("real/log", "exec cat >>../../log.txt");
-    scratch.directory_at("scan");
-    let link = scratch.path().join("scan/real");
-    symlink("../real", &link).unwrap();
+    let link = link_to_real(&scratch);
     let child = svscan(&scratch);
     up(&scratch, "real");
     wait_for("the logger", || scratch.is_running("scan/real/log"));

@@ -1,6 +1,6 @@
 //! `--stop-on-term`: services end first, loggers read to the end.
 
-use super::{SECOND, starts, stayer, supervises, up};
+use super::{SECOND, link_to_real, starts, stayer, supervises, up};
 use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -98,9 +98,7 @@ fn an_adopted_service_whose_link_is_gone_is_stopped_too() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "real");
-    scratch.directory_at("scan");
-    let link = scratch.path().join("scan/real");
-    symlink("../real", &link).unwrap();
+    let link = link_to_real(&scratch);
     let mut first = stoppable(&scratch);
     up(&scratch, "real");
     kill(first.id(), "KILL");
@@ -209,9 +207,7 @@ fn what_was_let_go_of_is_no_more_looked_for() {
     }
     let scratch = Scratch::new();
     stayer(&scratch, "real");
-    scratch.directory_at("scan");
-    let link = scratch.path().join("scan/real");
-    symlink("../real", &link).unwrap();
+    let link = link_to_real(&scratch);
     let mut first = stoppable(&scratch);
     up(&scratch, "real");
     let records = scratch.path().join("scan/.svscan/pipes");
