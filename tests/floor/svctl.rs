@@ -111,7 +111,8 @@ fn reach(scratch: &Scratch) {
     let _svscan = scanning(scratch);
     let pid = scratch.pid("scan/a");
     well(scratch, &["pause", "a"]);
-    assert!(is_stopped(pid), "not paused");
+    // The kernel stops it when it would run next.
+    wait_for("it to stop", || is_stopped(pid));
     well(scratch, &["continue", "a"]);
     wait_for("it to go on", || !is_stopped(pid));
     // Each ends it, and supervise starts it again.
