@@ -9,8 +9,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 /// The current directory, for the functions that take a directory descriptor.
 pub const HERE: BorrowedFd<'static> = AT_FDCWD;
 
-/// How much of a file [`read_whole`] reads at a time.
-const BLOCK: usize = 1 << 16;
+/// How much of a file [`read_whole`] reads first, and how much at most at a time. Most files are
+/// small, and softlimit may have left tai64nlocal little memory.
+const FIRST: usize = 1 << 12;
+const MOST: usize = 1 << 16;
 
 /// What an [`open`] is for. All but [`DirectoryNoLink`](Purpose::DirectoryNoLink) follow links:
 /// they are for paths that a user typed, for /dev and /proc. An entry that another user may have
@@ -83,7 +85,7 @@ pub fn read_whole(file: BorrowedFd<'_>, most: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     loop {
         let filled = bytes.len();
-        bytes.resize(most.min(filled + BLOCK), 0);
+        bytes.resize(most.min(filled + filled.clamp(FIRST, MOST)), 0);
         let count = match bytes.get_mut(filled..) {
             Some(room) if !room.is_empty() => read(file, room)?,
             _ => 0,
@@ -290,5 +292,36 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
             Err(Errno::EINTR) => {}
             other => return other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    fn filled(bytes: &[u8]) -> OwnedFd {
+        let (read, write) = pipe().unwrap();
+        assert_eq!(super::write(write.as_fd(), bytes), Ok(bytes.len()));
+        read
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_end_or_to_the_bound() {
+        let bytes: Vec<u8> = (0..10_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+        for (most, length) in
+            [(20_000, 10_000), (10_000, 10_000), (4096, 4096), (5000, 5000), (0, 0)]
+        {
+            let found = read_whole(filled(&bytes).as_fd(), most).unwrap();
+            assert_eq!(found, bytes[..length], "{most}");
+        }
+        assert_eq!(read_whole(filled(b"").as_fd(), 100), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_record_that_is_too_short_is_none() {
+        assert_eq!(read_array(filled(b"abcd").as_fd()), Ok(Some(*b"abc")));
+        assert_eq!(read_array::<3>(filled(b"ab").as_fd()), Ok(None));
+        assert_eq!(read_array::<3>(filled(b"").as_fd()), Ok(None));
     }
 }
