@@ -57,8 +57,8 @@ impl Filling {
 
     /// Whether the directory of this name is still being filled. If not, ends its watch.
     pub fn holds(&mut self, watcher: &Watcher, name: &[u8]) -> bool {
-        let now = clock::monotonic();
         let Some(fresh) = self.fresh.get_mut(name) else { return false };
+        let now = clock::monotonic();
         let is_late = now >= fresh.appeared.saturating_add(TICK);
         let is_quiet = fresh.look.is_some_and(|look| now >= look);
         if is_late || is_quiet && service::is_ready(HERE, name) {
