@@ -1,9 +1,11 @@
 //! HUP: a daemon executes the program on disk and keeps all its descriptors. An addition of ours.
 
-use crate::scratch::{Said, Scratch, commands, is_alive, kill, only_ours, stays, wait_for};
+use crate::scratch::{
+    Said, Scratch, commands, copy_program, is_alive, kill, only_ours, stays, wait_for,
+};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ impl Installed {
         let scratch = Scratch::new();
         scratch.directory_at("command");
         let program = scratch.path().join("command/daemontools");
-        copy(&commands().join("svscan"), &program);
+        copy_program(commands().join("svscan"), &program);
         for name in ["svscan", "supervise", "svc"] {
             symlink("daemontools", scratch.path().join("command").join(name)).unwrap();
         }
@@ -48,7 +50,7 @@ impl Installed {
         let new = self.program.with_extension("new");
         let old = self.program.with_extension("old");
         fs::write(&old, bytes).unwrap();
-        copy(&old, &new);
+        copy_program(&old, &new);
         fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
         fs::rename(&new, &self.program).unwrap();
     }
@@ -68,12 +70,6 @@ impl Installed {
         let run = "echo $$ >>$SCRATCH/starts\nenv >$SCRATCH/env\nexec sleep 1000";
         self.scratch.service(name, run);
     }
-}
-
-/// Copies a program by another process: if we had it open to write while a thread of another test
-/// forks, it could not be executed ("text busy").
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 /// Whether a process runs the program that is on disk now.

@@ -109,7 +109,7 @@ impl Scratch {
         if !place.exists() {
             fs::create_dir(&place).unwrap();
             let program = assert_cmd::cargo::cargo_bin!("daemontools");
-            fs::copy(program, place.join("daemontools")).unwrap();
+            copy_program(program, place.join("daemontools"));
             for name in COMMANDS {
                 symlink("daemontools", place.join(name)).unwrap();
             }
@@ -362,4 +362,11 @@ pub fn kill(pid: u32, name: &str) {
 pub fn limit_files(pid: u32, most: u32) {
     let words = ["--pid", &pid.to_string(), &format!("--nofile={most}:")];
     assert!(Command::new("prlimit").args(words).status().unwrap().success());
+}
+
+/// Copies a program by another process: if we had it open to write while a thread of another test
+/// forks, it could not be executed ("text busy").
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let done = Command::new("cp").arg(from.as_ref()).arg(to.as_ref()).status();
+    assert!(done.unwrap().success());
 }

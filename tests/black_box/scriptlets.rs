@@ -1,7 +1,9 @@
 //! The options of svscanboot(8) for the scriptlets of a package: one word and an exit code. Not in
 //! 0.76.
 
-use crate::scratch::{Said, Scratch, commands, end_of, is_alive, kill, only_ours, wait_for};
+use crate::scratch::{
+    Said, Scratch, commands, copy_program, end_of, is_alive, kill, only_ours, wait_for,
+};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::{Child, Stdio};
@@ -44,7 +46,7 @@ fn status_tells_who_scans() {
     // Another file of the same name is another program.
     scratch.directory_at("other");
     scratch.directory_at("elsewhere");
-    fs::copy(commands().join("svscan"), scratch.path().join("other/svscan")).unwrap();
+    copy_program(commands().join("svscan"), scratch.path().join("other/svscan"));
     let mut other = scratch.command("sh");
     let mut other = other.args(["-c", "exec other/svscan elsewhere"]).spawn().unwrap();
     assert_eq!(scratch.run("svscanboot", &["--status=20", "elsewhere"]), said(2, "foreign"));
@@ -80,7 +82,7 @@ fn reexec_asks_an_svscan_that_runs_an_older_file() {
     scratch.service("scan/a", "exec sleep 1000");
     scratch.directory_at("bin");
     let install = || {
-        fs::copy(commands().join("svscan"), scratch.path().join("bin/new")).unwrap();
+        copy_program(commands().join("svscan"), scratch.path().join("bin/new"));
         fs::rename(scratch.path().join("bin/new"), scratch.path().join("bin/daemontools")).unwrap();
     };
     install();

@@ -7,7 +7,7 @@ mod leaving;
 mod log_pipes;
 mod orderly_stop;
 
-use crate::scratch::{Said, Scratch, end_of, kill, limit_files, stays, wait_for};
+use crate::scratch::{Said, Scratch, copy_program, end_of, kill, limit_files, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Child;
@@ -180,7 +180,7 @@ fn without_supervise_on_the_path_it_says_so() {
     // Nor beside it.
     let program = crate::scratch::commands().join("svscan").canonicalize().unwrap();
     scratch.directory_at("alone");
-    fs::copy(program, scratch.path().join("alone/svscan")).unwrap();
+    copy_program(program, scratch.path().join("alone/svscan"));
     let mut command = std::process::Command::new(scratch.path().join("alone/svscan"));
     command.current_dir(scratch.path()).env("SCRATCH", scratch.path());
     let _svscan = command.arg("scan").env("PATH", "/none").stderr(errors).spawn().unwrap();

@@ -6,7 +6,7 @@ mod havoc;
 mod standby;
 mod stop;
 
-use crate::scratch::{Scratch, end_of, kill, only_ours, stays, wait_for};
+use crate::scratch::{Scratch, copy_program, end_of, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command};
@@ -180,7 +180,7 @@ fn the_commands_beside_it_are_the_ones_it_starts_however_it_was_found() {
         scratch.directory_at("opt");
         for name in ["svscanboot", "svscan", "supervise", "readproctitle"] {
             // A copy, so that the path of a process shows which installation it is from.
-            fs::copy(&svscanboot, scratch.path().join("opt").join(name)).unwrap();
+            copy_program(&svscanboot, scratch.path().join("opt").join(name));
         }
         let mut shell = Command::new("/bin/sh");
         let call = call

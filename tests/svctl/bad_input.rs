@@ -1,6 +1,6 @@
 //! Bad input: each gives one clear line, and never a wrong answer or a panic.
 
-use crate::scratch::{Said, Scratch, wait_for};
+use crate::scratch::{Said, Scratch, copy_program, wait_for};
 use crate::stage::{STAYS, Stage, cells, feign, svctl};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -18,7 +18,7 @@ pub fn as_nobody(stage: &Stage, arguments: &[&str]) -> Option<Said> {
     open(stage.scratch.path());
     let copy = stage.scratch.path().join("svctl");
     if !copy.exists() {
-        fs::copy(assert_cmd::cargo::cargo_bin!("svctl"), &copy).unwrap();
+        copy_program(assert_cmd::cargo::cargo_bin!("svctl"), &copy);
         open(&copy);
     }
     let mut command = stage.scratch.command("setuidgid");

@@ -235,7 +235,7 @@ fn a_foreign_file_in_a_sticky_directory_is_one_line() {
     let path = crate::scratch::commands().join("multilog");
     // Other users may not be able to reach the program itself.
     let own = scratch.path().join("multilog");
-    fs::copy(path, &own).unwrap();
+    crate::scratch::copy_program(path, &own);
     fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
     let said = crate::scratch::Said::of(
         &command.args(["nobody", "./multilog", "./main"]).output().unwrap(),

@@ -1,7 +1,7 @@
 //! Another svscan, or what is only named so, in the same scan directory or in another one.
 
 use super::{SECOND, stayer, svscan, up};
-use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
+use crate::scratch::{Scratch, copy_program, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Stdio};
@@ -67,10 +67,7 @@ fn set_user_id(scratch: &Scratch, place: &str) -> Option<Child> {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };
     let program = scratch.path().join("program");
-    // Copied by another process: if we had it open to write while a thread of another test
-    // forks, it could not be executed.
-    let copied = std::process::Command::new("cp").arg("/bin/sleep").arg(&program).status();
-    assert!(copied.unwrap().success());
+    copy_program("/bin/sleep", &program);
     mode(&program, 0o4755);
     symlink("program", scratch.path().join("svscan")).unwrap();
     mode(scratch.path(), 0o755);

@@ -1,7 +1,7 @@
 //! What is named svscan and is not ours.
 
 use super::{Ended, boot, child_named, children, stayer};
-use crate::scratch::{Said, Scratch, end_of, is_alive, kill, only_ours, wait_for};
+use crate::scratch::{Said, Scratch, copy_program, end_of, is_alive, kill, only_ours, wait_for};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -14,7 +14,7 @@ fn term_ends_one_that_waits_for_a_foreign_svscan_and_leaves_that_one_alone() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     // An svscan of 0.76 is recognised by its name and its working directory.
-    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    copy_program("/bin/sleep", scratch.path().join("svscan"));
     let mut foreign = Command::new("../svscan");
     let foreign = foreign.arg("1000").current_dir(scratch.path().join("scan")).spawn().unwrap();
     let foreign = Ended(foreign);
@@ -38,7 +38,7 @@ fn an_svscan_that_is_not_ours_is_named_and_not_stopped() {
     }
     let scratch = Scratch::new();
     scratch.directory_at("scan");
-    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    copy_program("/bin/sleep", scratch.path().join("svscan"));
     let mut foreign = Command::new("../svscan");
     let foreign = foreign.arg("1000").current_dir(scratch.path().join("scan")).spawn().unwrap();
     let foreign = Ended(foreign);
@@ -58,7 +58,7 @@ fn a_users_set_id_program_under_the_name_of_svscan_keeps_no_fallback_away() {
     let scratch = Scratch::new();
     stayer(&scratch, "a");
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::copy("/bin/sleep", scratch.path().join("svscan")).unwrap();
+    copy_program("/bin/sleep", scratch.path().join("svscan"));
     fs::set_permissions(scratch.path().join("svscan"), fs::Permissions::from_mode(0o4755)).unwrap();
     // Its effective user is root, as for any user's `su`.
     let mut planted = scratch.command("setuidgid");

@@ -1,7 +1,7 @@
 //! svscan, the machine around it, and which other users can write the files that it runs.
 
 use super::{commands, finding, finds, follow, is_well, names, report, saw};
-use crate::scratch::{commands as our_commands, kill, wait_for};
+use crate::scratch::{commands as our_commands, copy_program, kill, wait_for};
 use crate::stage::{STAYS, Stage};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -33,7 +33,7 @@ fn an_svscan_of_another_user_is_one() {
     stage.add("x", STAYS);
     stage.scratch.directory_at("bin");
     let binary = stage.scratch.path().join("bin/daemontools");
-    fs::copy(assert_cmd::cargo::cargo_bin!("daemontools"), &binary).unwrap();
+    copy_program(assert_cmd::cargo::cargo_bin!("daemontools"), &binary);
     for name in ["svscan", "supervise"] {
         symlink("daemontools", stage.scratch.path().join("bin").join(name)).unwrap();
     }
@@ -54,7 +54,7 @@ fn an_svscan_of_another_user_is_one() {
 /// A program of another product that is named svscan works in the scan directory.
 fn stranger(stage: &Stage) -> std::process::Child {
     let path = stage.scratch.path().join("svscan");
-    fs::copy("/bin/sleep", &path).unwrap();
+    copy_program("/bin/sleep", &path);
     Command::new(path).arg("1000").current_dir(stage.path()).spawn().unwrap()
 }
 
@@ -86,7 +86,7 @@ fn a_program_that_was_replaced() {
     stage.scratch.directory_at("bin");
     let put = || {
         let new = stage.scratch.path().join("bin/new");
-        fs::copy(binary, &new).unwrap();
+        copy_program(binary, &new);
         fs::rename(new, stage.scratch.path().join("bin/daemontools")).unwrap();
     };
     put();

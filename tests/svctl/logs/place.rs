@@ -1,7 +1,7 @@
 //! Where the logs are: by the running multilog, by `log/run`, or as `log/main`.
 
 use super::{lines, log, words};
-use crate::scratch::{Said, wait_for};
+use crate::scratch::{Said, copy_program, wait_for};
 use crate::stage::{STAYS, Stage, svctl};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -71,7 +71,7 @@ fn what_another_user_says_is_followed_where_it_is_his_or_roots() {
     std::os::unix::fs::chown(&place, Some(65534), Some(65534)).unwrap();
     // The full path of the program: user nobody may not reach the links of the wrappers' names.
     let program = stage.scratch.path().join("multilog");
-    fs::copy(assert_cmd::cargo::cargo_bin!("daemontools"), &program).unwrap();
+    copy_program(assert_cmd::cargo::cargo_bin!("daemontools"), &program);
     open(&program);
     let run = format!("exec setuidgid nobody {} t {}", program.display(), place.display());
     stage.scratch.service("d/a/log", &run);
