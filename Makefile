@@ -36,7 +36,7 @@ build:
 run: build
 	packaging/run-sample
 
-# What one runs before each commit: style, lints, and `cargo test`. No root, under two minutes.
+# What one runs before each commit: style, lints, and `cargo test`. No root, about two minutes once it is built.
 check:
 	cargo fmt --check
 	cargo clippy --quiet --all-targets --all-features --locked -- -D warnings
