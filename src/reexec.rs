@@ -40,6 +40,10 @@ pub struct Handed<T> {
     pub records: Option<T>,
     /// The journal.
     pub journal: Option<T>,
+    /// A read end of the log pipe, that supervise keeps for its service.
+    pub to_logger: Option<T>,
+    /// A write end of the log pipe, that supervise keeps for its logger.
+    pub from_service: Option<T>,
 }
 
 impl<T> Default for Handed<T> {
@@ -51,12 +55,14 @@ impl<T> Default for Handed<T> {
             messages: None,
             records: None,
             journal: None,
+            to_logger: None,
+            from_service: None,
         }
     }
 }
 
 impl<T> Handed<T> {
-    fn named(&self) -> [(&'static str, Option<&T>); 6] {
+    fn named(&self) -> [(&'static str, Option<&T>); 8] {
         [
             ("lock", self.lock.as_ref()),
             ("control", self.control.as_ref()),
@@ -64,6 +70,8 @@ impl<T> Handed<T> {
             ("messages", self.messages.as_ref()),
             ("records", self.records.as_ref()),
             ("journal", self.journal.as_ref()),
+            ("to_logger", self.to_logger.as_ref()),
+            ("from_service", self.from_service.as_ref()),
         ]
     }
 
@@ -75,6 +83,8 @@ impl<T> Handed<T> {
             b"messages" => &mut self.messages,
             b"records" => &mut self.records,
             b"journal" => &mut self.journal,
+            b"to_logger" => &mut self.to_logger,
+            b"from_service" => &mut self.from_service,
             _ => return None,
         })
     }

@@ -13,7 +13,7 @@ use super::recall::{Recalled, recall};
 use super::says::{SUPERVISE, warn_of_doubt};
 use super::watched::Watched;
 use crate::error::Exit;
-use crate::reexec::{self, Handed, Outcome, Trial};
+use crate::reexec::{self, Outcome, Trial};
 use crate::service::record::{History, ProcessIdentity, Record, moment};
 use crate::service::status::Status;
 use crate::service::{self, journal};
@@ -102,7 +102,7 @@ impl<'a> Driver<'a> {
         }
         let marked_down = service::is_marked_down(HERE)
             .map_err(|error| fatal(&[b"unable to stat ", name, b"/down"], error))?;
-        let messages = handed.messages.take();
+        let pipe_ends = PipeEnds::take(name, &mut handed);
         let files = Files::open(name, handed)?;
         let pid = process::our_pid();
         let start = Process::read(pid).map_or(0, |process| process.start);
@@ -112,7 +112,7 @@ impl<'a> Driver<'a> {
             signals,
             files,
             publisher: Publisher::default(),
-            pipe_ends: PipeEnds::take(name, messages),
+            pipe_ends,
             ourselves: ProcessIdentity { pid, start },
             pause_over: Duration::ZERO,
             known: Recalled::first(marked_down, History::default()),
@@ -275,8 +275,7 @@ impl<'a> Driver<'a> {
         if let Some(error) = self.publisher.journal_error() {
             return error;
         }
-        let messages = self.pipe_ends.messages.as_ref().map(AsFd::as_fd);
-        let handed = Handed { messages, ..self.files.to_hand_over() };
+        let handed = self.pipe_ends.to_hand_over(self.files.to_hand_over());
         reexec::replace(&[OUR_NAME, self.word], &handed)
     }
 

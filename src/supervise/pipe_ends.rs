@@ -1,10 +1,11 @@
 //! The pipe ends that a supervise keeps open for its service or logger.
 
+use crate::reexec::Handed;
 use crate::service;
 use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::file::{self, Kind};
 use crate::sys::{proc, process};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Pipe ends that a supervise keeps open, so that a pipe keeps a reader and a writer even if svscan
 /// and the process at its other end are killed.
@@ -13,7 +14,7 @@ pub struct PipeEnds {
     /// For a service with a logger: a read end of the pipe at descriptor 1. If svscan and the
     /// logger are dead, a write of the service waits for the next logger instead of failing with
     /// SIGPIPE.
-    _to_logger: Option<OwnedFd>,
+    to_logger: Option<OwnedFd>,
     /// For a logger: a write end of the pipe at descriptor 0. If svscan and the service are dead,
     /// the logger waits for the next writer instead of reading an end of file. Closed when this
     /// supervise is asked to exit.
@@ -23,9 +24,10 @@ pub struct PipeEnds {
 }
 
 impl PipeEnds {
-    /// Opens the pipe ends to keep for the service in directory `name`.
+    /// The pipe ends to keep for the service in directory `name`: those that the image before us
+    /// handed over, so that they are never closed in between, or newly opened ones.
     #[must_use]
-    pub fn take(name: &[u8], old_messages: Option<OwnedFd>) -> Self {
+    pub fn take(name: &[u8], handed: &mut Handed<OwnedFd>) -> Self {
         let pipe = |number| {
             let facts = file::facts_of(descriptor::standard(number)).ok()?;
             (facts.kind == Kind::Fifo).then_some(facts.inode)
@@ -40,10 +42,29 @@ impl PipeEnds {
                 file::facts_of(other).is_ok_and(|facts| pipe(2) == Some(facts.inode))
             })
         };
+        let old_end = |old: Option<OwnedFd>, inode| {
+            old.filter(|old| file::facts_of(old.as_fd()).is_ok_and(|facts| facts.inode == inode))
+        };
+        let old_to_logger = to_logger.and_then(|inode| old_end(handed.to_logger.take(), inode));
+        let old_from_service =
+            from_service.and_then(|inode| old_end(handed.from_service.take(), inode));
         Self {
-            _to_logger: to_logger.and_then(|_| proc::reopen(us, 1, Purpose::Read).ok()),
-            from_service: from_service.and_then(|_| proc::reopen(us, 0, Purpose::Write).ok()),
-            messages: old_messages.or_else(handed_down),
+            to_logger: old_to_logger
+                .or_else(|| to_logger.and_then(|_| proc::reopen(us, 1, Purpose::Read).ok())),
+            from_service: old_from_service
+                .or_else(|| from_service.and_then(|_| proc::reopen(us, 0, Purpose::Write).ok())),
+            messages: handed.messages.take().or_else(handed_down),
+        }
+    }
+
+    /// For our next image, with what is in `others`.
+    #[must_use]
+    pub fn to_hand_over<'a>(&'a self, others: Handed<BorrowedFd<'a>>) -> Handed<BorrowedFd<'a>> {
+        Handed {
+            to_logger: self.to_logger.as_ref().map(AsFd::as_fd),
+            from_service: self.from_service.as_ref().map(AsFd::as_fd),
+            messages: self.messages.as_ref().map(AsFd::as_fd),
+            ..others
         }
     }
 

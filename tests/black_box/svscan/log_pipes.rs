@@ -119,11 +119,16 @@ fn a_new_svscan_takes_over_the_pipe_whoever_died_with_the_old_one() {
     }
 }
 
-/// Kills a supervise, and then what it supervised.
-fn kill_with_supervise(scratch: &Scratch, name: &str) {
+/// The supervise that works in this service directory.
+fn supervise_in(scratch: &Scratch, name: &str) -> u32 {
     let directory = scratch.path().join(name);
     let works_there = |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).unwrap() == directory;
-    let supervise = supervises_of(scratch).into_iter().find(works_there).unwrap();
+    supervises_of(scratch).into_iter().find(works_there).unwrap()
+}
+
+/// Kills a supervise, and then what it supervised.
+fn kill_with_supervise(scratch: &Scratch, name: &str) {
+    let supervise = supervise_in(scratch, name);
     let service = scratch.pid(name);
     for pid in [supervise, service] {
         kill(pid, "KILL");
@@ -149,6 +154,17 @@ fn one_supervise_keeps_the_log_pipe_alone() {
         kill_with_supervise(&scratch, killed);
         scratch.svc("-c", spared);
         stays("the other one", SECOND / 2, || scratch.pid(spared) == stays_up);
+        // It keeps it in its next images too, without a moment in between.
+        let supervise = supervise_in(&scratch, spared);
+        for _ in 0..5 {
+            kill(supervise, "HUP");
+            stays("the other one", SECOND / 5, || scratch.pid(spared) == stays_up);
+        }
+        let environment = fs::read(format!("/proc/{supervise}/environ")).unwrap();
+        let handed_over = b"from_service=".as_slice();
+        let handed_over = if spared == "scan/a" { b"to_logger=".as_slice() } else { handed_over };
+        let is_new = environment.windows(handed_over.len()).any(|part| part == handed_over);
+        assert!(is_new, "{}", String::from_utf8_lossy(&environment));
         let so_far = scratch.lines("log.txt");
         let _second = svscan(&scratch);
         wait_for("more lines", || scratch.lines("log.txt") > so_far + 50);
