@@ -42,17 +42,15 @@ impl PipeEnds {
                 file::facts_of(other).is_ok_and(|facts| pipe(2) == Some(facts.inode))
             })
         };
-        let old_end = |old: Option<OwnedFd>, inode| {
-            old.filter(|old| file::facts_of(old.as_fd()).is_ok_and(|facts| facts.inode == inode))
+        let keep = |old: Option<OwnedFd>, inode: Option<u64>, number, purpose| {
+            let inode = inode?;
+            let is_it =
+                |old: &OwnedFd| file::facts_of(old.as_fd()).is_ok_and(|it| it.inode == inode);
+            old.filter(is_it).or_else(|| proc::reopen(us, number, purpose).ok())
         };
-        let old_to_logger = to_logger.and_then(|inode| old_end(handed.to_logger.take(), inode));
-        let old_from_service =
-            from_service.and_then(|inode| old_end(handed.from_service.take(), inode));
         Self {
-            to_logger: old_to_logger
-                .or_else(|| to_logger.and_then(|_| proc::reopen(us, 1, Purpose::Read).ok())),
-            from_service: old_from_service
-                .or_else(|| from_service.and_then(|_| proc::reopen(us, 0, Purpose::Write).ok())),
+            to_logger: keep(handed.to_logger.take(), to_logger, 1, Purpose::Read),
+            from_service: keep(handed.from_service.take(), from_service, 0, Purpose::Write),
             messages: handed.messages.take().or_else(handed_down),
         }
     }
