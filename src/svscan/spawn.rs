@@ -18,8 +18,8 @@ use std::os::fd::{AsFd, OwnedFd};
 pub struct Conditions {
     /// The limit on open files with which svscan was started, if it has changed its own.
     pub limit: Option<OpenFiles>,
-    /// Whether each gets a process group of its own, so that a Ctrl-C at the terminal does not
-    /// reach it.
+    /// Whether each supervise gets a process group of its own, so that a Ctrl-C at the terminal does
+    /// not reach it.
     pub own_group: bool,
     /// A read end of the message pipe, for each supervise to keep open.
     pub messages: Option<OwnedFd>,
@@ -38,13 +38,13 @@ pub fn spawn(entry: &Entry, role: Role, given: &Conditions) -> Result<Pid, Errno
     }
 }
 
-/// What the child does: restores everything as svscan got it, puts the pipe's end in its place, and
-/// executes supervise.
+/// What the child does: undoes what svscan changed for itself, puts its end of the log pipe in its
+/// place, and executes supervise. Returns only if one of these failed.
 fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
-    // supervise gets the dispositions with which svscan was started, as in 0.76. It resets them for
-    // the service.
+    // supervise gets the dispositions with which svscan was started, as in 0.76, and the defaults
+    // of the signals that svscan listens for. It resets all of them for the service.
     signal::as_given();
-    let told = |what: &[u8], error: Errno| {
+    let failed = |what: &[u8], error: Errno| {
         SVSCAN.warning_because(&[b"unable to ", what, &entry.name, role.suffix()], error);
         Exit::SYSTEM
     };
@@ -56,9 +56,6 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
         // The limit is only lowered: this cannot fail either.
         let _ = limit.set();
     }
-    if let Some(messages) = &given.messages {
-        let _ = descriptor::place_at(messages.as_fd(), MESSAGES_NUMBER);
-    }
     let end = match (&entry.pipe, role) {
         (Some(LogPipe { write: Some(write), .. }), Role::Main) => Some((write.as_fd(), 1)),
         (Some(LogPipe { read, .. }), Role::Log) => Some((read.as_fd(), 0)),
@@ -66,8 +63,13 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
     };
     if let Some((end, number)) = end {
         if let Err(error) = descriptor::place_at(end, number) {
-            return told(b"set up descriptors for ", error);
+            return failed(b"set up descriptors for ", error);
         }
+    }
+    // After the pipe's end, which may itself have this number: the copy replaces what has it.
+    if let Some(messages) = &given.messages {
+        // Without it supervise lacks only this read end.
+        let _ = descriptor::place_at(messages.as_fd(), MESSAGES_NUMBER);
     }
     if role == Role::Log {
         if let Err(error) = directory::change(&entry.name) {
@@ -83,5 +85,5 @@ fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
     let words = [supervise, name.as_c_str()];
     let path = exec::given_path();
     let error = exec::run_beside(path, supervise, &words, &Environment::Inherited);
-    told(b"start supervise ", error)
+    failed(b"start supervise ", error)
 }

@@ -128,6 +128,37 @@ fn svscan_makes_records_that_were_removed_again() {
 }
 
 #[test]
+fn a_new_logger_reads_its_own_pipe_after_the_records_were_removed_twice() {
+    if !only_ours(".svscan") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let mut child = booted_on_a_link(&scratch);
+    let records = scratch.path().join("scan/.svscan");
+    // The lock that svscanboot passed to svscan was its descriptor 3. After two removals that
+    // number is free, and the next pipe gets it.
+    for _ in 0..2 {
+        fs::remove_dir_all(&records).unwrap();
+        for name in ["pipes", "messages", "lock", "control"] {
+            wait_for(name, || records.join(name).exists());
+        }
+    }
+    scratch.service("b", "exec sleep 1000");
+    scratch.service("b/log", "exec cat >>../../log.txt");
+    symlink("../b", scratch.path().join("scan/b")).unwrap();
+    wait_for("the service and its logger", || {
+        scratch.is_running("b") && scratch.is_running("b/log")
+    });
+    wait_for("both processes", || {
+        [scratch.svstat("b"), scratch.svstat("b/log")].iter().all(|said| said.contains(": up "))
+    });
+    let pipe = |pid, number| fs::read_link(format!("/proc/{pid}/fd/{number}")).unwrap();
+    assert_eq!(pipe(scratch.pid("b"), 1), pipe(scratch.pid("b/log"), 0));
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
+
+#[test]
 fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
     if !only_ours("svscanboot") {
         return;
