@@ -6,7 +6,7 @@
 //! ([`NO_PIPE`] without a logger, `FORGOTTEN` once svscan no longer cares for it). svscan appends a
 //! record at each change; a later record of a service replaces an earlier one. If a full disk takes
 //! only part of a record, the next record overwrites that part, so that no later record is misread.
-//! Each svscan writes the file anew, and shorter, when it starts.
+//! Each svscan writes the file anew, and shorter, when it starts and when the file has become long.
 
 use super::entries::{NEW_PIPES, PIPES};
 use super::records::ScanRecords;
@@ -19,8 +19,10 @@ use std::os::fd::{AsFd, OwnedFd};
 const MAGIC: [u8; 8] = *b"dt-pipe\n";
 const HEADER: usize = MAGIC.len() + Boot::SIZE;
 const RECORD: usize = 24;
-/// The largest file that is read: a hundred thousand services.
+/// The largest file that is read, in bytes: a hundred thousand services.
 const LARGEST: u64 = 100_000 * RECORD as u64;
+/// How many records the file may have beyond two for each service before it is long.
+const SURPLUS: usize = 100;
 
 /// Stands for the pipe of a service without a logger.
 pub const NO_PIPE: u64 = 0;
@@ -59,10 +61,11 @@ impl PipeRecords {
         Ok(pipes)
     }
 
-    /// Goes on in new records, after the old ones, or the scan directory with them, were removed.
+    /// Writes the file anew into `records`: because the old records, or the scan directory with
+    /// them, were removed, or because the file has become long.
     ///
     /// # Errors
-    /// As [`Self::open`]; then it goes on in the old ones.
+    /// As [`Self::open`]; then it goes on in the old file.
     pub fn go_over_to(&mut self, records: &ScanRecords) -> Result<(), Errno> {
         let (likeness, found) = read(records).unwrap_or((Likeness::Another, BTreeMap::new()));
         let mut undated = core::mem::take(&mut self.undated);
@@ -128,6 +131,14 @@ impl PipeRecords {
             self.known.remove(&service);
         }
         Ok(())
+    }
+
+    /// Whether the file should be written anew: services that came and went have made it long, and
+    /// a file that is too large would not be read.
+    #[must_use]
+    pub fn are_long(&self) -> bool {
+        let few = self.known.len().saturating_mul(2).saturating_add(SURPLUS);
+        self.length > HEADER.saturating_add(few.saturating_mul(RECORD))
     }
 
     fn append(&mut self, service: Key, pipe: u64) -> Result<(), Errno> {
@@ -237,6 +248,33 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let seventh = PipeRecords::open(&records).unwrap();
         assert!(!seventh.knows((1, 2)) && seventh.may_know((1, 2)) && !seventh.may_know((9, 9)));
+    }
+
+    #[test]
+    fn a_record_that_has_become_long_is_written_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let scan = std::fs::File::open(place.path()).unwrap();
+        let records = ScanRecords::open_or_make(scan.as_fd()).unwrap();
+        let mut pipes = PipeRecords::open(&records).unwrap();
+        pipes.put((1, 1), 5).unwrap();
+        let mut count = 0;
+        while !pipes.are_long() {
+            count += 1;
+            pipes.put((1, 2), 6).unwrap();
+            pipes.forget((1, 2)).unwrap();
+        }
+        assert_eq!(count, SURPLUS / 2 + 1);
+        let size = || std::fs::metadata(place.path().join(".svscan/pipes")).unwrap().len();
+        assert!(size() > RECORD as u64 * SURPLUS as u64);
+        pipes.go_over_to(&records).unwrap();
+        assert!(!pipes.are_long());
+        assert_eq!(size(), (HEADER + RECORD) as u64);
+        pipes.put((1, 3), 7).unwrap();
+        let next = PipeRecords::open(&records).unwrap();
+        assert_eq!(
+            (next.get((1, 1)), next.get((1, 2)), next.get((1, 3))),
+            (Some(5), None, Some(7))
+        );
     }
 
     #[test]

@@ -72,17 +72,24 @@ impl ScanClaim {
         Ok(Self { records: Some(records), control, lock })
     }
 
-    /// Makes the records again if they were removed. Returns the new ones, if that was done. If it
-    /// fails, the next tick tries again.
-    pub fn renew(&mut self) -> Option<&ScanRecords> {
-        if self.records.as_ref()?.are_of(HERE) {
-            return None;
+    /// Makes the records again if they were removed. Returns whether that was done. If it fails, the
+    /// next tick tries again.
+    pub fn renew(&mut self) -> bool {
+        let Some(records) = &self.records else { return false };
+        if records.are_of(HERE) {
+            return false;
         }
-        let records = ScanRecords::open_or_make(HERE).ok()?;
-        let lock = ScanLock::acquire(&records).ok()?;
+        let Ok(records) = ScanRecords::open_or_make(HERE) else { return false };
+        let Ok(lock) = ScanLock::acquire(&records) else { return false };
         self.control = scan_control::listen(&records, None).ok();
         self.lock = Some(lock);
         self.records = Some(records);
+        true
+    }
+
+    /// The records, if there are any.
+    #[must_use]
+    pub const fn records(&self) -> Option<&ScanRecords> {
         self.records.as_ref()
     }
 

@@ -258,8 +258,8 @@ impl<'a> Driver<'a> {
         error
     }
 
-    /// If our directory was deleted, goes to the one that has its name now. Asks for a watch that
-    /// was refused. Writes records again that were removed.
+    /// If our directory was deleted, goes to the directory that has its name now. Asks for a watch
+    /// that was refused. Writes records again that were removed or have become long.
     fn follow(&mut self) {
         let is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
         let home = self.home.as_deref().unwrap_or(b".");
@@ -273,8 +273,8 @@ impl<'a> Driver<'a> {
             self.news.is_unclear = true;
         }
         self.changes.ask_again();
-        if let Some(records) = self.claim.renew() {
-            self.roster.go_over_to(records);
+        if self.claim.renew() || self.roster.has_long_records() {
+            self.claim.records().into_iter().for_each(|records| self.roster.go_over_to(records));
         }
     }
 

@@ -86,8 +86,14 @@ impl Roster {
         }
     }
 
+    /// Whether what is held should be written anew, because the record of it has become long.
+    #[must_use]
+    pub fn has_long_records(&self) -> bool {
+        self.records.are_long()
+    }
+
     /// Writes what is held, and where messages go, into new records, because the old ones were
-    /// removed.
+    /// removed or have become long.
     pub fn go_over_to(&mut self, records: &ScanRecords) {
         // If this fails, only a successor lacks it.
         let _ = self.records.go_over_to(records);

@@ -123,3 +123,31 @@ fn what_runs_without_a_name_is_named_once() {
     // Over a pass of svscan.
     stays("once each", SECOND * 11 / 2, || scratch.lines("errors") == 2);
 }
+
+#[test]
+fn the_record_of_the_pipes_does_not_grow_with_the_services_that_came_and_went() {
+    if !only_ours(".svscan") {
+        return;
+    }
+    const COUNT: usize = 60;
+    let scratch = Scratch::new();
+    let child = svscan(&scratch);
+    let records = scratch.path().join("scan/.svscan/pipes");
+    let size = || fs::metadata(&records).map_or(0, |facts| facts.len());
+    wait_for("svscan", || size() > 0);
+    let empty = size();
+    let names: Vec<String> = (0..COUNT).map(|number| format!("s{number}")).collect();
+    for name in &names {
+        scratch.service(&format!("{name}"), "exec sleep 1000");
+        scratch.write(&format!("{name}/down"), b"");
+        symlink(format!("../{name}"), scratch.path().join("scan").join(name)).unwrap();
+    }
+    wait_for("all supervises", || names.iter().all(|name| scratch.is_running(name)));
+    assert!(size() > empty);
+    for name in &names {
+        fs::remove_file(scratch.path().join("scan").join(name)).unwrap();
+        scratch.svc("-x", name);
+    }
+    wait_for("no supervise", || supervises(child.id()).is_empty());
+    wait_for("a short record", || size() == empty);
+}
