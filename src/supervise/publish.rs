@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(3);
 pub struct Publisher {
     /// When to try again what could not be written.
     again: Option<Duration>,
-    /// Why the last record is not in the journal, if it is not. A warning has been printed.
+    /// Why the last record is not in the journal, if it is not.
     journal_error: Option<Errno>,
 }
 
@@ -47,18 +47,13 @@ impl Publisher {
     /// Writes the journal.
     pub fn record(&mut self, files: &mut Files, name: &[u8], record: &Record) {
         let result = files.journal.write(&files.records, record);
-        match (result, self.journal_error) {
-            // The directory is gone. Writing the status fails too, and that failure is handled.
-            (Err(Errno::ENOENT), _) => {}
-            (Err(error), None) => {
-                let what: [&[u8]; 3] = [b"unable to write ", name, b"/supervise/journal"];
-                SUPERVISE.warning_because(&what, error);
-            }
-            _ => {}
+        if let Some(error) = result.err().filter(|error| is_news(*error, self.journal_error)) {
+            let what: [&[u8]; 3] = [b"unable to write ", name, b"/supervise/journal"];
+            SUPERVISE.warning_because(&what, error);
         }
         self.journal_error = result.err();
         if self.journal_error.is_some() {
-            self.again = Some(clock::monotonic().saturating_add(AGAIN));
+            self.try_again();
         }
     }
 
@@ -88,8 +83,28 @@ impl Publisher {
         Err(PublishTrouble::Failed)
     }
 
-    /// Tries again in a while.
-    pub fn try_again(&mut self) {
+    /// Notes that a write is to be tried again in a while.
+    fn try_again(&mut self) {
         self.again = Some(clock::monotonic().saturating_add(AGAIN));
+    }
+}
+
+/// Whether to warn of an error in writing the journal, after the error `before` in the write
+/// before. ENOENT, which means that the directory is gone, is no news: writing the status fails
+/// too, and that failure is handled.
+fn is_news(error: Errno, before: Option<Errno>) -> bool {
+    error != Errno::ENOENT && matches!(before, None | Some(Errno::ENOENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_errors_in_a_row_the_first_is_said_that_is_not_the_loss_of_the_directory() {
+        let [gone, full, broken] = [Errno::ENOENT, Errno::ENOSPC, Errno::EIO];
+        assert!(is_news(full, None) && is_news(full, Some(gone)));
+        assert!(!is_news(gone, None) && !is_news(gone, Some(full)));
+        assert!(!is_news(full, Some(full)) && !is_news(broken, Some(full)));
     }
 }
