@@ -2,12 +2,12 @@
 //!
 //! Has the form of every message (`program: fatal: text: reason`, one line, one write), the words
 //! for an errno (0.76's own table, not strerror's), and the exit codes. The callers choose the
-//! text. Only `cmd` and `main` end the process, and the heap, by a function from here.
+//! text. Only `cmd` and `main` end the process, and the heap does, through a function from here, if
+//! there is no memory.
 
 use crate::fill::fill;
 use crate::sys::heap::{self, Hooks};
 use crate::sys::{Errno, descriptor, poll, process};
-use core::time::Duration;
 use std::io::IoSlice;
 use std::sync::OnceLock;
 
@@ -101,6 +101,7 @@ impl Program {
         Exit::USAGE
     }
 
+    /// Writes one message. `text` has nine parts at most: further ones would be left out.
     fn say(self, kind: &[u8], text: &[&[u8]], reason: Option<Errno>) {
         let reason = reason.map_or("", words);
         let colon = if reason.is_empty() { "" } else { ": " };
@@ -119,11 +120,11 @@ static OURSELVES: OnceLock<Program> = OnceLock::new();
 /// once, before anything else.
 pub fn speak_for(program: Program) {
     let _ = OURSELVES.set(program);
-    heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: wait_for_memory });
+    heap::set_hooks(Hooks { end: end_for_want_of_memory, wait: say_that_memory_is_awaited });
 }
 
-/// Called by the heap to end the process; the code that needs memory has no way to return an exit
-/// code.
+/// Called by the heap to end the process, since the code that needs memory has no way to return an
+/// exit code.
 fn end_for_want_of_memory() -> ! {
     if let Some(program) = OURSELVES.get() {
         let _ = program.fatal(&[b"out of memory"]);
@@ -131,7 +132,8 @@ fn end_for_want_of_memory() -> ! {
     process::leave(Exit::SYSTEM.number())
 }
 
-fn wait_for_memory() {
+/// Called by the heap before it waits for memory: only prints that it waits.
+fn say_that_memory_is_awaited() {
     if let Some(program) = OURSELVES.get() {
         program.warning(&[b"out of memory, pausing"]);
     }
@@ -145,17 +147,29 @@ pub fn write_raw(line: &[&[u8]]) {
 
 fn write_line(is_daemon: bool, line: &[&[u8]]) {
     let stderr = descriptor::standard(2);
-    if is_daemon {
-        let mut room = [poll::writable(stderr)];
-        let _ = poll::wait(&mut room, Some(Duration::ZERO));
-        if !room.iter().any(poll::found) {
-            return;
-        }
+    if is_daemon && !poll::is_ready(poll::writable(stderr)) {
+        return;
     }
     let mut slices = [IoSlice::new(b""); 14];
     fill(&mut slices, line.iter().map(|part| IoSlice::new(part)));
     // A failure of stderr itself cannot be reported.
     let _ = descriptor::write_parts(stderr, &slices);
+}
+
+/// A number in a message, in decimal digits, without the heap.
+#[must_use]
+pub fn decimal(number: u64, room: &mut [u8; 20]) -> &[u8] {
+    let mut left = number;
+    let mut used = 0;
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        used += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    room.get(room.len() - used..).unwrap_or_default()
 }
 
 /// The text for an errno: the table of 0.76 (contract.md, section 0.2).
@@ -217,6 +231,13 @@ pub const fn words(error: Errno) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_fits_into_the_room_for_its_digits() {
+        for number in [0, 7, 10, 4_294_967_295, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        }
+    }
 
     #[test]
     fn the_two_refusals_are_not_swapped() {

@@ -122,12 +122,14 @@ impl Trial {
             }
             Side::Child => {
                 signal::all_default();
-                // An older program would print a usage error: hide it.
+                // An older program would print a usage error: hide it. If it cannot be hidden, it
+                // does no harm.
                 if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
                     let _ = descriptor::place_at(null.as_fd(), 1);
                     let _ = descriptor::place_at(null.as_fd(), 2);
                 }
                 let nothing = Environment::Exactly(&[]);
+                // The exit code says that the trial failed, whatever the reason.
                 let _ = process::exec(path, &[name, QUESTION, VERSION], &nothing);
                 process::leave(1)
             }
@@ -209,6 +211,8 @@ fn try_to_replace(words: &[&CStr], handed: &Handed<BorrowedFd<'_>>) -> Result<Er
         Ok(()) => process::exec(path, words, &Environment::Exactly(&environment)),
         Err(error) => error,
     };
+    // Undoes what the first call has done. If a descriptor failed there, those after it are as they
+    // were.
     let _ = keep_on_exec(false);
     Ok(error)
 }

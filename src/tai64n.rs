@@ -72,13 +72,13 @@ impl Label {
         }
     }
 
-    /// The  seconds since 1970 that this label stands for, nanoseconds ignored.
+    /// The seconds since 1970 that this label stands for, nanoseconds ignored.
     #[must_use]
     pub fn unix_seconds(self) -> u64 {
         self.seconds.saturating_sub(EPOCH)
     }
 
-    /// The  seconds since 1970 that this label stands for, as 0.76 computes them for any label:
+    /// The seconds since 1970 that this label stands for, as 0.76 computes them for any label:
     /// negative before 1970.
     #[must_use]
     pub const fn unix_time(self) -> i64 {
@@ -91,7 +91,7 @@ impl Label {
         self.nanoseconds
     }
 
-    /// Whole  seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
+    /// Whole seconds from this label to `now`, nanoseconds ignored; 0 for a label in the future.
     #[must_use]
     pub fn seconds_until(self, now: Self) -> u64 {
         now.seconds.saturating_sub(self.seconds)

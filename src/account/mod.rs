@@ -57,6 +57,7 @@ pub fn find(name: &CStr) -> Option<Account> {
 #[must_use]
 pub fn name_of(user: u32) -> Option<Vec<u8>> {
     let mut found = None;
+    // If the file cannot be read to its end, the name counts as not found.
     let _ = each_line(b"/etc/passwd", |line| {
         found = lines::name_with(line, user).map(<[u8]>::to_vec);
         found.is_none()

@@ -96,10 +96,12 @@ fn become_child(child: Child<'_>, read: OwnedFd, write: OwnedFd) -> Exit {
     child.start()
 }
 
-/// A pending signal, and the processes that it was sent to.
+/// A signal to pass on, which may stay pending.
 struct Pending {
     signal: SignalNumber,
+    /// The processes that it was sent to, by pid and start time.
     reached: BTreeSet<(Pid, u64)>,
+    /// How long to wait before the next look for new holders.
     look: Duration,
 }
 
@@ -114,6 +116,7 @@ struct ChildWatch {
     end: Option<End>,
     kinship: Kinship,
     pending: Option<Pending>,
+    /// Whether a warning was printed.
     has_warned: bool,
 }
 
@@ -215,9 +218,7 @@ impl ChildWatch {
     /// Whether any process holds the write end.
     fn is_held(&self) -> bool {
         let Some(read) = &self.read else { return false };
-        let mut broken = [poll::broken(read.as_fd())];
-        let _ = poll::wait(&mut broken, Some(Duration::ZERO));
-        !broken.iter().any(poll::found)
+        !poll::is_ready(poll::broken(read.as_fd()))
     }
 
     /// Prints a warning, but only the first time.

@@ -33,7 +33,7 @@ pub struct Command {
     pub usage: Usage,
     /// One line on what it does.
     pub purpose: &'static str,
-    /// Its kind of messages, as a command or as a daemon.
+    /// Whether its messages are those of a command or of a daemon.
     program: fn(&'static str) -> Program,
     run: fn(Arguments) -> Exit,
 }

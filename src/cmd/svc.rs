@@ -22,10 +22,11 @@ pub const USAGE: Usage = Usage::with_line(
     "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, \
      a alarm, i interrupt, t term, k kill",
 );
-/// How long after its making a name counts as new.
+/// How long after it was made a name counts as new.
 const YOUTH: Duration = Duration::from_secs(2);
 /// How long svc waits for the supervises of new names, all together.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Time between two looks for a supervise.
 const LOOK: Duration = Duration::from_millis(5);
 /// All option letters. Each is sent as the control byte. The last three, for signals that 0.76
 /// cannot send, are not in the usage line, which is 0.76's. `w` is left out: other tools use it for
@@ -66,6 +67,8 @@ pub fn run(arguments: Arguments) -> Exit {
     Exit::SUCCESS
 }
 
+/// Sends `bytes` to the service in directory `name`. If the name is new, waits for its supervise,
+/// at most `patience`, which is made shorter by the wait.
 fn control(start: BorrowedFd<'_>, name: &[u8], bytes: &[u8], patience: &mut Duration) {
     let begun = clock::monotonic();
     let waited = || clock::monotonic().saturating_sub(begun);

@@ -21,7 +21,7 @@ const SVSTAT: Program = Program::command("svstat");
 pub const USAGE: Usage = Usage::of(SVSTAT, "svstat [dir ...]");
 /// How many bytes are gathered before they are written.
 const BUFFER: usize = 1024;
-/// Longer than what is said of a service.
+/// How many bytes the text after a name has at most.
 const LINE: usize = 128;
 
 /// Runs svstat.
@@ -72,6 +72,7 @@ fn flush(output: &mut Vec<u8>) {
     output.clear();
 }
 
+/// What is printed in place of a state.
 enum NoStatus {
     Unable(&'static str, Errno),
     Said(&'static str),

@@ -37,6 +37,7 @@ enum Place {
 pub struct Localizer<At> {
     dates: Dates<At>,
     place: Place,
+    /// The beginning of a possible label.
     held: Vec<u8>,
 }
 

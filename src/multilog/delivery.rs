@@ -147,7 +147,8 @@ impl<'a, 'b> Delivery<'a, 'b> {
         written
     }
 
-    /// Writes bytes to a log, and waits as long as it takes.
+    /// Writes bytes to a log. In trouble it waits until they are written, or until the log is given
+    /// up.
     fn write(&mut self, number: usize, bytes: &[u8]) -> Result<(), Stop> {
         let mut place = 0;
         let mut was_stale = false;
@@ -364,6 +365,7 @@ impl Sink for Delivery<'_, '_> {
     }
 
     fn status(&mut self, number: usize, head: &[u8]) {
+        let may_stop = self.may_stop();
         let Outputs { script, patience, statuses, .. } = &mut *self.outputs;
         let (Some(file), Some(name)) = (statuses.get(number), script.statuses.get(number)) else {
             return;
@@ -377,7 +379,6 @@ impl Sink for Delivery<'_, '_> {
                 Err(Errno::ESPIPE) => (b"move to beginning of ", Errno::ESPIPE),
                 Err(error) => (b"write ", error),
             };
-            let may_stop = self.pipe.is_some() && (self.held == 0 || self.done > 0);
             patience.has_bytes = !may_stop;
             let text: [&[u8]; 4] = [b"unable to ", what, name, b", pausing"];
             if !patience.pause(|| MULTILOG.warning_because(&text, error)) {

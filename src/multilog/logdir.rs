@@ -22,8 +22,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// A log is complete at the first newline within this many bytes of its size.
 const MARGIN: u64 = 2000;
-/// The size of the buffer. Larger pieces are written without it.
+/// The size of the buffer in bytes.
 const BUFFER: usize = 1 << 16;
+/// A piece of so many bytes or more is written without the buffer.
 const LARGE: usize = 1 << 14;
 /// A limit on file sizes below this is ignored when the size of a log is chosen.
 const SMALLEST: u64 = 4096;
@@ -63,6 +64,7 @@ impl<'a> LogDirectory<'a> {
     pub fn open(settings: &'a Settings, patience: &mut Patience) -> Result<Self, Trouble> {
         let trouble = |attempt| move |error| Trouble { attempt, error };
         let name = &settings.name;
+        // If this fails, opening the directory fails too and reports it.
         let _ = directory::make(HERE, name, 0o700);
         let place = descriptor::open(HERE, name, Purpose::Directory)
             .map_err(trouble(Attempt::on_directory("open directory ")))?;
@@ -216,7 +218,7 @@ impl<'a> LogDirectory<'a> {
     /// taken for an unfinished one.
     ///
     /// # Errors
-    /// If TERM came before it succeeded.
+    /// The trouble, if TERM came before this succeeded.
     pub fn rotate(&mut self, patience: &mut Patience) -> Result<(), Trouble> {
         if self.look(patience)? || !self.has_bytes() {
             // A new `current` is in use, or there is nothing to rotate.
@@ -246,7 +248,8 @@ impl<'a> LogDirectory<'a> {
         let new = match made {
             Ok(new) => new,
             Err(trouble) => {
-                // Undo the rename, so that the next multilog finds everything in order.
+                // Undo the rename, so that the next multilog finds everything in order. If that
+                // fails too, the next multilog keeps `previous`.
                 if found(place, b"current") == Ok(None) {
                     let _ = directory::rename(place, b"previous", b"current");
                 }
@@ -287,7 +290,7 @@ impl<'a> LogDirectory<'a> {
     /// those that do not. Returns whether there is a new `current` now.
     ///
     /// # Errors
-    /// Where TERM has come and it did not succeed.
+    /// The trouble, if TERM came before this succeeded.
     pub fn look(&mut self, patience: &mut Patience) -> Result<bool, Trouble> {
         (self.looked, self.is_touched) = (clock::monotonic(), false);
         let place = self.place.as_fd();
@@ -373,7 +376,7 @@ impl<'a> LogDirectory<'a> {
     /// Leaves the directory in order: syncs `current` and marks it as complete.
     ///
     /// # Errors
-    /// Where TERM has come and it did not succeed.
+    /// The trouble, if TERM came before this succeeded.
     pub fn close(self, patience: &mut Patience) -> Result<(), Trouble> {
         if !self.is_in_order {
             return Ok(());

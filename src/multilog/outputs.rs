@@ -142,6 +142,7 @@ impl<'a> Outputs<'a> {
         let (mut place, mut reached) = (start, start);
         let unit = block.get(part).unwrap_or_default();
         for line in unit.split_inclusive(|byte| *byte == b'\n') {
+            // Counting never stops.
             let _ = again.feed(line, stamp, &mut Count { script, logs });
             if again.is_mid_line() {
                 break;

@@ -17,7 +17,8 @@ use std::os::fd::AsFd;
 const PAUSE: Duration = Duration::from_secs(5);
 /// Time between two tries after TERM.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long after TERM a block is still handed on as before.
+/// How long after TERM multilog goes on with a block. Later it stops where a log is rotated, if the
+/// rest of the block can stay in the pipe.
 const SOON: Duration = Duration::from_secs(1);
 /// How long after TERM to try to write bytes that would be lost.
 const GRACE: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ impl Patience {
         self.is_patient
     }
 
-    /// Does `work` without pauses: the caller gets its trouble at once.
+    /// Does `work` without pauses: the caller gets the trouble at once.
     pub fn at_once<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let was_patient = core::mem::take(&mut self.is_patient);
         let done = work(self);

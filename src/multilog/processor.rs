@@ -23,8 +23,8 @@ struct ProcessorFiles {
     newstate: OwnedFd,
 }
 
-/// Runs the processor on `previous`, which is the open file `log`, until it succeeds. After TERM
-/// multilog gives up, and keeps the log unprocessed.
+/// Runs the processor on `previous`, which is the open file `log`, until the processor succeeds.
+/// After TERM multilog gives up, and keeps the log unprocessed.
 ///
 /// # Errors
 /// If TERM has come and the log could not be kept either.
@@ -75,9 +75,10 @@ pub fn process(
 }
 
 fn become_shell(command: &CStr, place: BorrowedFd<'_>, files: &ProcessorFiles) -> Exit {
+    // A fresh child leads no session: this cannot fail.
     let _ = process::new_group();
     signal::ignore_size_limit(false);
-    signal::as_given();
+    signal::ready_for_exec();
     if let Err(error) = directory::change_to(place) {
         return MULTILOG.fatal_because(&[b"unable to switch to the directory of a log"], error);
     }

@@ -6,7 +6,8 @@ use crate::sys::heap;
 /// The smallest useful buffer.
 const LEAST: usize = 4096;
 
-/// An empty buffer that holds `most` bytes, or half of that, and so on.
+/// An empty buffer that holds `most` bytes or, if there is no memory for so many, half of that, and
+/// so on. `None` if there is none for [`LEAST`].
 #[must_use]
 pub fn at_most(most: usize) -> Option<Vec<u8>> {
     let mut size = most;

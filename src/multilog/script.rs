@@ -34,7 +34,7 @@ pub struct Settings {
     pub name: Vec<u8>,
     /// The greatest size of `current`, in bytes.
     pub size: u64,
-    /// How many old logs are kept, at least two.
+    /// How many logs there may be, `current` included; at least two.
     pub number: usize,
     /// The processor, for `/bin/sh -c`.
     pub processor: Option<CString>,
@@ -62,6 +62,7 @@ pub trait Sink {
     fn choose(&mut self, number: usize, is_selected: bool);
 }
 
+/// The bounds of a size in bytes, and the size without an `s`. `S` has no upper bound.
 const SMALLEST: u64 = 4096;
 const LARGEST: u64 = 16_777_215;
 const USUAL: u64 = 99_999;

@@ -1,7 +1,8 @@
 //! The messages for what goes wrong (contract.md, sections 10.1 and 10.8): an attempt on a file of
 //! a log directory, and why it failed.
 
-use crate::error::{Exit, Program};
+use crate::error::{Exit, Program, decimal};
+use crate::fill::fill;
 use crate::sys::Errno;
 use crate::tai64n::TEXT;
 
@@ -98,17 +99,8 @@ impl Trouble {
     /// Reports bytes of the input that are in no log, and gives the exit code.
     #[must_use]
     pub fn giving_up(&self, directory: &[u8], bytes: usize) -> Exit {
-        let (mut text, mut left) = ([b'0'; 20], bytes);
-        let mut length = 0;
-        for digit in text.iter_mut().rev() {
-            *digit = b'0' + u8::try_from(left % 10).unwrap_or(0);
-            left /= 10;
-            length += 1;
-            if left == 0 {
-                break;
-            }
-        }
-        let (_, number) = text.split_at_checked(text.len() - length).unwrap_or_default();
+        let mut digits = [0; 20];
+        let number = decimal(bytes as u64, &mut digits);
         let ending: [&[u8]; 3] = [b", giving up ", number, b" bytes"];
         MULTILOG.fatal_because(&self.words(directory, &ending), self.error)
     }
@@ -119,11 +111,7 @@ impl Trouble {
         let mut words: [&[u8]; 9] = [b""; 9];
         let beginning =
             [b"unable to ", before.as_bytes(), directory, slash, name.bytes(), after.as_bytes()];
-        for (place, word) in
-            words.iter_mut().zip(beginning.into_iter().chain(ending.iter().copied()))
-        {
-            *place = word;
-        }
+        fill(&mut words, beginning.into_iter().chain(ending.iter().copied()));
         words
     }
 }

@@ -9,8 +9,8 @@ use crate::sys::process::{Pid, our_pid};
 use crate::sys::{Errno, file, proc};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// The leader's files. We lead as long as we hold them: the lock, and the presence, whose poll
-/// shows an error to the svscanboots that stand by once we are gone.
+/// The leader's files. We lead as long as we hold them: the lock, and the presence. Once we are
+/// gone, a poll of the presence shows an error to the svscanboots that stand by.
 #[derive(Debug)]
 pub struct Leadership {
     _lock: OwnedFd,
@@ -28,8 +28,8 @@ impl Leadership {
     }
 }
 
-/// Looks for the leader of this scan directory. The poll of the descriptor shows an error as soon
-/// as the leader is gone.
+/// Looks for the leader of this scan directory. A poll of the returned descriptor shows an error as
+/// soon as the leader is gone.
 ///
 /// # Errors
 /// ENXIO when there is none; those of openat(2).

@@ -9,13 +9,13 @@ use std::os::fd::AsFd;
 /// Marks that an orderly stop was made in this boot.
 ///
 /// # Errors
-/// Those of openat(2) and write(2).
+/// Those of openat(2) and write(2); ENOSPC if only a part could be written.
 pub fn put(records: &ScanRecords) -> Result<(), Errno> {
     let mark = records.make(STOPPED)?;
-    descriptor::write(mark.as_fd(), &Boot::now().to_bytes()).map(drop)
+    descriptor::write_all_of(mark.as_fd(), &Boot::now().to_bytes())
 }
 
-/// Whether an orderly stop was made in this boot, and svscan was not wanted since.
+/// Whether an orderly stop was made in this boot, and no svscan or svscanboot was started since.
 #[must_use]
 pub fn is_there(records: &ScanRecords) -> bool {
     let Ok(mark) = records.read(STOPPED) else { return false };
@@ -26,5 +26,6 @@ pub fn is_there(records: &ScanRecords) -> bool {
 
 /// Removes the mark, because svscan is wanted again.
 pub fn remove(records: &ScanRecords) {
+    // Mostly there is none. A new svscan or svscanboot does not use records that it cannot write.
     let _ = directory::remove(records.as_fd(), STOPPED);
 }

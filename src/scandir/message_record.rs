@@ -22,12 +22,10 @@ pub fn get(records: &ScanRecords) -> Option<u64> {
 /// Records the inode of the message pipe.
 ///
 /// # Errors
-/// Those of openat(2), write(2) and renameat(2).
+/// Those of openat(2), write(2) and renameat(2); ENOSPC if only a part could be written.
 pub fn put(records: &ScanRecords, inode: u64) -> Result<(), Errno> {
     let file = records.make(NEW_MESSAGES)?;
     let bytes = [&Boot::now().to_bytes()[..], &inode.to_le_bytes()].concat();
-    if descriptor::write(file.as_fd(), &bytes)? != bytes.len() {
-        return Err(Errno::ENOSPC);
-    }
+    descriptor::write_all_of(file.as_fd(), &bytes)?;
     directory::rename(records.as_fd(), NEW_MESSAGES, MESSAGES)
 }

@@ -22,7 +22,7 @@ const RECORD: usize = 24;
 /// The largest file that is read, in bytes: a hundred thousand services.
 const LARGEST: u64 = 100_000 * RECORD as u64;
 /// How many records the file may have beyond two for each service before it is long.
-const SURPLUS: usize = 100;
+const SURPLUS: usize = 128;
 
 /// Stands for the pipe of a service without a logger.
 pub const NO_PIPE: u64 = 0;
@@ -174,6 +174,8 @@ fn decode(record: &[u8]) -> Option<(Key, u64)> {
     Some(((next()?, next()?), next()?))
 }
 
+/// The record that an earlier svscan wrote, and whether it is of this boot. `None` if there is
+/// none, or if it is not to be believed.
 fn read(records: &ScanRecords) -> Option<(Likeness, BTreeMap<Key, u64>)> {
     let file = records.read(PIPES).ok()?;
     let facts = file::facts_of(file.as_fd()).ok()?;

@@ -64,6 +64,7 @@ fn step_into(parent: BorrowedFd<'_>, name: &[u8], makes: bool) -> Result<OwnedFd
     if is_roots_alone(place.as_fd()) { Ok(place) } else { Err(Errno::EPERM) }
 }
 
+/// Whether the directory belongs to root (we are root) and no other user can write it.
 fn is_roots_alone(directory: BorrowedFd<'_>) -> bool {
     let is_it = |facts: Facts| facts.owner == file::our_user() && facts.mode & 0o022 == 0;
     file::facts_of(directory).is_ok_and(is_it)
@@ -86,7 +87,9 @@ fn is_of(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> bool {
         && path_of(scan_directory).is_ok_and(|own| own == path)
 }
 
+/// Removes the records of another scan directory or boot, and records this one as the owner.
 fn begin_anew(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> Result<(), Errno> {
+    // If one of them cannot be removed, the new file below cannot be made either.
     for name in [STOPPED, MESSAGES, PIPES, NEW_OWNER] {
         let _ = directory::remove(place, name);
     }
@@ -94,9 +97,7 @@ fn begin_anew(place: BorrowedFd<'_>, scan_directory: BorrowedFd<'_>) -> Result<(
     // If we cannot find out the path, these records will not be believed later.
     let path = path_of(scan_directory).unwrap_or_default();
     let bytes = [&Boot::now().to_bytes()[..], &path].concat();
-    if descriptor::write(file.as_fd(), &bytes)? != bytes.len() {
-        return Err(Errno::ENOSPC);
-    }
+    descriptor::write_all_of(file.as_fd(), &bytes)?;
     directory::rename(place, NEW_OWNER, OWNER)
 }
 

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The descriptor at which svscanboot passes the held lock to svscan.
 pub const LOCK_NUMBER: i32 = 3;
 
-/// How long a new svscan waits for the lock. The forked child of a killed svscan has it until it
-/// executes supervise, and an svscan that ends has it for a moment.
+/// How long a new svscan waits for the lock. A child that a killed svscan had just forked holds the
+/// lock until that child executes supervise. An svscan that is ending holds it for a moment more.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Time between two tries.
 const LOOK: Duration = Duration::from_millis(10);

@@ -46,7 +46,8 @@ impl Scanner {
         })
     }
 
-    /// Sends it a word. Returns whether that was possible.
+    /// Sends this svscan a word. Returns whether that was possible. A signal can only ask for a
+    /// stop.
     #[must_use]
     pub fn say(&self, word: Word) -> bool {
         match self {
@@ -55,7 +56,7 @@ impl Scanner {
         }
     }
 
-    /// Whether it has ended.
+    /// Whether this svscan has ended.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         match self {
@@ -64,7 +65,7 @@ impl Scanner {
         }
     }
 
-    /// What to poll for its end. `None` if we can only look from time to time.
+    /// What to poll for the end of this svscan. `None` if we can only look from time to time.
     #[must_use]
     pub fn watched(&self) -> Option<poll::PollFd<'_>> {
         match self {
@@ -89,6 +90,7 @@ impl FoundScanner {
 
     fn signal(&self) -> Result<(), Errno> {
         if let Some(pidfd) = &self.pidfd {
+            // A kernel or a seccomp filter may have pidfds and refuse this call.
             match process::kill_by_pidfd(pidfd.as_fd(), STOP_SIGNAL) {
                 Err(Errno::ENOSYS | Errno::EPERM) => {}
                 other => return other,

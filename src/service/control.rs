@@ -70,6 +70,7 @@ impl Listener {
     /// Takes over the bytes queued in another listener's FIFO, which has lost its name.
     pub fn take_queue_of(&self, other: &Self) {
         while let Some(byte) = other.next() {
+            // This fails only if our new FIFO is full of bytes that other processes have sent.
             let _ = descriptor::write(self.write.as_fd(), &[byte]);
         }
     }
@@ -91,8 +92,12 @@ impl AsFd for Listener {
     }
 }
 
-/// Makes FIFO `name` (0600) if it is not there and opens it to read. The caller holds the lock. A
-/// link, or a FIFO with a second name (it may be another daemon's), is replaced by a new FIFO.
+/// Makes FIFO `name` (0600) in `records` if it is not there, and opens it to read. The caller holds
+/// the lock of these records. A link, or a FIFO with a second name (it may be another daemon's), is
+/// replaced by a new FIFO.
+///
+/// # Errors
+/// EEXIST if something else has the name; those of mkfifoat(2), unlinkat(2) and openat(2).
 pub fn fifo(records: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
     let made = directory::make_fifo(records, name, 0o600);
     match entry::open(records, name, Access::Read, Shape::Fifo) {
@@ -175,9 +180,7 @@ impl Sender {
     /// Whether no process reads the FIFO any more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        let mut broken = [poll::broken(self.write.as_fd())];
-        let _ = poll::wait(&mut broken, Some(Duration::ZERO));
-        broken.iter().any(poll::found)
+        poll::is_ready(poll::broken(self.write.as_fd()))
     }
 
     /// Sends `bytes` in one piece if there is room for them now.
@@ -191,7 +194,8 @@ impl Sender {
     /// Sends `bytes` in one piece. If the FIFO is full, it waits for room for at most ten seconds.
     ///
     /// # Errors
-    /// ETIMEDOUT if the FIFO stayed full; EPIPE if the supervise has exited; those of write(2).
+    /// ETIMEDOUT if the FIFO stayed full; EPIPE if the supervise has exited; those of write(2) and
+    /// poll(2).
     pub fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         if bytes.is_empty() {
             return Ok(());

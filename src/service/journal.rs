@@ -18,6 +18,7 @@ use crate::sys::proc::Boot;
 use crate::sys::{Errno, directory};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Size of the file in bytes.
 const FILE: usize = 2 * PITCH;
 
 /// The journal of a supervise that holds the lock.
@@ -30,9 +31,9 @@ pub struct Journal {
     file: Option<File>,
     /// Why not to trust what the file holds at first.
     doubt: Option<Doubt>,
-    /// Why it could not be opened.
+    /// Why there is no file.
     error: Option<Errno>,
-    /// Whether the image before us handed it over.
+    /// Whether the image before us handed the file over.
     is_handed: bool,
 }
 
@@ -74,7 +75,7 @@ impl Journal {
         Ok(Self { origin: origin(HERE)?, sequence: 0, file, doubt, error, is_handed })
     }
 
-    /// Reads it. Call this once, before the first write.
+    /// Reads the journal. Call this once, before the first write.
     pub fn read(&mut self) -> Finding {
         let Some(file) = &self.file else {
             return self.error.map_or(Finding::Nothing, of_error);
@@ -82,8 +83,8 @@ impl Journal {
         let mut bytes = [0; PITCH];
         let read = newest(file.descriptor.as_fd(), file.size, &mut bytes);
         let slot = read.map(|read| (read, Slot::from_bytes(&bytes)));
-        // Other processes may have this file open to write: leave it, and make a new one under its
-        // name.
+        // Other processes may have this file open to write, or it is none of ours: leave it, and
+        // make a new one under its name.
         if self.doubt.is_some() || file.size != FILE as u64 {
             self.file = None;
         }
@@ -124,6 +125,7 @@ impl Journal {
                 }
                 Err(error) => {
                     if let Some(old) = old {
+                        // It may still have the journal's name, or get it back.
                         let _ = self.put(&old.descriptor, sequence, record);
                     }
                     Err(error)
@@ -152,8 +154,8 @@ impl Journal {
         }
     }
 
-    /// Writes one slot. Never inlined: its buffer and the caller's path names would be on the stack
-    /// together.
+    /// Writes one slot: an odd sequence number goes to the second one. Never inlined: its buffer
+    /// and the caller's path names would be on the stack together.
     #[inline(never)]
     fn put(&self, file: &OwnedFd, sequence: u64, record: &Record) -> Result<(), Errno> {
         let offset = if sequence % 2 == 0 { 0 } else { 512 };
@@ -177,7 +179,8 @@ impl Journal {
     }
 }
 
-/// Gives a new file its full size, with every block of it.
+/// Gives a new file its full size, by writing the first byte and the last. So the disk has room for
+/// every block of it.
 fn give_size(file: BorrowedFd<'_>) -> Result<(), Errno> {
     for at in [0, 1023] {
         if descriptor::write_at(file, &[0], at)? != 1 {
@@ -220,9 +223,10 @@ pub(super) fn judged(
     })
 }
 
+/// Opens the journal. A link is not followed; a second name is left to [`Doubt`].
 pub(super) fn open_file(records: &Records, access: Access) -> Result<(OwnedFd, Facts), Errno> {
     let is_file = |facts: &Facts| match Shape::File.fits(facts) {
-        // [`doubt_as_of`](super::trust::doubt_as_of) reports this one with its own message.
+        // `doubt_as_of` reports a second name with a message of its own.
         Err(Errno::EMLINK) => Ok(()),
         other => other,
     };

@@ -11,8 +11,10 @@ use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How long to wait for the lock. A child that a killed supervise had just forked holds the lock
-/// until it executes `./run`. The wait is longer if the supervise that wrote the journal is gone.
+/// until it executes `./run`.
 const GRACE: Duration = Duration::from_millis(100);
+/// The same, if the supervise that wrote the journal is gone: then it is such a child, most likely,
+/// that holds the lock.
 const LONG_GRACE: Duration = Duration::from_secs(1);
 /// How often to try again when other processes replace the lock file at the same time.
 const TRIES: u8 = 8;
@@ -53,7 +55,7 @@ pub fn is_in(records: &Records, held: BorrowedFd<'_>) -> bool {
 #[must_use]
 pub fn is_held(records: &Records) -> bool {
     match is_name_held(records.as_fd(), LOCK) {
-        // We could not find out: yes, and the presence decides.
+        // If we could not find out, the answer is yes: the callers look at the FIFO `ok` too.
         Err(error) => error != Errno::ENOENT,
         Ok(is_held) => is_held,
     }
@@ -63,7 +65,7 @@ pub fn is_held(records: &Records) -> bool {
 /// names.
 ///
 /// # Errors
-/// ENOENT where there is none; those of openat(2).
+/// ENOENT where there is no such file; those of openat(2).
 pub fn is_name_held(directory: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
     let (file, _) = entry::open_if(directory, name, Access::Read, is_regular)?;
     Ok(flock::take(file.as_fd()) == Err(Errno::EAGAIN))

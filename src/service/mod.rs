@@ -29,8 +29,8 @@ use std::os::fd::BorrowedFd;
 /// The program of the service, as supervise executes it in the service directory.
 pub const RUN: &std::ffi::CStr = c"./run";
 
-/// The descriptor at which svscan passes supervise a read end of the message pipe, if svscanboot
-/// has one.
+/// The descriptor at which svscan passes supervise a read end of the message pipe, which leads to
+/// readproctitle, if svscanboot started svscan.
 pub const MESSAGES_NUMBER: i32 = 3;
 
 /// Whether `directory` has a file named `down`, of any type: then the service starts down.
@@ -42,8 +42,8 @@ pub fn is_marked_down(directory: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 /// Whether `directory` has a file named `kill-group`: then the service gets a session of its own,
-/// and supervise kills what is left of its process group before the next start. An addition of
-/// ours.
+/// and supervise kills what is left of its process group before the next start. If we cannot find
+/// out, it counts as having none. An addition of ours.
 #[must_use]
 pub fn wants_group_killed(directory: BorrowedFd<'_>) -> bool {
     exists(directory, b"kill-group").unwrap_or(false)

@@ -22,20 +22,21 @@ pub fn recorded_supervise(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> 
     let pid = found.record.supervise.pid;
     // A journal without our mark is believed only if the process is seen to be a supervise of this
     // directory.
-    let is_one = || {
+    let is_supervise_of_it = || {
         let here = file::facts(directory, b".");
         proc::is_named(pid, b"supervise") && here.is_ok_and(|here| proc::works_in(pid, &here))
     };
-    alive(found.record.supervise).filter(|_| found.doubt.is_none() || is_one())
+    alive(found.record.supervise).filter(|_| found.doubt.is_none() || is_supervise_of_it())
 }
 
-/// Whether this supervise has a journal open, even one whose name was removed. 0.76's has none.
+/// Whether this supervise has a journal open, even if the journal's name was removed. 0.76's
+/// supervise has none.
 #[must_use]
 pub fn keeps_journal(supervise: Pid) -> bool {
     proc::descriptor_opened_as(supervise, JOURNAL).is_some()
 }
 
-/// The process of the service in `directory` by its journal, if it lives.
+/// The process of the service in `directory`, by the journal of that service, if it lives.
 #[must_use]
 pub fn recorded_service(directory: BorrowedFd<'_>) -> Option<ProcessIdentity> {
     alive(look(directory)?.record.service?)

@@ -66,7 +66,7 @@ impl Records {
     /// # Errors
     /// Those of chdir(2); EPERM for a link that is not trusted.
     pub fn enter() -> Result<Self, Errno> {
-        // It is rarely a link, and rarely closed to us: then one call does.
+        // `supervise` is rarely a link, and rarely closed to us: then one call is enough.
         if let Ok(descriptor) = open(HERE, NAME, Purpose::DirectoryNoLink) {
             return Ok(Self { descriptor: Some(descriptor), service: OnceCell::new() });
         }
@@ -86,7 +86,7 @@ impl Records {
         file::facts_no_link(HERE, &path) == Err(Errno::ENOENT)
     }
 
-    /// The service directory that they belong to.
+    /// The facts of the service directory that they belong to.
     ///
     /// # Errors
     /// Those of stat(2).
@@ -94,7 +94,7 @@ impl Records {
         if let Some(service) = self.service.get() {
             return Ok(*service);
         }
-        // We came here through no link, so it is the parent.
+        // We came here through no link, so the service directory is the parent.
         let service = file::facts(self.as_fd(), b"..")?;
         Ok(*self.service.get_or_init(|| service))
     }
@@ -124,8 +124,8 @@ impl Records {
     pub fn resume(descriptor: OwnedFd) -> Option<Self> {
         let facts = file::facts_of(descriptor.as_fd()).ok()?;
         let service = file::facts(HERE, b".").ok()?;
-        let is_one = facts.kind == Kind::Directory;
-        is_one.then(|| Self { descriptor: Some(descriptor), service: service.into() })
+        let is_directory = facts.kind == Kind::Directory;
+        is_directory.then(|| Self { descriptor: Some(descriptor), service: service.into() })
     }
 
     /// Whether the directory that we hold open is still there under its name in the current

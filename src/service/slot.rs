@@ -24,7 +24,9 @@ const CORE: usize = 160;
 const ADDED: usize = 116;
 /// Size in bytes of a slot, as we write it.
 pub const SLOT: usize = CORE + ADDED;
+/// Size of a checksum in bytes.
 const SUM: usize = 8;
+
 /// One slot of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -43,6 +45,7 @@ impl Slot {
         let mut bytes = [0; SLOT];
         let mut fields = Writer { bytes: &mut bytes, at: 0 };
         let history = &record.history;
+        // The core has room for 24 bytes of the boot: the added part has the other eight.
         let [id @ .., _, _, _, _, _, _, _, _] = &origin.boot;
         let [.., a, b, c, d, e, f, g, h] = origin.boot;
         fields.put(&MAGIC);
@@ -160,6 +163,7 @@ impl Slot {
     }
 }
 
+/// Reads the record from the fields of the core after the origin.
 fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
     let mut identity = || {
         let pid = u32::try_from(fields.number()?).ok()?;
@@ -167,7 +171,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
     };
     let (supervise, service) = (identity()?, identity()?);
     let service = Some(service).filter(|service| service.pid != 0);
-    let [want, exit, paused, left, owed, asked, how, number]: [u8; 8] = fields.take()?;
+    let [want, exit, paused, left, owed, flags, how, number]: [u8; 8] = fields.take()?;
     let want = Want::from_byte(want);
     let starts = fields.number()?;
     let label = Label::from_bytes(fields.take()?);
@@ -179,7 +183,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
         service,
         // At least it was alive when it began. The added part may say more.
         alive: service.map_or(0, |service| service.start),
-        leads_group: asked & 4 != 0,
+        leads_group: flags & 4 != 0,
         supervise,
         want,
         exit_requested: exit != 0,
@@ -190,9 +194,9 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
             1 if want == Want::Up => Owed::Restart,
             _ => Owed::Asked,
         },
-        kill_asked: asked & 1 != 0,
-        down_told: asked & 2 != 0,
-        is_doubted: asked & 8 != 0,
+        kill_asked: flags & 1 != 0,
+        down_told: flags & 2 != 0,
+        is_doubted: flags & 8 != 0,
         left_cleanly: left != 0,
         history: History {
             label,
@@ -209,7 +213,7 @@ fn core_of(fields: &mut Reader<'_>) -> Option<Record> {
     })
 }
 
-/// The fields after the core, if their checksum (which begins with the core's) is right.
+/// The fields after the core, if their checksum (which includes that of the core) is right.
 fn added<'a>(core_sum: &[u8], bytes: &'a [u8]) -> Option<Reader<'a>> {
     let (length, _) = bytes.split_first_chunk()?;
     let length = usize::from(u16::from_le_bytes(*length));
@@ -219,6 +223,7 @@ fn added<'a>(core_sum: &[u8], bytes: &'a [u8]) -> Option<Reader<'a>> {
     is_right.then_some(Reader { bytes: body.get(2..)? })
 }
 
+/// Stands for the length of a run that is not known.
 const UNKNOWN: u64 = u64::MAX;
 
 fn nanoseconds(length: Duration) -> u64 {

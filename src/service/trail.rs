@@ -3,7 +3,7 @@
 //!
 //! Links and directories of root's or our own may lead anywhere. Those of another user may lead
 //! only to a directory of that same user: so root's svc reaches the supervise of user U through U's
-//! service directory, and no link of U's makes it reach the supervise of someone else. A way
+//! service directory, and no link of U's makes it reach the supervise of another user. A way
 //! through links of several other users is refused, and so is one through a directory that all
 //! users can write. supervise, svscan and the commands share this one rule.
 
@@ -27,11 +27,12 @@ pub enum Feet<'a> {
     Change,
 }
 
-/// Which user must own the directory at the end.
+/// Which user must own the directory at the end of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
     /// Any user: all links and directories so far belong to root or to us.
     Nobody,
+    /// This user, to whom a link or directory on the way belongs.
     To(u32),
 }
 

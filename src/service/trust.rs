@@ -69,13 +69,14 @@ pub fn doubt_as_of(facts: &Facts, owner: u32) -> Option<Doubt> {
     }
 }
 
-/// Whether a slot is valid in this boot and directory.
+/// What a slot says, if it is valid in this boot and directory.
 #[must_use]
 pub fn judge(slot: &Slot, here: &Origin, doubt: Option<Doubt>) -> Finding {
     let [recorded, now] = [slot.origin.boot, here.boot].map(Boot::from_bytes);
     match recorded.compare(now) {
         Likeness::Another => return Finding::Nothing,
-        // The boots cannot be compared; but a start time later than now is of another boot.
+        // The boots cannot be compared. But a start that would be later than now was made in
+        // another boot.
         Likeness::Unknown if slot.record.history.started > clock::monotonic() => {
             return Finding::Nothing;
         }

@@ -66,7 +66,8 @@ pub(super) struct Driver<'a> {
     pipe_ends: PipeEnds,
     ourselves: ProcessIdentity,
 
-    /// What we know; at first what the supervise before us recorded.
+    /// The state, the process and the history of the service. At first they are what the supervise
+    /// before us recorded.
     pub(super) known: Recalled,
     /// A forked child that is not released yet.
     pub(super) held: Option<Held>,
@@ -79,7 +80,7 @@ pub(super) struct Driver<'a> {
     /// When to warn again that the process is in doubt.
     doubt_at: Duration,
     pub(super) has_left: bool,
-    /// Why we cannot go on. Set only before the first start.
+    /// The exit code, if we cannot go on. Set only before the first service is released.
     pub(super) failed: Option<Exit>,
 }
 
@@ -191,7 +192,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Waits for something to do. Returns whether the process may have ended.
+    /// Waits for a control byte, a signal, the end of an adopted process or a deadline. Returns
+    /// whether the process may have ended.
     fn wait(&mut self) -> bool {
         let process = self.known.process.as_ref();
         let state = &self.known.state;
@@ -316,6 +318,7 @@ impl<'a> Driver<'a> {
     fn make_files_again(&mut self) -> Result<(), Errno> {
         self.files.make_again()?;
         let (record, status) = (self.next_record(), self.next_status());
+        // It has warned of a failure, and tries again later.
         let _ = self.publisher.publish(&mut self.files, self.name, &record, status, true);
         if self.known.state.is_announced { self.files.announce() } else { Ok(()) }
     }

@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Files {
     /// The directory.
     pub records: Records,
-    /// The commands.
+    /// The FIFO of the control bytes.
     pub control: Listener,
     /// The journal.
     pub journal: Journal,
@@ -64,7 +64,7 @@ impl Files {
         Ok(Self { records, control, journal, lock, presence: handed.presence })
     }
 
-    /// Lets it be known that a supervise runs here.
+    /// Announces that a supervise runs here: opens the FIFO `ok`.
     ///
     /// # Errors
     /// As [`presence::announce`].
@@ -74,8 +74,8 @@ impl Files {
         Ok(())
     }
 
-    /// Whether each of them is still there under its name. The journal is left out: writing it
-    /// makes it again.
+    /// Whether each file is still there under its name. The journal is left out: writing it makes
+    /// it again.
     #[must_use]
     pub fn are_in_place(&self) -> bool {
         let presence = self.presence.as_ref();
@@ -109,7 +109,7 @@ impl Files {
         Ok(())
     }
 
-    /// What the next image needs of them.
+    /// The descriptors of these files, for our next image.
     #[must_use]
     pub fn to_hand_over(&self) -> Handed<BorrowedFd<'_>> {
         Handed {
@@ -123,8 +123,9 @@ impl Files {
     }
 }
 
-/// Whether another supervise works in the service directory although its lock is gone, because
-/// `supervise/` was removed while it ran. svscan makes this search itself, once for all services.
+/// Whether another supervise works in the service directory although the lock file is gone, because
+/// an admin removed `supervise/` while that supervise ran. If svscan started us, svscan has made
+/// this search itself, once for all services.
 fn has_another_supervise() -> bool {
     let us = process::our_pid();
     let parent = Process::read(us).map(|process| process.parent);

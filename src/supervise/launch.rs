@@ -1,5 +1,6 @@
-//! The two-step start: the child waits until its parent has recorded it, so that no service ever
-//! runs unrecorded. If the parent dies before that, the child leaves without having exec'd.
+//! The two-step start: the child waits until supervise, its parent, has recorded it, so that no
+//! service ever runs unrecorded. If supervise dies before that, the child exits and never executes
+//! `./run`.
 
 use crate::error::{Exit, Program};
 use crate::service;
@@ -42,7 +43,7 @@ impl Held {
 /// defaults) and unblocks the signals second, so that no signal meets a disposition meant for
 /// supervise. Then it waits, and executes `./run`.
 fn become_service(program: Program, name: &[u8], own_session: bool, wait: OwnedFd) -> ! {
-    signal::as_given();
+    signal::ready_for_exec();
     if descriptor::read(wait.as_fd(), &mut [0]) != Ok(1) {
         process::leave(Exit::SYSTEM.number());
     }

@@ -35,7 +35,8 @@ pub enum Service {
 /// Why a start that is owed has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pause {
-    /// It does not wait: more than a second has passed since the last start.
+    /// It does not wait: the second since the last start, or the pause after a failed fork, is
+    /// over.
     Over,
     /// The second after a start is not over.
     Second,
@@ -176,7 +177,8 @@ impl State {
         record.down_told = self.down_told;
     }
 
-    /// Whether the driver has to wake us when the pause is over.
+    /// Whether the driver has to report the end of the pause ([`Event::PauseOver`]): only then does
+    /// a start follow.
     #[must_use]
     pub fn waits_for_pause(&self) -> bool {
         self.owed != Owed::Nothing && self.pause != Pause::Over

@@ -1,4 +1,4 @@
-//! The pipe ends that a supervise keeps open for its service or logger.
+//! The pipe ends that a supervise keeps open for its service or its logger, which do not use them.
 
 use crate::reexec::Handed;
 use crate::service;
@@ -55,7 +55,7 @@ impl PipeEnds {
         }
     }
 
-    /// For our next image, with what is in `others`.
+    /// These ends and the descriptors in `others`, for our next image.
     #[must_use]
     pub fn to_hand_over<'a>(&'a self, others: Handed<BorrowedFd<'a>>) -> Handed<BorrowedFd<'a>> {
         Handed {

@@ -136,6 +136,7 @@ fn by_status(records: &Records) -> Option<Recalled> {
         return None;
     }
     let start = match Process::read(pid) {
+        // It has not executed ./run, or another supervise has got the pid.
         Ok(_) if proc::is_named(pid, b"supervise") => return None,
         Ok(found) => found.start,
         Err(_) if is_from_before_boot(status.label) => return None,

@@ -1,7 +1,8 @@
-//! The messages of supervise that 0.76 does not have.
+//! The longer messages of supervise: those of 0.76 about its status, and those that 0.76 does not
+//! have. The loop allocates nothing, and neither do these.
 
 use super::watched::Watched;
-use crate::error::Program;
+use crate::error::{Program, decimal};
 use crate::service::status::PublishError;
 use crate::sys::Errno;
 use crate::sys::process::Pid;
@@ -11,7 +12,7 @@ pub const SUPERVISE: Program = Program::daemon("supervise");
 
 /// Warns which process supervise waits for, and how an admin can end the wait.
 pub fn warn_of_doubt(name: &[u8], process: &Watched) {
-    let mut digits = [0; 10];
+    let mut digits = [0; 20];
     let pid = decimal(u64::from(process.identity().pid), &mut digits);
     let [before, between, behind]: [&[u8]; 3] = [
         b" may be the service of ",
@@ -23,7 +24,7 @@ pub fn warn_of_doubt(name: &[u8], process: &Watched) {
 
 /// Warns that the recorded pid of the service belongs to another process now.
 pub fn warn_of_another(name: &[u8], pid: Pid) {
-    let mut digits = [0; 10];
+    let mut digits = [0; 20];
     let pid = decimal(u64::from(pid), &mut digits);
     let reason: &[u8] = b": the pid belongs to another process now";
     SUPERVISE.warning(&[b"unable to adopt process ", pid, b" of ", name, reason]);
@@ -31,7 +32,7 @@ pub fn warn_of_another(name: &[u8], pid: Pid) {
 
 /// Warns that the fork failed and when supervise tries again.
 pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
-    let mut digits = [0; 10];
+    let mut digits = [0; 20];
     let seconds = decimal(seconds, &mut digits);
     let [before, between]: [&[u8]; 2] = [b"unable to fork for ", b", sleeping "];
     SUPERVISE.warning_because(&[before, name, between, seconds, b" seconds"], error);
@@ -40,26 +41,11 @@ pub fn warn_of_fork(name: &[u8], seconds: u64, error: Errno) {
 /// Warns that supervise sends no KILL to a group, since its number may belong to other processes by
 /// now.
 pub fn warn_of_group(name: &[u8], leader: Pid) {
-    let mut digits = [0; 10];
+    let mut digits = [0; 20];
     let leader = decimal(u64::from(leader), &mut digits);
     let [before, behind]: [&[u8]; 2] =
         [b"unable to end process group ", b": it may not be the one that the service of "];
     SUPERVISE.warning(&[before, leader, behind, name, b" left"]);
-}
-
-/// A number as text, without the heap: the loop allocates nothing.
-fn decimal(number: u64, digits: &mut [u8]) -> &[u8] {
-    let mut left = number;
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        left /= 10;
-        used += 1;
-        if left == 0 {
-            break;
-        }
-    }
-    digits.get(digits.len() - used..).unwrap_or_default()
 }
 
 /// Warns which step of writing the status failed.

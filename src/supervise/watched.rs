@@ -12,7 +12,6 @@ use crate::sys::proc::{self, Process};
 use crate::sys::process::{self, End, Pid};
 use crate::sys::signal::{SIGKILL, SignalNumber};
 use crate::sys::{Errno, file, poll};
-use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How we learn that the process has ended.
@@ -54,7 +53,8 @@ pub struct Watched {
 pub struct Claim {
     /// Whether it leads a process group of its own.
     pub leads_group: bool,
-    /// The supervise that recorded it: if the process still counts as its child, it is dying.
+    /// The supervise that recorded it. If the process is still the child of that supervise, that
+    /// supervise was killed and is not quite dead yet.
     pub before: Option<Pid>,
     /// When it was last known alive, in clock ticks since boot.
     pub alive: u64,
@@ -175,9 +175,9 @@ impl Watched {
         self.identity
     }
 
-    /// The present time if it is alive, or at least not reaped (so that no other process has its
-    /// number); otherwise the time when it was last known alive.
-    fn alive(&self) -> u64 {
+    /// The present time, in clock ticks since boot, if it is alive, or at least not reaped (so that
+    /// no other process has its number); otherwise the time when it was last known alive.
+    fn seen_alive(&self) -> u64 {
         let is_known = matches!(self.tie, Tie::Child) || !self.has_ended();
         let now = if is_known && !self.is_in_doubt() { proc::now_in_ticks() } else { None };
         now.unwrap_or_else(|| self.last_alive())
@@ -205,11 +205,7 @@ impl Watched {
         self.is_given_up
             || match &self.tie {
                 Tie::Child => process::has_ended(self.identity.pid),
-                Tie::Pidfd(pidfd) => {
-                    let mut watched = [poll::readable(pidfd.as_fd())];
-                    let _ = poll::wait(&mut watched, Some(Duration::ZERO));
-                    watched.iter().any(poll::found)
-                }
+                Tie::Pidfd(pidfd) => poll::is_ready(poll::readable(pidfd.as_fd())),
                 // If we cannot look, it counts as running: we do not guess an end.
                 Tie::Probe(_) => self.is_there() == Some(false),
             }
@@ -255,9 +251,9 @@ impl Watched {
         is_there.is_some()
     }
 
-    /// Sends KILL to its process group, if it leads one; returns whether we left the group alone
-    /// for want of proof. Call it after the end of the process and before [`Self::reap`]: no other
-    /// process can have the number of a zombie child.
+    /// Sends KILL to its process group, if it leads one and the group is proven to be its own. Call
+    /// it after the end of the process and before [`Self::reap`]: no other process can have the
+    /// number of a zombie child.
     #[must_use]
     pub fn end_group(&self) -> Ended {
         match (self.claim.leads_group && !self.is_in_doubt(), &self.tie) {
@@ -284,14 +280,14 @@ impl Watched {
     pub fn left_group(&self) -> Option<LeftGroup> {
         let leads = self.claim.leads_group && !self.is_in_doubt();
         let is_child = matches!(self.tie, Tie::Child);
-        let since = if is_child { self.alive() } else { self.last_alive() };
+        let since = if is_child { self.seen_alive() } else { self.last_alive() };
         let left = LeftGroup { leader: self.identity.pid, since };
         (leads && left.is_there()).then_some(left)
     }
 
     /// If it is alive, notes that it was alive now.
     pub fn note_alive(&mut self) {
-        self.claim.alive = self.alive();
+        self.claim.alive = self.seen_alive();
     }
 
     /// When it was last known alive, in clock ticks since boot.

@@ -98,8 +98,8 @@ impl Adopted {
         self.presence = None;
     }
 
-    /// Whether it has ended, going by its pid, or else by its FIFO `ok`. For use without that
-    /// descriptor.
+    /// Whether it has ended, going by its pid or, if that is not known, by its FIFO `ok` in
+    /// `directory`. For a supervise for which we have no descriptor open.
     #[must_use]
     pub fn has_ended(&self, directory: Option<BorrowedFd<'_>>) -> bool {
         match (&self.identity, directory) {
@@ -111,7 +111,8 @@ impl Adopted {
         }
     }
 
-    /// As [`Self::has_ended`], with one system call. A zombie counts as running.
+    /// As [`Self::has_ended`], with one system call. A zombie, and a supervise whose pid is not
+    /// known, count as running.
     #[must_use]
     pub fn is_surely_gone(&self) -> bool {
         self.identity.is_some_and(|identity| process::kill(identity.pid, 0) == Err(Errno::ESRCH))
@@ -137,7 +138,7 @@ fn is_alive(identity: &ProcessIdentity) -> bool {
     Process::read(identity.pid).is_ok_and(|found| found.start == identity.start && found.is_alive())
 }
 
-/// Whether it has certainly ended. If we could not look, it has not.
+/// Whether this process has certainly ended. If we could not look, it counts as running.
 fn is_gone(identity: ProcessIdentity) -> bool {
     match Process::read(identity.pid) {
         Ok(found) => found.start != identity.start || !found.is_alive(),

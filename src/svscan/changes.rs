@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// What to look at, and when.
+/// What to look at in the next pass.
 #[derive(Debug, Default)]
 pub struct News {
     /// Anything may have happened: look at the whole directory.
@@ -95,7 +95,7 @@ impl ScanChanges {
         self.filling.names()
     }
 
-    /// Forgets a directory that was being filled and is gone.
+    /// Forgets the directory of this name, which was being filled and is gone.
     pub fn forget(&mut self, name: &[u8]) {
         if let Some(watcher) = &self.watcher {
             self.filling.remove(watcher, name);

@@ -72,8 +72,8 @@ impl ScanClaim {
         Ok(Self { records: Some(records), control, lock })
     }
 
-    /// Makes the records again if they were removed. Returns whether that was done. If it fails, the
-    /// next tick tries again.
+    /// Makes the records again if they were removed. Returns whether that was done. If it fails,
+    /// the next tick tries again.
     pub fn renew(&mut self) -> bool {
         let Some(records) = &self.records else { return false };
         if records.are_of(HERE) {

@@ -65,7 +65,8 @@ struct Driver<'a> {
     stop: Option<OrderlyStop>,
     /// The last process that asked for the stop by a signal.
     asked_by: Option<Pid>,
-    /// When to look at the stop again. This spares a look at each of thousands of deaths.
+    /// When to go on with the stop: at most once in [`stop::LOOK`], since each of thousands of
+    /// supervises wakes us when it ends.
     stop_look: Duration,
 }
 
@@ -253,6 +254,7 @@ impl<'a> Driver<'a> {
         let found = given.limit.map(OpenFiles::set);
         let error = reexec::replace(&words, &handed);
         if found.is_some() {
+            // If this fails, svscan goes on with fewer descriptors.
             let _ = OpenFiles::raise();
         }
         error

@@ -14,9 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How long nothing must change in a directory that looks complete.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// A directory that is being filled.
 #[derive(Debug)]
 struct Fresh {
+    /// Its watch, unless the kernel refused one.
     watch: Option<Watch>,
+    /// When we first heard of it, by the monotonic clock.
     appeared: Duration,
     /// When to check whether it is complete; `None` while only a change can make it so.
     look: Option<Duration>,
@@ -45,7 +48,8 @@ impl Filling {
         self.fresh.insert(name, fresh);
     }
 
-    /// Notes a change in a watched directory. Returns whether it was one of these.
+    /// Notes a change that `watch` reports. Returns whether it is the watch of a directory that is
+    /// being filled.
     pub fn touch(&mut self, watch: Watch) -> bool {
         let touched = self.fresh.values_mut().find(|fresh| fresh.watch == Some(watch));
         if let Some(fresh) = touched {
@@ -71,14 +75,14 @@ impl Filling {
         true
     }
 
-    /// The names of all of them.
+    /// The names of all directories that are being filled.
     #[must_use]
     pub fn names(&self) -> BTreeSet<Vec<u8>> {
         self.fresh.keys().cloned().collect()
     }
 
-    /// When the next check after `now` is due. An earlier one has had its pass; if that could not
-    /// read the directory, the next tick will.
+    /// When the next check after `now` is due. A check that was due before `now` is left out: a
+    /// pass has made it, or, if that pass could not read the scan directory, the next tick will.
     #[must_use]
     pub fn next_look(&self, now: Duration) -> Option<Duration> {
         let moment = |fresh: &Fresh| {
@@ -88,7 +92,7 @@ impl Filling {
         self.fresh.values().map(moment).filter(|moment| *moment > now).min()
     }
 
-    /// Forgets one.
+    /// Forgets the directory of this name and ends its watch.
     pub fn remove(&mut self, watcher: &Watcher, name: &[u8]) {
         if let Some(watch) = self.fresh.remove(name).and_then(|fresh| fresh.watch) {
             watcher.unwatch(watch);

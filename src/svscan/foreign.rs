@@ -11,11 +11,11 @@ use crate::sys::{clock, file, poll, proc, process};
 use core::time::Duration;
 use std::os::fd::AsFd;
 
-/// Time between two looks for one.
+/// Time between two looks for a foreign svscan.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits while a foreign svscan works in the scan directory, and says so once. If TERM or
-/// svscanboot asks for the orderly stop meanwhile, we end and leave the services of the other
+/// Waits while a foreign svscan works in the scan directory, and warns of it once. If TERM or
+/// svscanboot asks for the orderly stop meanwhile, we end and leave the services of the foreign
 /// svscan alone.
 ///
 /// # Errors
@@ -35,7 +35,10 @@ pub fn wait_for(name: Option<&[u8]>, signals: &Signals, claim: &ScanClaim) -> Re
         let until = clock::monotonic().saturating_add(LOOK);
         let mut watched = vec![poll::readable(signals.as_fd())];
         watched.extend(claim.control.as_ref().map(|control| poll::readable(control.as_fd())));
-        let _ = poll::wait(&mut watched, Some(until));
+        if poll::wait(&mut watched, Some(until)).is_err() {
+            // poll fails only when the kernel lacks memory, and that may pass.
+            poll::pause(LOOK);
+        }
         let (mut is_asked, mut is_wanted) = (false, false);
         while let Some(signal) = signals.next() {
             is_asked |= matches!(signal, SIGTERM | SIGINT | STOP_SIGNAL);

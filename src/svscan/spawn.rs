@@ -18,8 +18,8 @@ use std::os::fd::{AsFd, OwnedFd};
 pub struct Conditions {
     /// The limit on open files with which svscan was started, if it has changed its own.
     pub limit: Option<OpenFiles>,
-    /// Whether each supervise gets a process group of its own, so that a Ctrl-C at the terminal does
-    /// not reach it.
+    /// Whether each supervise gets a process group of its own, so that a Ctrl-C at the terminal
+    /// does not reach it.
     pub own_group: bool,
     /// A read end of the message pipe, for each supervise to keep open.
     pub messages: Option<OwnedFd>,
@@ -43,7 +43,7 @@ pub fn spawn(entry: &Entry, role: Role, given: &Conditions) -> Result<Pid, Errno
 fn become_supervise(entry: &Entry, role: Role, given: &Conditions) -> Exit {
     // supervise gets the dispositions with which svscan was started, as in 0.76, and the defaults
     // of the signals that svscan listens for. It resets all of them for the service.
-    signal::as_given();
+    signal::ready_for_exec();
     let failed = |what: &[u8], error: Errno| {
         SVSCAN.warning_because(&[b"unable to ", what, &entry.name, role.suffix()], error);
         Exit::SYSTEM

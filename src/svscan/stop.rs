@@ -22,16 +22,19 @@ const LOGGER: Duration = Duration::from_secs(5);
 const LOGGER_GOES: Duration = Duration::from_secs(45);
 /// The longest time of a hurried stop.
 const HURRIED: Duration = Duration::from_secs(5);
-/// How often a dead supervise is started again during the stop.
+/// How often a dead supervise is started again in each of the two parts of a stop: that of the
+/// service, and that of the logger.
 const RETRIES: u8 = 5;
 
 /// How far the stop of one service has come.
 #[derive(Debug)]
 struct Progress {
-    step: Phase,
+    phase: Phase,
+    /// Whether the supervise was sent the control bytes of this phase.
     was_asked: bool,
-    /// When this step began.
+    /// When this phase began.
     since: Duration,
+    /// How often the supervise of this phase was started again.
     retries: u8,
     /// The fewest bytes seen in the logger's pipe, and when that was.
     left: usize,
@@ -50,6 +53,7 @@ enum Phase {
     LoggerAbandoned,
     /// The logger did not end after that.
     Survived,
+    /// The service and its logger are stopped.
     Done,
 }
 
@@ -57,6 +61,7 @@ enum Phase {
 #[derive(Debug, Default)]
 pub struct OrderlyStop {
     progress: BTreeMap<Key, Progress>,
+    /// When svscan was asked to hurry.
     hurried: Option<Duration>,
 }
 
@@ -70,15 +75,15 @@ impl OrderlyStop {
         }
     }
 
-    /// Goes on as far as possible. Returns whether all is done, or the time of a hurried stop is
-    /// over.
+    /// Goes on with the stop of every service as far as possible. Returns whether all is done, or
+    /// the time of a hurried stop is over.
     pub fn advance(&mut self, roster: &mut Roster, round: Round) -> bool {
         let now = clock::monotonic();
         let mut all_done = true;
         let mut again = Vec::new();
         for (key, entry) in roster.entries_mut() {
             let progress = self.progress.entry(key).or_insert(Progress {
-                step: Phase::Service,
+                phase: Phase::Service,
                 was_asked: false,
                 since: now,
                 retries: 0,
@@ -86,29 +91,29 @@ impl OrderlyStop {
                 stuck_since: now,
                 was_hastened: false,
             });
-            // Take as many steps as possible at once.
+            // Go through as many phases as possible at once.
             loop {
-                let before = progress.step;
+                let before = progress.phase;
                 let (role, wanted) = match before {
                     Phase::Service => {
-                        (Role::Main, service(progress, entry, self.hurried.is_some()))
+                        (Role::Main, stop_service(progress, entry, self.hurried.is_some()))
                     }
                     Phase::Logger | Phase::LoggerAbandoned => {
-                        (Role::Log, logger(progress, entry, self.hurried.is_some()))
+                        (Role::Log, stop_logger(progress, entry, self.hurried.is_some()))
                     }
                     Phase::Survived | Phase::Done => break,
                 };
                 if let Wanted::Again = wanted {
                     again.push((key, role));
                 }
-                if progress.step == before {
+                if progress.phase == before {
                     break;
                 }
                 progress.was_asked = false;
                 progress.since = clock::monotonic();
                 progress.stuck_since = progress.since;
             }
-            all_done &= matches!(progress.step, Phase::Survived | Phase::Done);
+            all_done &= matches!(progress.phase, Phase::Survived | Phase::Done);
         }
         for (key, role) in again {
             roster.start_again(key, role, round);
@@ -120,7 +125,7 @@ impl OrderlyStop {
     pub fn name_survivors(&self, roster: &Roster) -> bool {
         let mut any = false;
         for (key, entry) in roster.entries() {
-            let role = match self.progress.get(&key).map(|progress| progress.step) {
+            let role = match self.progress.get(&key).map(|progress| progress.phase) {
                 Some(Phase::Done) => continue,
                 Some(Phase::Logger | Phase::LoggerAbandoned | Phase::Survived) => Role::Log,
                 Some(Phase::Service) | None => Role::Main,
@@ -133,14 +138,15 @@ impl OrderlyStop {
     }
 }
 
+/// What a service or logger needs from svscan now.
 enum Wanted {
     Nothing,
     /// The dead supervise has to be started again.
     Again,
 }
 
-/// Asks the service's own supervise to take it down and exit.
-fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
+/// Asks the service's own supervise to take the service down and to exit.
+fn stop_service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     match &entry.main {
         Supervise::Idle(_, Some(Ending::Killed)) if progress.retries < RETRIES => {
             progress.retries += 1;
@@ -152,7 +158,7 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
             if let Some(pipe) = &mut entry.pipe {
                 pipe.write = None;
             }
-            progress.step = if entry.log.is_some() { Phase::Logger } else { Phase::Done };
+            progress.phase = if entry.log.is_some() { Phase::Logger } else { Phase::Done };
             progress.retries = 0;
         }
         Supervise::Child(..) | Supervise::Adopted(_) if !progress.was_asked => {
@@ -164,8 +170,8 @@ fn service(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted 
     Wanted::Nothing
 }
 
-/// Lets the logger read the rest of its pipe, and asks its supervise to exit.
-fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
+/// Lets the logger read the rest of its pipe, and asks the logger's supervise to exit.
+fn stop_logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     let now = clock::monotonic();
     let waiting = entry.pipe.as_ref().and_then(|pipe| {
         descriptor::waiting_bytes(pipe.read.as_fd()).ok().filter(|waiting| *waiting > 0)
@@ -177,17 +183,17 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
     let bytes_wait = waiting.is_some();
     match &entry.log {
         Some(Supervise::Idle(_, ending)) => {
-            let is_left_unread = bytes_wait && progress.step == Phase::Logger;
+            let is_left_unread = bytes_wait && progress.phase == Phase::Logger;
             let again = is_left_unread || *ending == Some(Ending::Killed);
             if again && progress.retries < RETRIES {
                 progress.retries += 1;
                 progress.was_asked = false;
                 return Wanted::Again;
             }
-            progress.step = Phase::Done;
+            progress.phase = Phase::Done;
         }
         Some(Supervise::Child(..) | Supervise::Adopted(_)) if !progress.was_asked => {
-            let bytes: &[u8] = match progress.step {
+            let bytes: &[u8] = match progress.phase {
                 _ if hurried && !bytes_wait => b"dkx",
                 Phase::LoggerAbandoned => b"dx",
                 // A logger that is down has to be started to read the rest of its pipe.
@@ -196,9 +202,9 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
             };
             progress.was_asked = ask(entry, Role::Log, bytes);
         }
-        Some(Supervise::Child(..) | Supervise::Adopted(_)) => match progress.step {
+        Some(Supervise::Child(..) | Supervise::Adopted(_)) => match progress.phase {
             Phase::LoggerAbandoned if now >= progress.since.saturating_add(LOGGER_GOES) => {
-                progress.step = Phase::Survived;
+                progress.phase = Phase::Survived;
             }
             // A second TERM makes multilog hurry.
             Phase::LoggerAbandoned
@@ -207,11 +213,11 @@ fn logger(progress: &mut Progress, entry: &mut Entry, hurried: bool) -> Wanted {
                 progress.was_hastened = ask(entry, Role::Log, b"d");
             }
             Phase::Logger if now >= progress.stuck_since.saturating_add(LOGGER) => {
-                progress.step = Phase::LoggerAbandoned;
+                progress.phase = Phase::LoggerAbandoned;
             }
             _ => {}
         },
-        None => progress.step = Phase::Done,
+        None => progress.phase = Phase::Done,
     }
     Wanted::Nothing
 }

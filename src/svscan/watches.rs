@@ -21,12 +21,17 @@ const SOME: usize = 16;
 /// The watches on the adopted supervises of a roster, each known by a number.
 #[derive(Debug)]
 pub struct Watches {
+    /// Watches all descriptors; `None` as long as descriptors are few.
     breaks: Option<BreakWatcher>,
+    /// All adopted supervises by their numbers.
     known: BTreeMap<u64, (Key, Role)>,
-    /// Those without a descriptor.
+    /// The numbers of the supervises without a descriptor.
     loose: BTreeSet<u64>,
+    /// The number that was given last.
     last: u64,
+    /// The present pause between two looks at the loose supervises.
     pause: Duration,
+    /// When to look at the loose supervises next.
     next_question: Duration,
 }
 
@@ -34,7 +39,7 @@ impl Default for Watches {
     /// No watch yet.
     fn default() -> Self {
         Self {
-            breaks: behind_one(),
+            breaks: new_breaks(),
             known: BTreeMap::new(),
             loose: BTreeSet::new(),
             last: 0,
@@ -45,7 +50,7 @@ impl Default for Watches {
 }
 
 /// The epoll descriptor, unless descriptors are few.
-fn behind_one() -> Option<BreakWatcher> {
+fn new_breaks() -> Option<BreakWatcher> {
     if OpenFiles::are_few() { None } else { BreakWatcher::new().ok() }
 }
 
@@ -78,7 +83,7 @@ impl Watches {
     /// Opens descriptors for loose supervises, as long as there are enough.
     pub fn take_hold(&mut self, entries: &mut BTreeMap<Key, Entry>) {
         if self.breaks.is_none() && !self.loose.is_empty() {
-            self.breaks = behind_one();
+            self.breaks = new_breaks();
         }
         for number in self.loose.clone() {
             let Some(&(key, role)) = self.known.get(&number) else { continue };
@@ -117,7 +122,7 @@ impl Watches {
     }
 
     /// The supervises that have ended since the last call. With `is_urgent`, each call looks at the
-    /// loose ones too, in the cheap way.
+    /// loose supervises too, with one system call for each.
     pub fn ended(
         &mut self,
         entries: &mut BTreeMap<Key, Entry>,
@@ -147,6 +152,7 @@ impl Watches {
         ended
     }
 
+    /// Looks at the loose supervises: thoroughly if that is due, or else with one system call each.
     fn ask(
         &mut self,
         entries: &mut BTreeMap<Key, Entry>,
@@ -173,7 +179,7 @@ impl Watches {
         }
     }
 
-    /// When to look at the loose ones next.
+    /// When to look at the loose supervises next; `None` if there is none.
     #[must_use]
     pub fn next_question(&self) -> Option<Duration> {
         (!self.loose.is_empty()).then_some(self.next_question)

@@ -41,6 +41,7 @@ pub fn open_records(name: &[u8], signals: &Signals) -> Option<Option<ScanRecords
 pub fn want(records: &ScanRecords) {
     mark::remove(records);
     if let Ok(sender) = scan_control::connect(records) {
+        // This fails if svscan has just ended: then it needs no word.
         let _ = scan_control::say(&sender, Word::Wanted);
     }
 }

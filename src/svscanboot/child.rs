@@ -34,9 +34,10 @@ impl KeptChild {
         self.pid
     }
 
-    /// Starts it, if it does not run and the last start is long enough ago; after a failed fork it
-    /// rests. The signal in `later` stays blocked in the child: it stays pending until the child
-    /// listens for it, and cannot end it before.
+    /// Starts the child, if it does not run and the last start is long enough ago. After a failed
+    /// fork no start is tried for a while. `set_up` runs in the child before the exec. The signal
+    /// in `later` stays blocked in the child: it stays pending until the child listens for it, and
+    /// cannot end it before.
     pub fn keep(
         &mut self,
         words: &[&CStr],
@@ -66,14 +67,14 @@ impl KeptChild {
         }
     }
 
-    /// How soon to look again without an event.
+    /// How long to wait before [`Self::keep`] is called again; `None` while the child runs.
     #[must_use]
     pub fn look_after(&self) -> Option<Duration> {
         let left = self.not_before.saturating_sub(clock::monotonic());
         self.pid.is_none().then_some(left.max(Duration::from_millis(1)))
     }
 
-    /// Notes that a child has ended. Returns whether it was this one.
+    /// Notes that process `pid` has ended. Returns whether it was this child.
     pub fn note_end(&mut self, pid: Pid) -> bool {
         let is_it = self.pid == Some(pid);
         if is_it {
@@ -94,6 +95,7 @@ fn start(
         Side::Parent(pid) => Ok(pid),
         Side::Child => {
             later.map_or_else(signal::all_default, signal::all_default_but);
+            // A fresh child leads no group: this cannot fail.
             let _ = process::new_session();
             let name = words.first().copied().unwrap_or_default();
             let error = match set_up() {

@@ -32,7 +32,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Time between two tries to send a word to a new svscan.
 const RETRY: Duration = Duration::from_millis(50);
-
 /// Time between two looks at the disk without an event.
 const ROUND: Duration = Duration::from_secs(60);
 
@@ -134,7 +133,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Prints on a terminal why nothing is started.
+    /// Prints on a terminal why we start no svscan.
     fn notify(&mut self, state: &State) {
         let name = self.call.directory.to_bytes();
         let notice = match (state.rank, state.svscan) {
@@ -198,7 +197,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Writes into new records what the old ones said.
+    /// As the leader, writes into new records what the old ones said.
     fn settle_in(&mut self, state: &State) {
         let is_kept = self.place.records().is_some_and(|records| keeper::look(records).is_ok());
         let was_stopped = state.is_marked || self.place.is_stopped();
@@ -382,12 +381,11 @@ pub(super) fn say_how_to_start(name: &[u8]) {
 
 /// Whether no process reads this FIFO any more.
 fn is_broken(presence: &OwnedFd) -> bool {
-    let mut watched = [poll::broken(presence.as_fd())];
-    let _ = poll::wait(&mut watched, Some(Duration::ZERO));
-    watched.iter().any(poll::found)
+    poll::is_ready(poll::broken(presence.as_fd()))
 }
 
-/// Makes standard input and output /dev/null, and standard error `messages`.
+/// Makes standard input and output /dev/null, and standard error `messages`. What cannot be opened
+/// or copied stays as it was: svscanboot needs none of the three.
 fn to_null(messages: BorrowedFd<'_>) {
     if let Ok(null) = open(HERE, b"/dev/null", Purpose::Read) {
         let _ = descriptor::place_at(null.as_fd(), 0);

@@ -40,11 +40,13 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     }
     let sender = records.as_ref().and_then(|records| scan_control::connect(records).ok());
     if let Some(sender) = &sender {
+        // If a word or a wait fails, svscan is not gone, and what still runs is printed below.
         let _ = scan_control::say(sender, Word::Stop);
         let until = clock::monotonic().saturating_add(patience);
         let _ = poll::wait(&mut [poll::broken(sender.as_fd())], Some(until));
     }
-    // While svscan has not ended, svscanboot would take TERM for a request to hurry.
+    // While svscan has not ended, svscanboot would take TERM for a request to hurry: then KILL
+    // alone.
     end(&keepers, sender.as_ref().is_none_or(|sender| sender.is_gone()));
     if sender.is_none() {
         // At TERM, an svscan without a control FIFO ends and leaves its services running, as 0.76's
@@ -70,7 +72,7 @@ fn is_svscanboot_of_ours(pid: Pid) -> bool {
     proc::is_named(pid, b"svscanboot") && is_ours(pid)
 }
 
-/// Ends svscanboots. Sends TERM first, if that means no more than their end.
+/// Ends svscanboots: by TERM first, if their svscan is gone (`by_term`), and then by KILL.
 fn end(keepers: &[Pid], by_term: bool) {
     let left = || -> Vec<Pid> {
         keepers.iter().copied().filter(|&pid| is_svscanboot_of_ours(pid)).collect()
@@ -87,12 +89,13 @@ fn end(keepers: &[Pid], by_term: bool) {
 
 fn signal_all(pids: &[Pid], signal: SignalNumber) {
     for &pid in pids {
+        // A process that has ended in between needs no signal.
         let _ = process::kill(pid, signal);
     }
 }
 
 /// Prints the directory of each service and logger that still runs, one in each line, or the word
-/// that says that none does.
+/// `stopped` if none does.
 fn say_what_runs(directory: &CStr, place: BorrowedFd<'_>) -> Exit {
     let left = [supervised(place, Kinds::Services), supervised(place, Kinds::Loggers)];
     let mut lines = Vec::new();
@@ -102,6 +105,7 @@ fn say_what_runs(directory: &CStr, place: BorrowedFd<'_>) -> Exit {
     if lines.is_empty() {
         return answer(STOPPED);
     }
+    // The exit code says it too.
     let _ = descriptor::write(descriptor::standard(1), &lines);
     Exit::of_child(STILL_RUNNING)
 }

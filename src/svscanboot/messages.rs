@@ -88,7 +88,7 @@ impl Messages {
         }
     }
 
-    /// Notes that a child has ended.
+    /// Notes that process `pid` has ended.
     pub fn note_end(&mut self, pid: Pid) {
         if let MessageReader::Ours(child) = &mut self.reader {
             child.note_end(pid);
@@ -104,7 +104,7 @@ impl Messages {
         }
     }
 
-    /// When to look at the reader next, if there is nothing to watch it by.
+    /// How long to wait before the next look at the reader, if no descriptor reports its end.
     #[must_use]
     pub fn look_after(&self) -> Option<Duration> {
         match &self.reader {

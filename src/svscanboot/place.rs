@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 #[derive(Debug)]
 pub struct ScanPlace<'a> {
     name: &'a CStr,
-    /// `None` if none can be made.
+    /// Its records; `None` if none can be made.
     records: Option<ScanRecords>,
     /// An orderly stop was made, and could not be recorded.
     was_stopped: bool,
@@ -57,8 +57,9 @@ impl<'a> ScanPlace<'a> {
         self.was_stopped || self.records.as_ref().is_some_and(mark::is_there)
     }
 
-    /// Notes that our svscan has made an orderly stop. If it could write no mark, we remember the
-    /// stop ourselves. If it could and there is none, a newly started svscanboot has removed it.
+    /// Notes that our svscan has made an orderly stop. If svscan could write no mark, we remember
+    /// the stop ourselves. If svscan could write one and there is none, a newly started svscanboot
+    /// has removed it.
     pub fn note_stop(&mut self) {
         let directory = self.open();
         let could_be_marked = self.records.as_ref().is_some_and(|records| {

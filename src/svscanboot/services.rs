@@ -17,7 +17,7 @@ pub struct Supervised {
     presence: OwnedFd,
 }
 
-/// Which supervises of an entry.
+/// Which supervises of a scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinds {
     /// The services.
@@ -46,15 +46,18 @@ fn records(scan_directory: BorrowedFd<'_>, name: &[u8]) -> Result<Records, Errno
     Records::find(service.as_fd())
 }
 
-/// Takes them down, as `svc -dx` does, and waits at most `patience` for their supervises to exit.
+/// Takes these services or loggers down, as `svc -dx` does, and waits at most `patience` in all for
+/// their supervises to exit.
 pub fn take_down(scan_directory: BorrowedFd<'_>, kinds: Kinds, patience: Duration) {
     let all = supervised(scan_directory, kinds);
     for one in &all {
         let sender = records(scan_directory, &one.name).and_then(|records| connect(&records));
+        // A supervise that cannot be asked is waited for with the others.
         let _ = sender.and_then(|sender| sender.offer(b"dx"));
     }
     let until = clock::monotonic().saturating_add(patience);
     for one in &all {
+        // If this fails, the caller finds that the supervise still runs.
         let _ = poll::wait(&mut [poll::broken(one.presence.as_fd())], Some(until));
     }
 }

@@ -20,13 +20,13 @@ const PACE: Duration = Duration::from_millis(50);
 /// Which svscan works in a scan directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attendance {
-    /// One of this program, and an svscanboot starts it again if it dies.
+    /// An svscan of this program, and an svscanboot starts it again if it dies.
     Kept,
-    /// One of this program, without an svscanboot.
+    /// An svscan of this program, without an svscanboot.
     Alone,
-    /// One of another product.
+    /// An svscan of another product.
     Foreign,
-    /// None.
+    /// No svscan.
     Absent,
 }
 
@@ -69,12 +69,14 @@ pub fn svscans(directory: &CStr) -> Vec<Pid> {
 pub fn is_ours(pid: Pid) -> bool {
     let program = file::link_target(HERE, &program_of(pid));
     let ours = file::link_target(HERE, OURSELVES);
-    program
-        .is_ok_and(|program| ours.is_ok_and(|ours| without_mark(&program) == without_mark(&ours)))
+    program.is_ok_and(|program| {
+        ours.is_ok_and(|ours| without_deleted(&program) == without_deleted(&ours))
+    })
 }
 
-/// The path without the mark that the kernel appends when a program was removed or replaced.
-fn without_mark(program: &[u8]) -> &[u8] {
+/// The path without the ` (deleted)` that the kernel appends when a program was removed or
+/// replaced.
+fn without_deleted(program: &[u8]) -> &[u8] {
     program.strip_suffix(b" (deleted)").unwrap_or(program)
 }
 
@@ -82,13 +84,15 @@ fn program_of(pid: Pid) -> Vec<u8> {
     format!("/proc/{pid}/exe").into_bytes()
 }
 
+/// Whether an svscanboot leads in `directory`, by the records there.
 fn has_leader(directory: &CStr) -> bool {
     open(HERE, directory.to_bytes(), Purpose::Directory)
         .and_then(|place| ScanRecords::open(place.as_fd()))
         .is_ok_and(|records| keeper::look(&records).is_ok())
 }
 
-/// Without records this is the only way to find the leader.
+/// Whether the svscanboot that leads has started this svscan. Without records this is the only way
+/// to find that svscanboot.
 fn is_child_of_svscanboot(pid: Pid) -> bool {
     Process::read(pid).is_ok_and(|found| proc::is_named(found.parent, b"svscanboot"))
 }
@@ -97,22 +101,22 @@ fn is_child_of_svscanboot(pid: Pid) -> bool {
 #[must_use]
 pub fn status(directory: &CStr, patience: Duration) -> Exit {
     let until = clock::monotonic().saturating_add(patience);
-    let mut standing = Attendance::of(directory);
-    while standing == Attendance::Absent && clock::monotonic() < until {
+    let mut attendance = Attendance::of(directory);
+    while attendance == Attendance::Absent && clock::monotonic() < until {
         poll::pause(PACE);
-        standing = Attendance::of(directory);
+        attendance = Attendance::of(directory);
     }
-    answer(standing.answer())
+    answer(attendance.answer())
 }
 
 /// Makes the svscan of `directory` and its supervises execute the program that is on disk, if that
 /// svscan is of this program and runs another file.
 #[must_use]
 pub fn reexec(directory: &CStr) -> Exit {
-    let standing = Attendance::of(directory);
+    let attendance = Attendance::of(directory);
     // HUP would kill an svscan of 0.76.
-    if matches!(standing, Attendance::Foreign | Attendance::Absent) {
-        return answer(standing.answer());
+    if matches!(attendance, Attendance::Foreign | Attendance::Absent) {
+        return answer(attendance.answer());
     }
     let mut has_asked = false;
     for pid in svscans(directory) {
@@ -123,6 +127,7 @@ pub fn reexec(directory: &CStr) -> Exit {
     answer(if has_asked { ("asked", 0) } else { ("current", 0) })
 }
 
+/// Whether a process runs the very file that we run.
 fn runs_what_we_run(pid: Pid) -> Result<bool, Errno> {
     let identity = |facts: file::Facts| (facts.device, facts.inode);
     let theirs = file::facts(HERE, &program_of(pid)).map(identity)?;
@@ -131,6 +136,7 @@ fn runs_what_we_run(pid: Pid) -> Result<bool, Errno> {
 
 /// Prints one line on standard output and returns the exit code.
 pub(super) fn answer((word, code): (&str, u8)) -> Exit {
+    // The exit code says the same.
     let _ = descriptor::write(descriptor::standard(1), &[word.as_bytes(), b"\n"].concat());
     Exit::of_child(code)
 }

@@ -67,7 +67,7 @@ pub fn stop(directory: &CStr) -> Exit {
                 let text: &[&[u8]] = &[b"unable to stop svscan (pid ", pid.as_bytes(), b") of "];
                 return SVSCANBOOT.fatal(&[text, &[name, b": it is not ours"]].concat());
             }
-            // It may have just started and will soon listen.
+            // This svscan may have just started, and will soon listen.
             Some(_) => {}
             None if is_late || !has_asked || !starts_again(&place) => {
                 if has_asked {
@@ -91,13 +91,16 @@ fn starts_again(place: &ScanPlace<'_>) -> bool {
 /// How far the stop has come.
 struct AskedStop {
     begun: Duration,
+    /// Whether we have printed what we wait for.
     has_told: bool,
+    /// Whether svscan was asked to hurry.
     is_hurried: bool,
 }
 
 impl AskedStop {
     /// Asks one svscan to stop and waits for its end. Returns false if it did not end in time.
     fn ask(&mut self, svscan: &Scanner, scan_directory: Option<BorrowedFd<'_>>) -> bool {
+        // If a word cannot be sent, the wait below comes to its end without success.
         let _ = svscan.say(Word::Stop);
         if self.is_hurried {
             let _ = svscan.say(Word::Hurry);
@@ -109,7 +112,7 @@ impl AskedStop {
             }
             if age >= TELL_AFTER && !self.has_told {
                 self.has_told = true;
-                scan_directory.into_iter().for_each(tell_of);
+                scan_directory.into_iter().for_each(say_what_is_awaited);
             }
             if age >= HURRY_AFTER && !self.is_hurried {
                 self.is_hurried = true;
@@ -132,7 +135,7 @@ impl AskedStop {
 }
 
 /// Prints which services have not ended yet or, if all have, which loggers.
-fn tell_of(place: BorrowedFd<'_>) {
+fn say_what_is_awaited(place: BorrowedFd<'_>) {
     let mut left = supervised(place, Kinds::Services);
     if left.is_empty() {
         left = supervised(place, Kinds::Loggers);

@@ -113,6 +113,14 @@ pub fn write(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize, Errno> {
     retry(|| nix::unistd::write(descriptor, bytes))
 }
 
+/// write(2) of all `bytes` in one call, for a record in a new file.
+///
+/// # Errors
+/// Those of write(2), EINTR excepted; ENOSPC if only a part could be written.
+pub fn write_all_of(file: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
+    if write(file, bytes)? == bytes.len() { Ok(()) } else { Err(Errno::ENOSPC) }
+}
+
 /// pwrite(2) at `offset` bytes from the start.
 ///
 /// # Errors
@@ -173,7 +181,8 @@ pub fn set_blocking(descriptor: BorrowedFd<'_>, blocking: bool) -> Result<(), Er
     fcntl(descriptor, FcntlArg::F_SETFL(flags)).map(drop)
 }
 
-/// Puts a copy of `descriptor` at `number`, not close-on-exec: for a child about to exec.
+/// Puts a copy of `descriptor` at `number`, not close-on-exec, in place of what is there: for a
+/// child about to exec, and for our own standard descriptors.
 ///
 /// # Errors
 /// Those of dup2(2) and fcntl(2).
@@ -181,8 +190,8 @@ pub fn place_at(descriptor: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     if descriptor.as_raw_fd() == number {
         return fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).map(drop);
     }
-    // SAFETY: the caller names a descriptor number that no owned descriptor of this process
-    // holds any more: this is for 0, 1, 2 and the lock's 3 in a child about to exec.
+    // SAFETY: `number` is 0, 1 or 2, which nothing in this program owns, or it is a number in a
+    // child about to exec, which uses no descriptor of that number any more.
     let placed = unsafe { nix::unistd::dup2_raw(descriptor, number) }?;
     // Left open on purpose, for the executed program.
     let _ = placed.into_raw_fd();

@@ -32,7 +32,7 @@ struct Heap {
     outlasts: AtomicBool,
     /// Whether the message that this process waits was printed.
     is_said: AtomicBool,
-    /// How many calls of [`ask`] are running.
+    /// How many calls of [`ask`] are running: their requests may be answered with null.
     takers_of_no: AtomicU32,
 }
 
@@ -56,8 +56,8 @@ pub fn outlast_shortage() {
     HEAP.outlasts.store(true, Relaxed);
 }
 
-/// From here on this process ends without memory. For the child of a fork, because the parent may
-/// be waiting for it.
+/// From here on this process ends if there is no memory. For the child of a fork, because the
+/// parent may be waiting for it.
 pub(super) fn end_in_shortage() {
     HEAP.outlasts.store(false, Relaxed);
 }

@@ -40,7 +40,7 @@ const MANY_FILES: u64 = 1 << 20;
 
 impl OpenFiles {
     /// Raises our own limits, soft and hard, as far as we may. Returns the old limit, to be set for
-    /// children, if it has changed.
+    /// children; `None` if ours could not be read or set.
     #[must_use]
     pub fn raise() -> Option<Self> {
         let found = Self::read().ok()?;

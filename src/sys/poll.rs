@@ -48,10 +48,18 @@ pub fn wait(watched: &mut [PollFd<'_>], until: Option<Duration>) -> Result<(), E
     }
 }
 
+/// Whether this descriptor is ready now. If poll(2) fails, it counts as not ready.
+#[must_use]
+pub fn is_ready(watched: PollFd<'_>) -> bool {
+    let mut watched = [watched];
+    wait(&mut watched, Some(Duration::ZERO)).is_ok() && watched.iter().any(found)
+}
+
 /// Waits without watching anything.
 pub fn pause(length: Duration) {
     let until = clock::monotonic().saturating_add(length);
     while clock::monotonic() < until {
+        // poll(2) of nothing cannot lack memory: it does not fail.
         let _ = wait(&mut [], Some(until));
     }
 }

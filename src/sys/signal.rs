@@ -28,8 +28,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks `wanted`, unblocks all others, and opens a signalfd for them. SIGCHLD's
-    /// disposition is set to default: an inherited "ignore" would make wait fail.
+    /// Blocks `wanted`, unblocks all other signals, and opens a signalfd for `wanted`. Their
+    /// dispositions are set to default: with an inherited "ignore" of SIGCHLD, wait would fail.
     ///
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
@@ -40,8 +40,8 @@ impl Signals {
         Self::block(wanted)
     }
 
-    /// Blocks `wanted`, unblocks all others, and opens a signalfd for them; dispositions stay as
-    /// they are, for a child that is to get them.
+    /// Blocks `wanted`, unblocks all other signals, and opens a signalfd for `wanted`. Dispositions
+    /// stay as they are, for a child that is to get them.
     ///
     /// # Errors
     /// Those of sigprocmask(2) and signalfd4(2).
@@ -111,8 +111,9 @@ pub fn all_default_but(blocked: SignalNumber) {
     restore(&mask);
 }
 
-/// An empty mask, and SIGPIPE as it was before [`ignore_broken_pipes`].
-pub fn as_given() {
+/// SIGPIPE at its default, undoing [`ignore_broken_pipes`], and then an empty mask: for a program
+/// that gets all other dispositions as they are.
+pub fn ready_for_exec() {
     set_disposition(SIGPIPE, Disposition::Default);
     restore(&SigSet::empty());
 }

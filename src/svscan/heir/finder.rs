@@ -48,6 +48,7 @@ impl Finder {
         self.those_of(key, role).next()
     }
 
+    /// All supervises that work there.
     fn those_of(&self, key: Key, role: Role) -> impl Iterator<Item = Pid> {
         let all = self.all();
         let from = all.partition_point(|(other, as_role, _)| (*other, *as_role) < (key, role));
@@ -55,8 +56,8 @@ impl Finder {
         those.take_while(move |found| (found.0, found.1) == (key, role)).map(|found| found.2)
     }
 
-    /// The supervise that works in this service directory and has its lock open; if the lock was
-    /// removed, the one that works there.
+    /// The supervise that works in this service directory and has the lock there open. If the lock
+    /// file was removed, any supervise that works in the directory.
     #[must_use]
     pub fn supervise_of(&self, directory: BorrowedFd<'_>) -> Option<Pid> {
         let here = file::facts_of(directory).ok()?;

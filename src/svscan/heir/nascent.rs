@@ -13,15 +13,16 @@ use crate::sys::{Errno, clock};
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
 
-/// An older process is no such supervise, or has its reasons.
+/// svscan does not wait for a process that is older than this: a supervise needs less time to
+/// begin.
 const YOUNG: Duration = Duration::from_secs(10);
-/// How long we wait for them at most.
+/// How long svscan waits for them at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Waits until there is none. `records` say what an svscan before us held; `lock` is the scan
-/// directory's.
+/// Waits until there is no such supervise any more, or for five seconds. `records` say what an
+/// svscan before us held; `lock` is the scan directory's.
 pub fn wait_for(records: &PipeRecords, lock: Option<BorrowedFd<'_>>) {
     if records.services().next().is_none() {
         return;
@@ -29,7 +30,8 @@ pub fn wait_for(records: &PipeRecords, lock: Option<BorrowedFd<'_>>) {
     let Ok(here) = file::facts(HERE, b".") else { return };
     let lock = lock.and_then(|lock| file::facts_of(lock).ok());
     let until = clock::monotonic().saturating_add(PATIENCE);
-    // Each keeps its pid when it executes supervise, and nobody starts others.
+    // Each keeps its pid when it executes supervise. No further ones are forked: the svscan before
+    // us is gone.
     for pid in proc::processes_since(YOUNG, &[b"svscan", b"supervise"]) {
         while is_nascent(pid, &here, lock.as_ref(), records) && clock::monotonic() < until {
             clock::rest(LOOK);

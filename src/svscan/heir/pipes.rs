@@ -41,8 +41,9 @@ pub fn keep(
     Ok(LogPipe { read, write: Some(write) })
 }
 
-/// Both ends of the pipe between the service and the logger of these directories, opened through
-/// any of these two and their supervises that has it open.
+/// Both ends of the pipe between the service in directory `main` and its logger in `log`. They are
+/// opened through the first of four processes that has the pipe open: these two and their
+/// supervises.
 #[must_use]
 pub fn find(
     recorded: Option<u64>,

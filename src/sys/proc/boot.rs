@@ -37,7 +37,6 @@ impl Boot {
     /// The boot that we run in.
     #[must_use]
     pub fn now() -> Self {
-        // What differs most often comes first. Each is read from /proc anew.
         let init = Process::read(1).ok().map(|process| process.start);
         Self { id: boot(), pids: pid_namespace(), init }
     }

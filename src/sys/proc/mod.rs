@@ -67,7 +67,7 @@ pub(super) fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> 
 /// system around it, where each number belongs to another process.
 #[must_use]
 pub fn is_ours() -> bool {
-    // Once true it stays: a /proc mounted later does not have our pids, or says so.
+    // Once true it is not asked again: that would cost a read for each path.
     static IS_OURS: AtomicBool = AtomicBool::new(false);
     if IS_OURS.load(Ordering::Relaxed) {
         return true;

@@ -49,7 +49,7 @@ fn listener(line: &[u8], wanted: &[u8]) -> Option<PortListener> {
         let digits = address.rsplit(|&byte| byte == b':').next()?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     };
-    // A socket that is connected waits for one only.
+    // A connected UDP socket waits for bytes of one address alone: it is no listener.
     let waits = state == wanted && port(remote)? == 0;
     let port = port(local)?;
     (waits && port != 0 && inode != 0).then_some(PortListener { port, inode })

@@ -80,9 +80,10 @@ pub fn program_of(pid: Pid) -> Result<(Vec<u8>, Facts), Errno> {
 }
 
 /// Whether process group and session `leader` is still the one that process `leader` made. It is if
-/// a member of the group existed at `moment`, when that process was known to live, or works in the
-/// directory of these facts. The kernel gives no pid to a new process while a group has that
-/// number, so as long as one old member lives, the group is the old one.
+/// a member of the group existed at `moment` (in clock ticks since boot), when that process was
+/// known to live, or works in the directory of these facts. The kernel gives no pid to a new
+/// process while a group has that number, so as long as one old member lives, the group is the old
+/// one.
 #[must_use]
 pub fn is_group_of(leader: Pid, moment: u64, directory: &Facts) -> bool {
     let is_proof = |pid| {
@@ -153,26 +154,25 @@ pub fn has_our_root(pid: Pid) -> bool {
 /// it does no harm. The `SigBlk:` line of `/proc/PID/status`.
 #[must_use]
 pub fn blocks(pid: Pid, signal: SignalNumber) -> bool {
-    let mut path = [0; 32];
-    let Ok(path) = path_of(pid, b"/status", &mut path) else { return false };
-    let mut text = [0; 4096];
-    let length = read_file(path, &mut text).unwrap_or(0);
-    blocked_in(text.get(..length).unwrap_or_default())
-        .is_some_and(|mask| mask >> signal.saturating_sub(1) & 1 == 1)
-}
-
-fn blocked_in(status: &[u8]) -> Option<u64> {
-    mask_in(status, b"SigBlk:")
+    has_in_mask(pid, signal, BLOCKED)
 }
 
 /// Whether a process ignores a signal. The `SigIgn:` line of `/proc/PID/status`.
 #[must_use]
 pub fn ignores(pid: Pid, signal: SignalNumber) -> bool {
+    has_in_mask(pid, signal, IGNORED)
+}
+
+/// The titles of two lines of `/proc/PID/status`: a bit for each signal that is blocked or ignored.
+const BLOCKED: &[u8] = b"SigBlk:";
+const IGNORED: &[u8] = b"SigIgn:";
+
+fn has_in_mask(pid: Pid, signal: SignalNumber, title: &[u8]) -> bool {
     let mut path = [0; 32];
     let Ok(path) = path_of(pid, b"/status", &mut path) else { return false };
     let mut text = [0; 4096];
     let length = read_file(path, &mut text).unwrap_or(0);
-    mask_in(text.get(..length).unwrap_or_default(), b"SigIgn:")
+    mask_in(text.get(..length).unwrap_or_default(), title)
         .is_some_and(|mask| mask >> signal.saturating_sub(1) & 1 == 1)
 }
 
@@ -189,7 +189,8 @@ pub fn workers_in(directory: &Facts, name: &[u8]) -> Vec<Pid> {
     pids.filter(|&pid| is_worker_in(pid, directory, name)).collect()
 }
 
-/// Whether there is one. It looks at no more processes than it has to.
+/// Whether any trusted process of this name works in the directory of these facts. It stops at the
+/// first.
 #[must_use]
 pub fn has_worker_in(directory: &Facts, name: &[u8]) -> bool {
     let mut pids = numbers(b"/proc").unwrap_or_default().into_iter();
@@ -272,9 +273,9 @@ mod tests {
     #[test]
     fn the_mask_of_blocked_signals_is_read_from_its_own_line() {
         let status = b"Name:\tSigBlk:\\n1\nSigQ:\t0/62\nSigBlk:\t0000000020000000\nSigIgn:\t1\n";
-        assert_eq!(blocked_in(status), Some(1 << 29));
-        assert_eq!(mask_in(status, b"SigIgn:"), Some(1));
-        assert_eq!(blocked_in(b"Name:\tx\n"), None);
+        assert_eq!(mask_in(status, BLOCKED), Some(1 << 29));
+        assert_eq!(mask_in(status, IGNORED), Some(1));
+        assert_eq!(mask_in(b"Name:\tx\n", BLOCKED), None);
         let us = std::process::id();
         // The C library blocks all signals for the moment in which it starts a thread, and the
         // first thread of a test program starts many.

@@ -6,7 +6,7 @@ use crate::sys::descriptor::{self, HERE, Purpose};
 use crate::sys::process::Pid;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-/// Clock ticks a second in /proc, on every x86-64.
+/// How many clock ticks a second has in /proc, on x86-64 and aarch64.
 pub const TICKS: u64 = 100;
 
 /// What `/proc/PID/stat` says, proc(5).
@@ -30,8 +30,8 @@ impl Process {
     /// Reads `/proc/PID/stat`.
     ///
     /// # Errors
-    /// ENOENT or ESRCH if there is no such process (or no /proc); EINVAL for a line that is not as
-    /// in proc(5).
+    /// ENOENT or ESRCH if there is no such process; ENOSYS if /proc does not have our pids; EINVAL
+    /// for a line that is not as in proc(5).
     pub fn read(pid: Pid) -> Result<Self, Errno> {
         let mut path = [0; 32];
         let path = path_of(pid, b"/stat", &mut path)?;
@@ -68,7 +68,7 @@ impl Process {
     }
 }
 
-/// The name of a process (`/proc/PID/comm`), at most 15 bytes, compared with `name`.
+/// Whether a process has this name, of 15 bytes at most, as in `/proc/PID/comm`.
 #[must_use]
 pub fn is_named(pid: Pid, name: &[u8]) -> bool {
     // 2.6.32 has no comm file: take the name in brackets from stat.

@@ -129,7 +129,7 @@ fn the_record_of_the_pipes_does_not_grow_with_the_services_that_came_and_went() 
     if !only_ours(".svscan") {
         return;
     }
-    const COUNT: usize = 60;
+    const COUNT: usize = 80;
     let scratch = Scratch::new();
     let child = svscan(&scratch);
     let records = scratch.path().join("scan/.svscan/pipes");
@@ -138,7 +138,7 @@ fn the_record_of_the_pipes_does_not_grow_with_the_services_that_came_and_went() 
     let empty = size();
     let names: Vec<String> = (0..COUNT).map(|number| format!("s{number}")).collect();
     for name in &names {
-        scratch.service(&format!("{name}"), "exec sleep 1000");
+        scratch.service(name, "exec sleep 1000");
         scratch.write(&format!("{name}/down"), b"");
         symlink(format!("../{name}"), scratch.path().join("scan").join(name)).unwrap();
     }
