@@ -1,5 +1,5 @@
 # The marked lines in /etc/inittab and rc.local. Each edit makes a whole new file and renames it
-# into place, so that nobody ever sees half of one; mode, owner and label come along with the copy.
+# into place, so that no program ever reads half of one; the copy keeps mode, owner and label.
 LC_ALL=C
 export LC_ALL
 

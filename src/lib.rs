@@ -7,7 +7,8 @@
 //!                      \ machine          \ leader           \ plan      \ script, pattern, lines
 //!                  exec, reexec } -> scandir -> service -> sys        (after a backslash: pure)
 //! used by all: error, tai64n, env, fill, newlines, own_path, calendar, effects, fork_rest
-//! used by cmd only: account, args, filter, wrapper, zone
+//! used by cmd only: args, filter, wrapper; by cmd and svctl: account;
+//! by cmd, svctl and multilog: zone
 //! ```
 //!
 //! svctl is a program of its own, built only with the feature `svctl`: svctl -> multilog::script,
