@@ -45,7 +45,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// Whether one was named.
+    /// Whether a form for programs was asked for.
     fn is_asked_for(&self) -> bool {
         self.json || self.prometheus || !self.fields.is_empty()
     }
@@ -120,7 +120,7 @@ pub enum Verb {
     },
     /// Wait until services are up, down, or without a supervise
     Wait {
-        /// What they shall be
+        /// The state to wait for
         state: Awaited,
         #[command(flatten)]
         which: Which,
@@ -132,13 +132,13 @@ pub enum Verb {
     Doctor {
         #[command(flatten)]
         which: Which,
-        /// What stands for the root directory when the machine is looked at: for tests
+        /// For tests: the directory below which doctor looks at the machine's files
         #[arg(long, value_name = "DIR", hide = true)]
         root: Option<OsString>,
     },
     /// Print the names of services
     List {
-        /// Only those in this state
+        /// Only services in this state
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// Print the bytes of each name, and a NUL byte after it
@@ -175,7 +175,7 @@ pub struct Logs {
     /// The services
     #[arg(value_name = "NAME")]
     pub names: Vec<OsString>,
-    /// Go on with what comes
+    /// Go on with the lines that come
     #[arg(short, long, conflicts_with_all = ["until", "svscan"])]
     pub follow: bool,
     /// Only the last lines
@@ -187,16 +187,16 @@ pub struct Logs {
     /// Only lines before this moment
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Only lines with these bytes
+    /// Only lines that have these bytes after their label
     #[arg(long, value_name = "TEXT")]
     pub grep: Option<OsString>,
-    /// Ignore the case of letters in --grep
+    /// With --grep, take capital and small letters of ASCII for the same
     #[arg(short, long, requires = "grep")]
     pub ignore_case: bool,
     /// Show times in UTC
     #[arg(long)]
     pub utc: bool,
-    /// Show times as they are in the log
+    /// Show labels as they are in the log
     #[arg(long, conflicts_with = "utc")]
     pub raw: bool,
     /// Cut lines to the width of the terminal
@@ -206,7 +206,7 @@ pub struct Logs {
     #[arg(long = "in", value_name = "DIR")]
     pub inside: Option<OsString>,
     /// Show the messages of svscan, and of services without a logger
-    #[arg(long, conflicts_with_all = ["names", "inside"])]
+    #[arg(long, conflicts_with_all = ["names", "inside", "since", "until", "utc", "chop"])]
     pub svscan: bool,
 }
 
@@ -217,11 +217,13 @@ impl Logs {
         self.names.iter().map(|name| name.as_bytes().to_vec()).collect()
     }
 
-    /// Which services.
+    /// Whether exactly one way to choose the logs was taken.
     fn check(&self) -> Result<(), Exit> {
         match (&self.inside, self.svscan, self.names.len()) {
             (Some(_), _, 2..) => Err(SVCTL.usage("--in is the directory of one service")),
-            (None, false, 0) => Err(SVCTL.usage("whose logs? Name services, or say --svscan")),
+            (None, false, 0) => {
+                Err(SVCTL.usage("whose logs? Name services, or say --in DIR or --svscan"))
+            }
             _ => Ok(()),
         }
     }
@@ -238,7 +240,7 @@ pub struct Wait {
     pub no_wait: bool,
 }
 
-/// How long a start is looked at.
+/// How long a service that was started has to stay up.
 #[derive(Debug, Args)]
 pub struct Settle {
     /// A service counts as up when it is still up after so many seconds
@@ -246,15 +248,15 @@ pub struct Settle {
     pub settle: Duration,
 }
 
-/// What is done with one that does not end.
+/// What is done with a service that does not end.
 #[derive(Debug, Args)]
 pub struct Kill {
-    /// Send KILL to what has not ended after so many seconds
+    /// Send KILL to a service that has not ended after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "no_wait")]
     pub kill_after: Option<Duration>,
 }
 
-/// What a service is waited to be.
+/// The state that services are waited to be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Awaited {
     /// Its process is there
@@ -268,7 +270,7 @@ pub enum Awaited {
 /// The longest time that can be asked for: some thirty years.
 const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 
-/// Reads a decimal number of seconds. The tables that an `f64` would be read by are large.
+/// Reads a decimal number of seconds. To parse an `f64` would add large tables to the program.
 fn seconds(text: &str) -> Result<Duration, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_digit = |byte: u8| byte.is_ascii_digit();
@@ -345,7 +347,7 @@ fn refuse(error: &clap::Error) -> Exit {
     SVCTL.usage(&format!("{}; see svctl --help", text::line(said.as_bytes())))
 }
 
-/// What is said of a word that is no verb: perhaps it is a verb mistyped, perhaps a service.
+/// The message about a word that is no verb: it may be a mistyped verb, or a service.
 fn unknown_verb(verb: &str) -> String {
     let command = Options::command();
     let names = command.get_subcommands().flat_map(|command| {

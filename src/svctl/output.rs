@@ -22,7 +22,7 @@ pub fn put(bytes: &[u8]) -> Result<(), Ended> {
     while !left.is_empty() {
         left = left.get(put_some(left)?..).unwrap_or_default();
         if !left.is_empty() {
-            // Standard output is non-blocking here, so we wait for its reader.
+            // Another program has made standard output non-blocking: we wait for its reader.
             let _ = poll::wait(&mut [poll::writable(descriptor::standard(1))], None);
         }
     }
@@ -54,7 +54,7 @@ pub fn write(bytes: &[u8], exit: Exit) -> Exit {
     }
 }
 
-/// As [`write`], lines.
+/// As [`write`], for lines: a newline is added to each.
 #[must_use]
 pub fn write_lines(lines: &[String], exit: Exit) -> Exit {
     if lines.is_empty() {

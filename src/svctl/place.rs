@@ -13,8 +13,8 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// The usual places of the scan directory.
-const USUAL: [&[u8]; 2] = [b"/service", b"/etc/service"];
+/// The usual paths of the machine's own scan directory.
+pub const USUAL: [&[u8]; 2] = [b"/service", b"/etc/service"];
 
 /// An open scan directory.
 #[derive(Debug)]
@@ -41,11 +41,12 @@ impl Scan {
     /// Opens the directory that `-d` names, or else `SVDIR`, or else the first usual one that
     /// exists, or else the one in which an svscan of our own user works.
     ///
-    /// # Errors The exit code, after a message.
+    /// # Errors
+    /// The exit code, after a message.
     pub fn choose(option: Option<&[u8]>) -> Result<Self, Exit> {
         let named = option.or_else(|| env::value(b"SVDIR").filter(|value| !value.is_empty()));
         if let Some(path) = named {
-            return Self::open(path);
+            return Self::open(&typed(path));
         }
         let is_directory =
             |path: &&[u8]| file::facts(HERE, path).is_ok_and(|facts| facts.kind == Kind::Directory);
@@ -180,6 +181,15 @@ pub fn absolute(path: &[u8]) -> Vec<u8> {
         return path.get(..end).unwrap_or_default().to_vec();
     }
     real(path).unwrap_or_else(|| path.to_vec())
+}
+
+/// The path that a user means who may have copied it from our output, which escapes bytes: as it
+/// was typed if that exists, or else without the escapes if that exists.
+#[must_use]
+pub fn typed(path: &[u8]) -> Vec<u8> {
+    let unescaped = text::unescaped(path);
+    let is_there = |path: &[u8]| file::facts_no_link(HERE, path).is_ok();
+    if !is_there(path) && is_there(&unescaped) { unescaped } else { path.to_vec() }
 }
 
 /// The path without symbolic links, if it can be resolved.

@@ -14,7 +14,7 @@ use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{descriptor, terminal};
 
-/// The form in which services are shown.
+/// The form in which services are shown: what the options in [`Form`] come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The table, or the page of one service.
@@ -30,7 +30,8 @@ pub enum Shape {
 impl Shape {
     /// The form that was asked for.
     ///
-    /// # Errors The exit code, after a message.
+    /// # Errors
+    /// The exit code, after a message.
     pub fn of(form: &Form) -> Result<Self, Exit> {
         if !form.fields.is_empty() {
             let fields = Fields::parse(&form.fields).map_err(|unknown| {
@@ -49,7 +50,7 @@ impl Shape {
         })
     }
 
-    /// How much the looks must include for this form.
+    /// What the looks must include for this form: whether the memory, and which services.
     fn needs(&self) -> (bool, Scope) {
         match self {
             Self::Fields(fields) => (fields.need_memory(), Scope { logger: fields.need_logger() }),
@@ -77,11 +78,11 @@ pub fn status(options: &Options, which: Option<&Which>) -> Exit {
     if needs_memory {
         looker.weigh(&mut services);
     }
-    let is_asked = |service: &Service| {
+    let is_as_asked = |service: &Service| {
         if words.is_empty() { service.is_as_wanted() } else { service.state == State::Up }
     };
     let mut exit = selection.exit;
-    if !services.iter().all(is_asked) {
+    if !services.iter().all(is_as_asked) {
         exit = exit.max(Exit::NOT_UP);
     }
     exit = exit.max(say_troubles(&services));
@@ -236,7 +237,7 @@ fn advice(
     all
 }
 
-/// `svctl list`
+/// `svctl list`; `state`: only services in it; `is_raw`: with a NUL byte after each name.
 #[must_use]
 pub fn list(options: &Options, state: Option<&str>, is_raw: bool) -> Exit {
     let state = match state.map(|text| State::named(text).ok_or(text)) {
@@ -253,17 +254,18 @@ pub fn list(options: &Options, state: Option<&str>, is_raw: bool) -> Exit {
         Ok(selection) => selection,
         Err(exit) => return exit,
     };
-    let looker = Looker::new();
     let mut exit = Exit::SUCCESS;
+    let mut targets = selection.targets;
+    if let Some(state) = state {
+        let looker = Looker::new();
+        let look = |target| looker.look(target, Scope { logger: false });
+        let services: Vec<Service> = targets.iter().map(look).collect();
+        exit = say_troubles(&services);
+        let in_state = services.into_iter().filter(|service| service.state == state);
+        targets = in_state.map(|service| service.target).collect();
+    }
     let mut text = Vec::new();
-    for target in &selection.targets {
-        if let Some(state) = state {
-            let service = looker.look(target, Scope { logger: false });
-            exit = exit.max(say_troubles(std::slice::from_ref(&service)));
-            if service.state != state {
-                continue;
-            }
-        }
+    for target in &targets {
         if is_raw {
             text.extend_from_slice(&target.name);
             text.push(0);

@@ -5,7 +5,7 @@ use crate::SVCTL;
 use crate::names::glob;
 use crate::names::spelling::nearest;
 use crate::names::{Role, Word};
-use crate::place::{Entry, Scan};
+use crate::place::{self, Entry, Scan};
 use crate::text;
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::Errno;
@@ -63,14 +63,14 @@ pub fn select(words: &[Vec<u8>], option: Option<&[u8]>) -> Result<Selection, Exi
     Ok(selection)
 }
 
-/// Drops all but the first target of each name.
+/// Drops all but the first target of each path: a service that was named twice counts once.
 fn drop_repeated(targets: &mut Vec<Target>) {
     let mut seen = std::collections::BTreeSet::new();
     targets.retain(|target| seen.insert(target.path.clone()));
 }
 
-/// Drops all but the first target of each directory, whatever their names: a supervise gets a
-/// request only once.
+/// Drops all but the first target of each directory, also where its names differ: a supervise gets
+/// a request only once.
 pub fn drop_second_names(targets: &mut Vec<Target>) {
     let mut seen = std::collections::BTreeSet::new();
     targets.retain(|target| match file::facts(HERE, &target.path) {
@@ -97,7 +97,8 @@ struct Search {
 }
 
 impl Search {
-    /// The names of all services; none where they cannot be read.
+    /// The names of all services in the scan directory, read once; none if no scan directory is
+    /// needed.
     fn listing(&self) -> Result<&[Vec<u8>], Errno> {
         let read = || self.scan.as_ref().map_or_else(|| Ok(Vec::new()), Scan::services);
         match self.listing.get_or_init(read) {
@@ -106,7 +107,7 @@ impl Search {
         }
     }
 
-    /// As [`Self::listing`]; without a listing, the command fails.
+    /// As [`Self::listing`]; if the scan directory cannot be read, the exit code, after a message.
     fn whole_listing(&self) -> Result<&[Vec<u8>], Exit> {
         self.listing().map_err(|error| {
             SVCTL.fatal_because(&[b"unable to read ", self.place().as_bytes()], error)
@@ -130,10 +131,10 @@ impl Search {
         self.scan.as_ref().map_or(Entry::Nothing, |scan| scan.entry(name))
     }
 
-    /// What one word means; or the exit code, after a message.
+    /// The services that one word means; or the exit code, after a message.
     fn look_up(&self, word: &Word) -> Result<Found, Exit> {
         let name = match word {
-            Word::Directory(path) => return directory(path),
+            Word::Directory(path) => return directory(&place::typed(path)),
             Word::Name(name) => name,
         };
         // The name may be typed as it is, or copied from our output, which escapes bytes.

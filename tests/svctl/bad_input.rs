@@ -55,11 +55,16 @@ fn another_user_sees_names_and_whether_a_supervise_runs() {
     assert_eq!(said.code, Some(111), "{said:?}");
     let said = as_nobody(&stage, &["list"]).unwrap();
     assert_eq!(said, Said::text("a\nb\nc\nunscanned\n"));
+    // That the states may not be read is said once, not for each service.
+    let said = as_nobody(&stage, &["list", "--state", "unreadable"]).unwrap();
+    assert_eq!((said.code, said.out.as_str()), (Some(111), "a\nb\nc\n"), "{said:?}");
+    let expected = "svctl: warning: unable to look at 4 services: not permitted; try sudo\n";
+    assert_eq!(said.err, expected);
     assert_eq!(stage.state("a"), "up");
 }
 
 #[test]
-fn one_who_may_enter_supervise_reads_the_status() {
+fn a_user_who_may_enter_supervise_reads_the_status() {
     let stage = Stage::of(&[("a", STAYS)]);
     stage.wait_until("a", "up");
     let path = stage.of_service("a/supervise");

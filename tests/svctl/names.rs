@@ -88,6 +88,20 @@ fn a_slash_or_a_dot_makes_a_directory_and_needs_no_scan_directory() {
 }
 
 #[test]
+fn a_path_of_any_bytes_can_be_typed_as_it_is_shown() {
+    let stage = Stage::empty();
+    let _held = feign(&stage.path().join(OsStr::from_bytes(b"bad\xff")), Some((1, 0, b'u', 5)));
+    let said = stage.svctl(&["status", "./s/bad\\xff", "--fields", "name,state"]);
+    assert_eq!(said, Said::text("./s/bad\\xff\tup\n"));
+    fs::rename(stage.path(), stage.scratch.path().join(OsStr::from_bytes(b"s\xff"))).unwrap();
+    let said = stage.svctl(&["-d", "s\\xff", "list"]);
+    assert_eq!(said, Said::text("bad\\xff\n"));
+    // A name that has a backslash itself goes first.
+    let _held = feign(&stage.scratch.path().join("s\\xff/other"), None);
+    assert_eq!(stage.svctl(&["-d", "s\\xff", "list"]), Said::text("other\n"));
+}
+
+#[test]
 fn the_scan_directory_is_named_by_option_or_variable() {
     let (one, _held) = feigned(&["a"]);
     let (two, _held) = feigned(&["b"]);

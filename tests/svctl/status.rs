@@ -1,5 +1,6 @@
 //! `svctl` and `svctl status`: the table, the page, what is advised, and the exit codes.
 
+use crate::bad_input::as_nobody;
 use crate::scratch::{Said, Scratch, kill, wait_for};
 use crate::stage::{ENDS, STAYS, Stage, cells, feign, svctl};
 use serde_json::Value;
@@ -136,6 +137,28 @@ fn the_page_tells_all_about_one_service() {
 }
 
 #[test]
+fn the_page_shows_no_bytes_of_a_log_that_gzip_made() {
+    let stage = Stage::empty();
+    stage.add("a", STAYS);
+    stage.scratch.service("d/a/log", MULTILOG);
+    stage.scratch.directory_at("d/a/log/main");
+    stage.scratch.write("d/a/log/main/@4000000037c219c92ef02e94.s", b"\x1f\x8b\x08binary\nx\n");
+    stage.scratch.write("d/a/log/main/current", b"plain\n");
+    let page = stage.svctl(&["status", "a"]).out;
+    assert!(page.ends_with("/current:\nplain\n"), "{page}");
+}
+
+#[test]
+fn the_page_says_why_run_cannot_be_read() {
+    let stage = Stage::empty();
+    stage.add("a", STAYS);
+    let run = stage.scratch.path().join("d/a/run");
+    fs::set_permissions(&run, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let Some(said) = as_nobody(&stage, &["status", "a"]) else { return };
+    assert!(said.out.contains("  run        unable to read run: access denied\n"), "{said:?}");
+}
+
+#[test]
 fn exit_codes_are_those_of_lsb() {
     let stage = Stage::of(&[("up", STAYS), ("down", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));
@@ -199,7 +222,7 @@ fn an_empty_scan_directory_is_no_trouble() {
 }
 
 #[test]
-fn without_an_svscan_that_is_said_once() {
+fn that_no_svscan_works_is_said_once_for_all_services() {
     let stage = Stage::empty();
     for name in ["a", "b", "c"] {
         stage.add(name, STAYS);

@@ -39,7 +39,7 @@ fn start_with_settle_0_is_done_at_once() {
 }
 
 #[test]
-fn start_of_one_that_does_not_stay_up_says_how_it_ends() {
+fn a_start_of_a_service_that_does_not_stay_up_says_how_it_ends() {
     let stage = Stage::of(&[("a", ENDS)]);
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));
     let (said, took) = stage.timed(&["start", "a"]);
@@ -50,7 +50,7 @@ fn start_of_one_that_does_not_stay_up_says_how_it_ends() {
 }
 
 #[test]
-fn start_of_a_paused_one_lets_it_go_on() {
+fn a_start_of_a_paused_service_lets_it_go_on() {
     let stage = Stage::of(&[("a", STAYS)]);
     let pid = stage.pid("a");
     assert_eq!(stage.svctl(&["pause", "a"]), line(&stage, "a", &format!("paused, process {pid}")));
@@ -95,7 +95,7 @@ fn stop_waits_for_the_end_of_the_process() {
 }
 
 #[test]
-fn stop_gives_up_on_one_that_ignores_term_and_kills_it_when_told_to() {
+fn a_stop_gives_up_on_a_service_that_ignores_term_and_kills_it_when_told_to() {
     let stage = Stage::of(&[("a", STUBBORN)]);
     wait_for("the trap", || stage.of_service("a/ready").exists());
     let pid = stage.pid("a");
@@ -112,7 +112,7 @@ fn stop_gives_up_on_one_that_ignores_term_and_kills_it_when_told_to() {
 }
 
 #[test]
-fn stop_waits_for_the_group_of_one_that_has_kill_group() {
+fn a_stop_waits_for_the_group_of_a_service_with_kill_group() {
     let stage = Stage::empty();
     // Its worker is left behind.
     stage.add(
@@ -135,7 +135,7 @@ fn stop_waits_for_the_group_of_one_that_has_kill_group() {
 }
 
 #[test]
-fn no_wait_asks_and_leaves() {
+fn no_wait_asks_and_does_not_wait() {
     let stage = Stage::of(&[("a", STUBBORN)]);
     wait_for("the trap", || stage.of_service("a/ready").exists());
     let pid = stage.pid("a");
@@ -165,7 +165,7 @@ fn restart_is_done_when_the_count_of_starts_rose() {
 }
 
 #[test]
-fn restart_of_one_that_was_to_end_has_it_start_again() {
+fn a_restart_of_a_service_that_was_to_end_starts_it_again() {
     let stage = Stage::of(&[("a", STUBBORN), ("once", STAYS)]);
     wait_for("the trap", || stage.of_service("a/ready").exists());
     stage.svc("-d", "a");

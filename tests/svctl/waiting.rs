@@ -41,7 +41,9 @@ fn wait_gives_up_at_its_timeout_with_1() {
     );
     assert_eq!(said, Said::complaint(1, &expected));
     assert!(took >= Duration::from_millis(300), "{took:?}");
-    assert_eq!(stage.svctl(&["wait", "gone", "--timeout", "0.1", "a"]).code, Some(1));
+    let expected = "svctl: warning: unable to wait for a: a supervise still runs after 0.1 s";
+    let said = stage.svctl(&["wait", "gone", "--timeout", "0.1", "a"]);
+    assert_eq!(said, Said::complaint(1, expected));
     // With a timeout of 0, svctl looks once.
     assert_eq!(stage.svctl(&["wait", "up", "--timeout", "0", "a"]).code, Some(0));
     assert_eq!(stage.svctl(&["wait", "down", "--timeout", "0", "a"]).code, Some(1));
@@ -199,7 +201,7 @@ fn a_supervise_that_is_killed_meanwhile_is_asked_again() {
 }
 
 #[test]
-fn what_somebody_takes_back_is_said() {
+fn a_start_that_another_command_takes_back_fails_and_says_why() {
     let stage = Stage::of(&[("a", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));
     let mut starting = stage.command(&["start", "--settle", "10", "a"]);
@@ -207,7 +209,8 @@ fn what_somebody_takes_back_is_said() {
     stage.wait_until("a", "up");
     stage.svc("-d", "a");
     let said = Said::of(&starting.wait_with_output().unwrap());
-    let expected = "svctl: warning: unable to start a: somebody asked for something else meanwhile";
+    let expected =
+        "svctl: warning: unable to start a: another command asked for something else meanwhile";
     assert_eq!(said, Said::complaint(1, expected));
 }
 

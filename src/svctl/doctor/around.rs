@@ -7,7 +7,7 @@ use super::scan::{self, Daemon, Stranger};
 use crate::beginning::beginning;
 use crate::look::processes::Processes;
 use crate::look::{Looker, Scope};
-use crate::place::{self, Scan};
+use crate::place::{self, Scan, USUAL};
 use crate::select::Target;
 use crate::show::advice::Advice;
 use daemontools_rs::scandir::scanner::STOP_SIGNAL;
@@ -21,7 +21,7 @@ use std::os::fd::AsFd;
 /// What works in the scan directory, and below it.
 #[derive(Debug)]
 pub struct Around {
-    /// The svscans, ours and those of other products.
+    /// The svscans, ours and those of other products, and the like of these (`runsvdir`).
     pub scanners: Vec<Daemon>,
     /// The supervises of our svscans.
     pub supervises: Vec<(Daemon, Facts)>,
@@ -63,7 +63,7 @@ impl Around {
         Self { supervises: supervises.collect(), is_scanned: scan.is_scanned(), scanners }
     }
 
-    /// Whether an svscan has been there since the machine booted: then something did start it.
+    /// Whether an svscan started with the machine: then something starts it at boot.
     fn came_with_boot(&self) -> bool {
         self.scanners.iter().any(|daemon| {
             proc::Process::read(daemon.pid).is_ok_and(|process| process.start < BOOT * proc::TICKS)
@@ -113,7 +113,7 @@ impl Around {
     }
 }
 
-/// Whether a supervise was asked to leave: then it needs no name.
+/// Whether a supervise was asked to exit once its service is down: then the service needs no name.
 fn leaves(pid: Pid, looker: &Looker) -> bool {
     let path = format!("/proc/{pid}/cwd").into_bytes();
     let target = Target { name: path.clone(), path };
@@ -188,8 +188,6 @@ fn look_at(name: &[u8], path: &[u8], looker: &Looker) -> Name {
     found
 }
 
-/// The usual paths of the machine's own scan directory.
-const USUAL: [&[u8]; 2] = [b"/service", b"/etc/service"];
 /// Directories in which people have commands of daemontools.
 const COMMANDS: [&[u8]; 3] = [b"/command", b"/usr/local/bin", b"/usr/bin"];
 /// Commands that only daemontools has.
@@ -277,7 +275,7 @@ impl Machine<'_> {
         let at = |path: &[u8]| names(&[self.root, path].concat());
         let is_start: fn(&[u8]) -> bool = |name| name.starts_with(b"S");
         let is_any: fn(&[u8]) -> bool = |_| true;
-        let runs_levels = || {
+        let in_run_levels = || {
             [b"2", b"3", b"4", b"5"].into_iter().any(|level: &[u8; 1]| {
                 any_in(&[b"/etc/rc", &level[..], b".d"].concat(), is_start)
                     || any_in(&[b"/etc/rc.d/rc", &level[..], b".d"].concat(), is_start)
@@ -285,7 +283,7 @@ impl Machine<'_> {
         };
         let anywhere = at(b"/etc/rc.local")
             || at(b"/etc/rc.d/rc.local")
-            || runs_levels()
+            || in_run_levels()
             || any_in(b"/etc/cron.d", is_any)
             || at(b"/etc/crontab")
             || at(b"/var/spool/cron/root")
@@ -315,7 +313,7 @@ impl Machine<'_> {
         })
     }
 
-    /// Links below another root directory are resolved below that directory.
+    /// For tests: a link below another root directory is resolved below that directory.
     fn names_behind_link(&self, path: &[u8], but: &[u8]) -> bool {
         let target = file::link_target(HERE, path).ok().filter(|_| !self.root.is_empty());
         target.filter(|target| target.starts_with(b"/")).is_some_and(|target| {

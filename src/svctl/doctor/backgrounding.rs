@@ -44,7 +44,7 @@ pub struct Ending<'a> {
 }
 
 /// The last line of the script as it is, and as it should be for the daemon to stay in the
-/// foreground; nothing where the script cannot tell.
+/// foreground; nothing if that cannot be told from the script.
 fn corrected(ending: &Ending<'_>) -> Option<(String, String)> {
     let line = ending.text.split(|&byte| byte == b'\n').nth(ending.command.line.checked_sub(1)?)?;
     let line = std::str::from_utf8(line).ok()?.trim();

@@ -4,14 +4,15 @@
 use super::script::base;
 use super::shell::{Command, Word, is_assignment};
 
-/// The programs that a command becomes one after another, by `exec`.
+/// The programs that a command becomes, and what is known of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// Whether the shell itself becomes the first one.
     pub is_exec: bool,
     /// The programs as they are named; the last one stays.
     pub programs: Vec<Vec<u8>>,
-    /// Whether the last of them stays: no program before it is unknown to us.
+    /// How many of them are looked up on supervise's PATH: those before one that changes PATH, and
+    /// that one itself.
     pub on_path: usize,
     /// Whether the last of them stays: we know each program before it.
     pub is_whole: bool,
@@ -74,7 +75,9 @@ impl Chain {
 struct Step {
     /// How many words; nothing if that is not known.
     words: Option<usize>,
+    /// The account that it switches to, if the words name one.
     account: Option<Vec<u8>>,
+    /// Whether the program that it runs gets the same PATH.
     keeps_path: bool,
 }
 

@@ -1,7 +1,8 @@
 //! A service that ends at each start: why, if its log says so, or at least how. Pure.
 
 use super::finding::{Finding, Kind};
-use crate::look::state::State;
+use crate::look::state::{self, State};
+use crate::show::advice::Again;
 use crate::show::units;
 use crate::text;
 use core::time::Duration;
@@ -22,44 +23,46 @@ pub struct Ends {
     pub up: Option<Duration>,
 }
 
-/// At least this many starts
+/// At least this many starts within [`WHILE`] make a slow crash loop, if the last run failed and
+/// lasted less than [`SLOW`].
 const MANY: usize = 5;
-/// within this time make a crash loop, if each run failed
 const WHILE: Duration = Duration::from_secs(120);
-/// and lasted less than this.
 const SLOW: Duration = Duration::from_secs(30);
 
 /// A run that ends with 0 after at least this time has done its work: such a service is a job that
 /// supervise repeats, and no crash loop.
 const WORK: Duration = Duration::from_secs(1);
-/// A service that has been up for this long may have recovered.
+/// A run that has lasted this long began well: the service may have recovered.
 const UP: Duration = Duration::from_secs(5);
-/// TERM, by which a person stops and restarts a service.
+/// TERM, by which a stop and a restart end a service.
 const TERM: u8 = 15;
 /// The exit code by which a shell, and some daemons, say that TERM ended them.
 const TERMINATED: u8 = 128 + TERM;
 
 impl Ends {
-    /// Whether the service cannot run: each run ends at once.
+    /// Whether the service cannot run: its runs fail at once, or again and again.
     #[must_use]
     pub fn are_crashes(&self, state: State) -> bool {
         let lasted = self.lasted.unwrap_or_default();
         let is_failure = match self.last {
-            None | Some(LastEnd::Killed(TERM, _)) => false,
+            _ if self.was_asked_for() => false,
+            None => false,
             Some(LastEnd::Code(0)) => lasted < WORK,
             Some(_) => lasted < UP,
         };
         state == State::Flapping && is_failure || self.are_slow_crashes(state)
     }
 
+    /// Whether TERM ended the last run: then a stop or a restart did. A shell reports it as 143.
+    fn was_asked_for(&self) -> bool {
+        matches!(self.last, Some(LastEnd::Code(TERMINATED) | LastEnd::Killed(TERM, _)))
+    }
+
     /// Whether it fails again and again, though not at once.
     fn are_slow_crashes(&self, state: State) -> bool {
         let is_wanted = matches!(state, State::Up | State::Waiting | State::Flapping);
-        let is_failure = match self.last {
-            // TERM is a person's stop; a shell reports it as 143.
-            None | Some(LastEnd::Code(0 | TERMINATED) | LastEnd::Killed(TERM, _)) => false,
-            Some(_) => true,
-        };
+        let is_success = matches!(self.last, None | Some(LastEnd::Code(0)));
+        let is_failure = !is_success && !self.was_asked_for();
         let lasted = self.lasted.unwrap_or(SLOW);
         // A service that is up for twice as long as its last run has recovered.
         let has_recovered = self.up.is_some_and(|up| up >= UP && up >= lasted * 2);
@@ -95,7 +98,7 @@ impl Ends {
             .lasted
             .map_or_else(String::new, |lasted| format!(" after {}", units::duration(lasted)));
         let (count, ago) = self.recent();
-        let (count, ago) = if self.young < 3 && count >= MANY {
+        let (count, ago) = if self.young < state::MANY && count >= MANY {
             (count, units::span(ago.as_secs()))
         } else {
             (self.young, "10 s".to_owned())
@@ -110,9 +113,9 @@ impl Ends {
 pub struct Holder {
     /// The port.
     pub port: u16,
-    /// The pid and name of the process; nothing if we may not see it.
+    /// The pid and name of the process; nothing if only root may see it.
     pub process: Option<(u32, Vec<u8>)>,
-    /// The command that stops it.
+    /// What started that process, by which doctor chooses the command that stops it.
     pub origin: Origin,
 }
 
@@ -206,30 +209,30 @@ fn port_of_address(word: &[u8]) -> Option<u16> {
     number(port).filter(|_| is_address)
 }
 
-/// The finding about a service whose port another process holds. `who`: the holders of the ports
-/// that its log names.
+/// The finding about a service whose port another process holds. `lines`: the last of its log;
+/// `holder_of`: which other process holds a port.
 #[must_use]
 pub fn port_taken(
     name: &[u8],
     ends: &Ends,
     lines: &[Vec<u8>],
-    who: impl Fn(u16) -> Option<Holder>,
-    stop: impl Fn(&[u8]) -> String,
+    holder_of: impl Fn(u16) -> Option<Holder>,
+    again: &Again,
 ) -> Option<Finding> {
     let (holder, line) = complaints(lines)
         .into_iter()
-        .find_map(|(ports, line)| Some((ports.into_iter().find_map(&who)?, line)))?;
+        .find_map(|(ports, line)| Some((ports.into_iter().find_map(&holder_of)?, line)))?;
     let port = holder.port;
     let found = Finding::on(name, Kind::PortTaken, format!("port {port} is taken"));
     let found = found.saw(ends.words()).saw(text::line(line));
     let Some((pid, program)) = &holder.process else {
         let found =
             found.saw(format!("another program listens on port {port}; which, root may see"));
-        return Some(found.command("sudo svctl doctor".to_owned()));
+        return Some(found.command(format!("sudo {}", again.line("doctor", name))));
     };
     let found = found.saw(format!("pid {pid} ({}) listens on port {port}", text::name(program)));
     Some(match &holder.origin {
-        Origin::Service(service) => found.command(stop(service)),
+        Origin::Service(service) => found.command(again.line("stop", service)),
         Origin::Unit(unit) => found.command(format!("systemctl disable --now {unit}")),
         Origin::InitScript(script) => {
             found.command(format!("service {script} stop && chkconfig {script} off"))
@@ -309,7 +312,9 @@ mod tests {
             assert!(!ends(end, lasted).are_crashes(State::Up), "{end:?}");
             assert!(!ends(end, lasted).are_crashes(State::Down), "{end:?}");
         }
-        for (end, lasted) in [(Code(0), 1500), (Killed(TERM, false), 100), (Code(1), 7000)] {
+        for (end, lasted) in
+            [(Code(0), 1500), (Killed(TERM, false), 100), (Code(143), 100), (Code(1), 7000)]
+        {
             assert!(!ends(end, lasted).are_crashes(State::Flapping), "{end:?} {lasted}");
         }
         assert!(!Ends { young: 5, ..Ends::default() }.are_crashes(State::Flapping));
@@ -365,25 +370,20 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_taken_only_if_somebody_has_it() {
+    fn a_port_is_taken_only_if_another_process_holds_it() {
         let lines = [b"bind() to 0.0.0.0:80 failed (98: Address already in use)".to_vec()];
         let holder = |origin| Holder { port: 80, process: Some((702, b"httpd".to_vec())), origin };
         let judged = |who: Option<Holder>| {
             let ends = ends(LastEnd::Code(1), 100);
-            port_taken(
-                b"x",
-                &ends,
-                &lines,
-                |port| who.clone().filter(|_| port == 80),
-                |_| "stop".into(),
-            )
+            let holder_of = |port: u16| who.clone().filter(|_| port == 80);
+            port_taken(b"x", &ends, &lines, holder_of, &Again::of(Some("/s".as_ref())))
         };
         assert_eq!(judged(None), None);
         for (origin, command) in [
             (Origin::Unknown, "kill 702"),
             (Origin::Unit("httpd.service".into()), "systemctl disable --now httpd.service"),
             (Origin::InitScript("httpd".into()), "service httpd stop && chkconfig httpd off"),
-            (Origin::Service(b"other".to_vec()), "stop"),
+            (Origin::Service(b"other".to_vec()), "svctl -d /s stop other"),
         ] {
             let found = judged(Some(holder(origin))).unwrap();
             assert_eq!(
@@ -392,5 +392,8 @@ mod tests {
             );
             assert_eq!(found.saw[2], "pid 702 (httpd) listens on port 80");
         }
+        let hidden = Holder { port: 80, process: None, origin: Origin::Unknown };
+        let found = judged(Some(hidden)).unwrap();
+        assert_eq!(found.commands, ["sudo svctl -d /s doctor x"]);
     }
 }

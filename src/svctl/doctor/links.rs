@@ -15,7 +15,7 @@ pub enum Leads {
     Nowhere,
     /// To a file.
     ToFile,
-    /// That may not be looked at.
+    /// It may not be looked at.
     Unknown,
 }
 
@@ -26,11 +26,11 @@ pub struct Name {
     pub name: Vec<u8>,
     /// Its path.
     pub path: Vec<u8>,
-    /// Where it points, if it is a link.
+    /// What it points at, if it is a link.
     pub target: Option<Vec<u8>>,
     /// Where it leads.
     pub leads: Leads,
-    /// Its `supervise`, and whether that is a link.
+    /// The identity of its `supervise`, and whether `supervise` is a link.
     pub records: Option<(Identity, bool)>,
     /// Whether these records were made for another directory, and no supervise uses them.
     pub has_foreign_records: bool,
@@ -49,7 +49,7 @@ impl Index {
         Self(all)
     }
 
-    /// The place of the first name that has it.
+    /// The place of the first name that has this identity.
     fn first(&self, identity: Identity) -> Option<usize> {
         let at = self.0.partition_point(|(other, _)| *other < identity);
         self.0.get(at).filter(|(other, _)| *other == identity).map(|(_, place)| *place)

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, Kind};
 use super::shell::Word;
+use crate::show::advice::MESSAGES;
 use crate::text;
 use daemontools_rs::multilog::script::Script;
 
@@ -18,7 +19,7 @@ pub enum Log {
     Other,
 }
 
-/// What the supervise and the process of the logger do.
+/// What the service, and the supervise and the process of its logger do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
     /// Whether the service has a process: it may write.
@@ -27,16 +28,17 @@ pub struct Work {
     pub service_is_supervised: bool,
     /// Whether a supervise runs for the logger, if that is known.
     pub is_supervised: Option<bool>,
-    /// Whether it is down, and wanted down.
+    /// Whether the logger is down, and wanted down.
     pub is_down: bool,
-    /// Whether it was paused.
+    /// Whether the logger was paused.
     pub is_paused: bool,
-    /// How long ago its `log` was made or changed, in seconds.
+    /// How long ago the service's `log` was made or changed, in seconds.
     pub made_ago: u64,
 }
 
-/// For how many seconds svscan and a new supervise may be busy before it is a finding.
-const NEW: u64 = 10;
+/// After so many seconds it is a finding that a new service has no supervise yet: svscan looks
+/// every five seconds.
+pub const NEW: u64 = 10;
 
 /// What is wrong with the place of the logger, and with its supervise.
 #[must_use]
@@ -67,7 +69,7 @@ pub fn presence(
     if work.is_supervised == Some(false) && work.service_is_supervised && work.made_ago >= NEW {
         let found = found(Kind::LoggerMissing, "its logger is not there");
         let found = found.saw(format!("no supervise runs in {shown}"));
-        return Some(found.command("ps -efww | grep 'service errors'"));
+        return Some(found.command(MESSAGES));
     }
     if !work.service_is_up || work.is_supervised != Some(true) {
         return None;

@@ -1,9 +1,9 @@
-//! The look at the system, whose results the judges get. It opens nothing but directories, and
-//! regular files that it has looked at before; it changes nothing.
+//! The look at the system, whose results the judges get. It opens only directories and files that
+//! it has found to be regular, and it changes nothing.
 
 use super::crash::Origin;
 use super::run::{Files, Program, Run};
-use super::script::base;
+use super::script::{base, process_name};
 use crate::beginning::beginning;
 use crate::look::processes::Processes;
 use crate::look::{Looker, Service, past};
@@ -43,20 +43,20 @@ impl<'a> Ward<'a> {
     }
 }
 
-/// A service directory, the logger's too, as it was found.
+/// A service, or a logger, as doctor found it.
 #[derive(Debug)]
 pub struct Case<'a> {
     /// What svctl knows of it.
     pub service: &'a Service,
     /// The path of its directory without links.
     pub base: Vec<u8>,
-    /// What its directory is.
+    /// The facts about its directory.
     pub facts: Option<Facts>,
     /// What it has as `run`.
     pub run: Run,
     /// Its supervise.
     pub supervise: Option<Pid>,
-    /// The PATH that it starts the service with.
+    /// The PATH of that supervise, once it was read.
     path: OnceCell<Option<Vec<u8>>>,
 }
 
@@ -83,9 +83,9 @@ impl<'a> Case<'a> {
         [&self.base[..], b"/run"].concat()
     }
 
-    /// The processes that a run of the service left behind: no supervise is above them, they began
-    /// soon after a start of the service, and they work in its directory, write into its pipe or
-    /// have the name of its program.
+    /// The processes that a run of the service left behind: they descend from no supervise, they
+    /// began soon after a start of the service, and they work in its directory, write into the pipe
+    /// to its logger or have the name of its program.
     #[must_use]
     pub fn left(&self, program: Option<&[u8]>, ward: &Ward<'_>) -> Vec<Pid> {
         let Some(record) = &self.service.record else { return Vec::new() };
@@ -116,7 +116,7 @@ impl<'a> Case<'a> {
             if !is_timely && process.parent != 1 {
                 return false;
             }
-            let is_named = program.is_some_and(|program| is_called(process, base(program)));
+            let is_named = program.is_some_and(|program| process.name == process_name(program));
             let writes = || {
                 own_pipe.is_some_and(|own| {
                     [1, 2].iter().any(|&number| {
@@ -195,7 +195,7 @@ impl Ward<'_> {
         self.processes.find(pid).map(|process| process.name.clone()).unwrap_or_default()
     }
 
-    /// How much later than the first process the second started.
+    /// How much later the second process started than the first.
     #[must_use]
     pub fn between(&self, first: &Counted, second: &Counted) -> Duration {
         self.age(first).saturating_sub(self.age(second))
@@ -229,13 +229,6 @@ impl Ward<'_> {
             Origin::Unknown
         }
     }
-}
-
-/// Whether a process has the name of a program: as its own name, which is cut after 15 bytes, or as
-/// the first word of its command line.
-fn is_called(process: &Counted, name: &[u8]) -> bool {
-    let short = name.get(..15).unwrap_or(name);
-    !name.is_empty() && process.name == short
 }
 
 /// Whether two facts are of one file.

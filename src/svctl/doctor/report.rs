@@ -30,7 +30,7 @@ pub struct Report {
     pub unchecked: Vec<Unchecked>,
 }
 
-/// The column in which a finding's name ends, if the line has room for it.
+/// The column in which the name of a finding ends, unless its first line is longer.
 const END: usize = 73;
 /// How far the text of a block is indented.
 const INDENT: usize = 9;

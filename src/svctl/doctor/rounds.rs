@@ -22,14 +22,12 @@ use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{file, proc};
 use daemontools_rs::tai64n::{Label, TEXT};
 
-/// How many lines of a log the judges get,
+/// How many lines of a log the judges get.
 const LINES: usize = 20;
-/// and how many of them are printed.
+/// How many lines of a log are printed.
 const SHOWN: usize = 3;
 /// A line that is older than so many seconds belongs to another trouble.
 const RECENT: u64 = 60;
-/// How long svscan and a new supervise may be busy before it is a finding.
-const NEW: Duration = Duration::from_secs(10);
 /// A service that has been up for so many seconds has started well.
 const STARTED: u64 = 2;
 
@@ -40,7 +38,8 @@ pub struct Rounds<'a> {
     pub ward: Ward<'a>,
     /// The command line of svctl for this scan directory.
     pub again: Again,
-    /// Whether the services were named: then those that are down on purpose are looked at too.
+    /// Whether the services were named: then the run of a service that is down on purpose is judged
+    /// too.
     pub is_asked: bool,
     /// Whether an svscan works, if that is known.
     pub is_scanned: Option<bool>,
@@ -48,7 +47,7 @@ pub struct Rounds<'a> {
     pub supervises: Vec<(Pid, Vec<u8>)>,
     /// The log directories of the loggers so far, with their names.
     pub log_directories: RefCell<logging::Met>,
-    /// The directories above the services so far.
+    /// The directories above the services so far: each is judged once.
     pub ways: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -156,7 +155,8 @@ impl<'a> Rounds<'a> {
         }
         // What another judge found explains why it is not supervised.
         let is_explained = !findings.is_empty();
-        let is_young = self.age_of(&service.target.path).is_none_or(|age| age < NEW);
+        let is_young =
+            self.age_of(&service.target.path).is_none_or(|age| age.as_secs() < logger::NEW);
         if service.state == State::NotSupervised
             && self.is_scanned == Some(true)
             && !is_young
@@ -172,7 +172,7 @@ impl<'a> Rounds<'a> {
         found.findings.extend(findings);
     }
 
-    /// How long it has been as it is.
+    /// How many seconds ago the service's process was started, or ended.
     fn seconds_of(&self, service: &Service) -> u64 {
         service.since().map_or(0, |since| since.seconds_until(self.ward.looker.wall))
     }
@@ -206,9 +206,7 @@ impl<'a> Rounds<'a> {
             Finding::on(&service.target.name, Kind::NotSupervised, "no supervise runs for it");
         let path = text::quoted(&service.target.path);
         let found = found.saw(format!("svscan works, and nothing holds {path}/supervise"));
-        found
-            .command("ps -efww | grep 'service errors'")
-            .command(format!("ls -la {path}/supervise"))
+        found.command(MESSAGES).command(format!("ls -la {path}/supervise"))
     }
 
     /// The finding about why it ends at each start.
@@ -246,13 +244,12 @@ impl<'a> Rounds<'a> {
         let lines = self.recent_lines(logger);
         let own = |pid: Pid| left.contains(&pid);
         let mut holds_own = None;
-        let who = |port: u16| self.holder(port, sheet.case);
-        let stop = |other: &[u8]| self.again.line("stop", other);
-        let taken = crash::port_taken(sheet.name, &ends, &lines, who, stop);
+        let holder_of = |port: u16| self.holder(port, sheet.case);
+        let taken = crash::port_taken(sheet.name, &ends, &lines, holder_of, &self.again);
         if let Some(taken) = taken {
             for (ports, _) in crash::complaints(&lines) {
                 let holders =
-                    ports.into_iter().filter_map(&who).filter_map(|holder| holder.process);
+                    ports.into_iter().filter_map(&holder_of).filter_map(|holder| holder.process);
                 holds_own = holds_own.or(holders.map(|(pid, _)| pid).find(|&pid| own(pid)));
             }
             return match holds_own {

@@ -81,7 +81,7 @@ pub struct Subject<'a> {
     pub name: &'a [u8],
     /// The path of `run`.
     pub path: &'a [u8],
-    /// Whether the service is up: then its script works.
+    /// Whether the service has been up for a while: then its script works.
     pub is_up: bool,
 }
 
@@ -258,9 +258,10 @@ fn program(
 mod tests {
     use super::*;
 
-    struct Some_;
+    /// A system with few programs.
+    struct Sample;
 
-    impl Files for Some_ {
+    impl Files for Sample {
         fn at(&self, path: &[u8]) -> Program {
             match path {
                 b"/bin/sh" | b"/usr/bin/env" | b"./here" | b"/bin/here" => {
@@ -284,7 +285,7 @@ mod tests {
         let run =
             Run::File { is_executable: true, text: Some(text.into()), is_empty: text.is_empty() };
         let subject = Subject { name: b"x", path: b"/d/x/run", is_up };
-        judge(subject, &run, &Some_).map(|finding| finding.kind.name())
+        judge(subject, &run, &Sample).map(|finding| finding.kind.name())
     }
 
     #[test]
@@ -334,7 +335,7 @@ mod tests {
     #[test]
     fn what_is_no_script_at_all_has_its_names() {
         let subject = Subject { name: b"x", path: b"/d/x/run", is_up: false };
-        let name = |run: Run| judge(subject, &run, &Some_).map(|finding| finding.kind.name());
+        let name = |run: Run| judge(subject, &run, &Sample).map(|finding| finding.kind.name());
         assert_eq!(name(Run::Missing { is_link: true }), Some("run-missing"));
         assert_eq!(name(Run::Directory), Some("run-not-a-file"));
         assert_eq!(name(Run::Other), Some("run-not-a-file"));

@@ -20,7 +20,8 @@ pub struct Place {
     pub is_above: bool,
 }
 
-/// Why a user other than root and `user`, who runs it, can write a place.
+/// Why a user other than root and `user` can write a place; `user` is the one that supervise runs
+/// as.
 fn reason(place: &Place, user: u32) -> Option<String> {
     let is_kept = place.is_above && place.mode & 0o1000 != 0;
     if place.owner != 0 && place.owner != user {

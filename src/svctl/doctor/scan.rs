@@ -11,9 +11,9 @@ pub struct Daemon {
     pub pid: u32,
     /// Its name.
     pub name: Vec<u8>,
-    /// Whether it is ours, if that is known.
+    /// Whether it is of this product, by the signals that it blocks.
     pub is_ours: bool,
-    /// The path of its program, if we may see it.
+    /// The path of its program, if /proc shows it to us.
     pub program: Option<Vec<u8>>,
     /// Whether another file stands at that path now.
     pub is_replaced: bool,

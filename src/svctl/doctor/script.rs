@@ -24,7 +24,7 @@ pub enum Head {
     },
 }
 
-/// A file whose first so many bytes are text is text.
+/// How many bytes from its beginning say whether a file is text: it is if none of them is NUL.
 const LOOK: usize = 512;
 
 /// Reads the beginning of a file that is not empty.
@@ -61,12 +61,19 @@ pub fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
+/// The name that the kernel gives a process of the program at this path: at most 15 bytes.
+#[must_use]
+pub fn process_name(path: &[u8]) -> &[u8] {
+    let name = base(path);
+    name.get(..15).unwrap_or(name)
+}
+
 /// A shell script.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// The last command, if it stands by itself at the end.
     pub last: Option<Command>,
-    /// Whether a program's bare name may be looked up elsewhere than on supervise's PATH.
+    /// Whether the script may look up programs elsewhere than on supervise's PATH.
     pub sets_path: bool,
     /// Whether it works in another directory than the service's at its end.
     pub changes_directory: bool,

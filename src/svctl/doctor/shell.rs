@@ -5,7 +5,7 @@
 pub struct Word {
     /// What it is, quotes taken off.
     pub text: Vec<u8>,
-    /// Whether the shell passes it unchanged: it has nothing to expand.
+    /// Whether the shell passes it unchanged: it has no variable and no glob.
     pub is_plain: bool,
 }
 
@@ -26,7 +26,7 @@ impl Command {
     }
 }
 
-/// What ends a command that is alone, and not in a list of several.
+/// What ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// A newline, a semicolon, or the end.

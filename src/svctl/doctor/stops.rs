@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::look::Ward;
-use super::script::{base, is_shell};
+use super::script::{is_shell, process_name};
 use super::sheet::Sheet;
 use super::stubborn::{self, Commands, Kin, Stop};
 use crate::look::state::State;
@@ -29,9 +29,8 @@ pub fn judge(ward: &Ward<'_>, again: &Again, sheet: &Sheet<'_, '_>) -> Option<Fi
         // TERM ended the shell, and the program that the shell had started lives on.
         let bare = sheet.bare(&path).filter(|_| service.state == State::Down)?;
         let left = sheet.case.left(sheet.program(), ward);
-        let name = base(bare.program);
-        let short = name.get(..15).unwrap_or(name);
-        let child = *left.iter().find(|&&pid| ward.name_of(pid) == short)?;
+        let name = process_name(bare.program);
+        let child = *left.iter().find(|&&pid| ward.name_of(pid) == name)?;
         return Some(stubborn::no_exec(sheet.name, None, child, bare, &commands, true));
     };
     let stop = asked_stop(ward, service, pid);

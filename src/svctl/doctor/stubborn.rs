@@ -2,14 +2,14 @@
 //! supervise and the program. Pure.
 
 use super::finding::{Finding, Kind};
-use super::script::base;
+use super::script::{base, process_name};
 use super::shell::Command;
 use crate::look::state::State;
 use crate::show::units;
 use crate::text;
 use core::time::Duration;
 
-/// What matters here of a process.
+/// A child of the service's process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kin {
     /// Its pid.
@@ -20,12 +20,12 @@ pub struct Kin {
     pub later: Duration,
 }
 
-/// What is known of the stop.
+/// What is known of the stop that a service was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     /// How long ago the stop was asked for.
     pub asked: Option<Duration>,
-    /// The signal that it sends.
+    /// The name of the signal that the stop sends.
     pub signal: String,
     /// Whether the process ignores or blocks that signal.
     pub is_deaf: bool,
@@ -35,9 +35,9 @@ pub struct Stop {
     pub kill_timeout: Option<Duration>,
 }
 
-/// A stop fails that has not ended the process after this time,
+/// A stop has failed if the process is still there after this time.
 const LONG: Duration = Duration::from_secs(10);
-/// or after this one, if the process ignores the signal.
+/// The same, for a process that ignores or blocks the signal.
 const DEAF: Duration = Duration::from_secs(2);
 /// A child that started within this time after its parent counts as started with it.
 const TWIN: Duration = Duration::from_secs(1);
@@ -101,8 +101,7 @@ pub struct Bare<'a> {
 impl Bare<'_> {
     /// Whether a process is that program.
     fn is(&self, kin: &Kin) -> bool {
-        let name = base(self.program);
-        kin.name == name.get(..15).unwrap_or(name)
+        kin.name == process_name(self.program)
     }
 }
 
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_has_time_and_one_that_is_not_heard_less() {
+    fn a_stop_fails_after_ten_seconds_and_after_two_if_its_signal_is_ignored() {
         let stop = |asked, is_deaf, kill_timeout: Option<u64>| {
             let kill_timeout = kill_timeout.map(Duration::from_secs);
             let asked = Some(Duration::from_secs(asked));

@@ -1,10 +1,10 @@
 //! Finds the log directories of the services that are asked for.
 
 use crate::look::logger::{self, LogDirectory, Refusal};
-use crate::look::{Looker, Scope, Trouble};
+use crate::look::{Looker, OPEN_DIRECTORY, Scope, Trouble};
 use crate::options::{self, Logs, Options};
 use crate::select::{Target, drop_second_names, select};
-use crate::{SVCTL, text};
+use crate::{SVCTL, place, text};
 use core::time::Duration;
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{Errno, clock, descriptor, poll};
@@ -38,7 +38,7 @@ pub fn find(options: &Options, asked: &Logs) -> Result<All, Exit> {
     let mut all = All { found: Vec::new(), without: Vec::new(), exit: Exit::SUCCESS };
     if let Some(path) = options::bytes(asked.inside.as_ref()) {
         let name = asked.words().into_iter().next().unwrap_or_else(|| path.to_vec());
-        let path = path.to_vec();
+        let path = place::typed(path);
         let directory = LogDirectory { path, stamp: None, is_processed: false, said_by: None };
         all.found.push(Found { name, directory });
         return Ok(all);
@@ -60,7 +60,7 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     let Some(logger) = logger else {
         // A service directory that was entered and has no `log` has no logger, even if other files
         // in it could not be read.
-        let trouble = service.trouble.as_ref().filter(|trouble| trouble.action == OPEN);
+        let trouble = service.trouble.as_ref().filter(|trouble| trouble.action == OPEN_DIRECTORY);
         if let Some(trouble) = trouble {
             say_trouble(target, trouble);
             all.exit = all.exit.max(Exit::SYSTEM);
@@ -95,9 +95,6 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     all.found.push(Found { name: target.name.clone(), directory });
 }
 
-/// The action of a trouble with a service directory that cannot be opened.
-const OPEN: &str = "open the directory";
-
 fn say_trouble(target: &Target, trouble: &Trouble) {
     let name = text::name(&target.name);
     let reason = if trouble.is_refusal { "not permitted; try sudo" } else { trouble.reason };
@@ -105,13 +102,13 @@ fn say_trouble(target: &Target, trouble: &Trouble) {
     SVCTL.warning(&[text, name.as_bytes(), b": ", reason.as_bytes()]);
 }
 
-/// How often we look for a directory that is not there yet.
+/// How often svctl looks for a directory that is not there yet.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Waits for a log directory that is not there yet: its logger is about to make it.
 ///
 /// # Errors
-/// The exit code, when nothing reads our output any more.
+/// The exit code, when the reader of svctl's output is gone.
 pub fn wait_for(directory: &LogDirectory) -> Result<(), Exit> {
     let stdout = descriptor::standard(1);
     let mut is_said = false;
@@ -132,7 +129,7 @@ pub fn wait_for(directory: &LogDirectory) -> Result<(), Exit> {
 /// Opens a log directory.
 ///
 /// # Errors
-/// As said.
+/// The exit code, after a message that says why it is not opened.
 pub fn open(directory: &LogDirectory) -> Result<OwnedFd, Exit> {
     directory.open().map_err(|refusal| {
         let path = text::name(&directory.path);

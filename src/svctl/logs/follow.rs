@@ -1,8 +1,8 @@
 //! `-f`: prints lines as they come, in the order in which they come, until the reader or a signal
 //! ends it.
 //!
-//! While the reader of our output takes nothing, we go on to open new logs, so that we can still
-//! read those that multilog removes meanwhile.
+//! While the reader of the output takes nothing, svctl goes on to open new logs, so that it can
+//! still read those that multilog removes meanwhile.
 
 use super::files::{Log, Trouble};
 use super::merge::Source;
@@ -16,9 +16,9 @@ use daemontools_rs::sys::inotify::{DirectoryEvent, Watch, Watcher};
 use daemontools_rs::sys::{clock, descriptor, poll};
 use std::os::fd::AsFd;
 
-/// How often we look whether the path of a directory leads to another directory now.
+/// How often svctl looks whether the path of a directory leads to another directory now.
 const LOOK: Duration = Duration::from_millis(200);
-/// How many times in a row we look for new logs, where new names come while we look.
+/// How many times in a row svctl lists a directory in which new names come meanwhile.
 const TRIES: usize = 32;
 
 /// Follows some directories, each with its reader.
@@ -28,7 +28,7 @@ pub struct Follower {
     trails: Vec<Trail>,
     /// New names that were not handled yet, with the trails of their directories.
     names: Vec<(Watch, Vec<u8>)>,
-    /// When we next look whether the paths still lead to the same directories.
+    /// When svctl next looks whether the paths still lead to the same directories.
     next_look: Duration,
 }
 
@@ -118,7 +118,8 @@ impl Follower {
         }
     }
 
-    /// Opens the next `current` where the last one was read to its end; whether there is one.
+    /// Opens the next `current` of each directory whose last one was read to its end; whether there
+    /// is one.
     fn go_on(&mut self, sources: &mut [Source]) -> bool {
         for (trail, source) in self.trails.iter_mut().zip(&*sources) {
             trail.look_for_current(&source.reader);

@@ -1,20 +1,43 @@
 //! What svscan, and services without a logger, wrote: the line that readproctitle shows in ps.
 
+use super::needle::Needle;
+use super::reader::Filter;
+use crate::options::Logs;
 use crate::place::Scan;
 use crate::select::Target;
 use crate::show::advice::Again;
 use crate::{SVCTL, output, text};
 use daemontools_rs::error::Exit;
-use daemontools_rs::sys::descriptor::HERE;
+use daemontools_rs::sys::descriptor::{self, HERE};
 use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{file, proc};
 use std::os::fd::AsFd;
 
+/// Which of the messages are asked for, and how they are shown. They have no times.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Only messages with these bytes.
+    needle: Option<&'a Needle>,
+    /// Only so many of the last ones.
+    last: Option<usize>,
+    /// Whether bytes that could control a terminal stay as they are.
+    is_raw: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// What the options ask for.
+    #[must_use]
+    pub fn of(asked: &Logs, filter: &'a Filter) -> Self {
+        let is_raw = asked.raw && !descriptor::is_terminal(descriptor::standard(1));
+        Self { needle: filter.needle.as_ref(), last: asked.lines, is_raw }
+    }
+}
+
 /// `svctl logs --svscan`: the messages of the svscan of a scan directory, one a line.
 #[must_use]
-pub fn show(scan: &Scan, is_raw: bool) -> Exit {
+pub fn show(scan: &Scan, wanted: Wanted<'_>) -> Exit {
     match lines(scan) {
-        Ok(lines) => print(&lines, is_raw, Exit::SUCCESS),
+        Ok(lines) => print(lines, wanted, Exit::SUCCESS),
         Err(why) => SVCTL.fatal(&[b"unable to find the messages of svscan: ", why.as_bytes()]),
     }
 }
@@ -22,7 +45,13 @@ pub fn show(scan: &Scan, is_raw: bool) -> Exit {
 /// For services without a logger: says so, shows what they wrote among svscan's messages, and says
 /// what to type.
 #[must_use]
-pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exit) -> Exit {
+pub fn explain(
+    without: &[Target],
+    scan: Option<&Scan>,
+    wanted: Wanted<'_>,
+    again: &Again,
+    exit: Exit,
+) -> Exit {
     for target in without {
         let name = text::name(&target.name);
         SVCTL.warning(&[
@@ -33,7 +62,7 @@ pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exi
     }
     let mut exit = exit;
     match scan.map(lines) {
-        Some(Ok(lines)) => exit = exit.max(print(&lines, false, exit)),
+        Some(Ok(lines)) => exit = exit.max(print(lines, wanted, exit)),
         Some(Err(why)) => {
             SVCTL.warning(&[b"unable to find the messages of svscan: ", why.as_bytes()]);
         }
@@ -54,13 +83,15 @@ pub fn explain(without: &[Target], scan: Option<&Scan>, again: &Again, exit: Exi
     exit
 }
 
-fn print(lines: &[Vec<u8>], is_raw: bool, exit: Exit) -> Exit {
+fn print(mut lines: Vec<Vec<u8>>, wanted: Wanted<'_>, exit: Exit) -> Exit {
+    lines.retain(|line| wanted.needle.is_none_or(|needle| needle.is_in(line)));
+    let first = wanted.last.map_or(0, |last| lines.len().saturating_sub(last));
     let mut shown = Vec::new();
-    for line in lines {
-        if is_raw {
-            shown.extend_from_slice(line);
+    for line in lines.into_iter().skip(first) {
+        if wanted.is_raw {
+            shown.extend_from_slice(&line);
         } else {
-            shown.extend_from_slice(text::line(line).as_bytes());
+            shown.extend_from_slice(text::line(&line).as_bytes());
         }
         shown.push(b'\n');
     }
@@ -73,7 +104,8 @@ fn lines(scan: &Scan) -> Result<Vec<Vec<u8>>, String> {
     let svscans = file::facts_of(scan.as_fd());
     let svscans = svscans.map_or_else(|_| Vec::new(), |facts| proc::workers_in(&facts, b"svscan"));
     let pipes: Vec<(u64, u64)> = svscans.iter().filter_map(|&pid| identity(pid, 2)).collect();
-    // We may not see which pipe a readproctitle of another user reads, so it may be the right one.
+    // /proc may not show which pipe a readproctitle of another user reads: then it may be the right
+    // one.
     let of_this = |&&pid: &&Pid| identity(pid, 0).is_none_or(|pipe| pipes.contains(&pipe));
     let known: Vec<&Pid> = if pipes.is_empty() {
         readers.iter().collect()
@@ -101,7 +133,6 @@ fn identity(pid: Pid, number: u32) -> Option<(u64, u64)> {
 /// The processes that run readproctitle.
 fn readers() -> Vec<Pid> {
     let all = proc::census(|_| true).unwrap_or_default();
-    // The kernel's name of a process is cut after fifteen bytes.
     let named = all.into_iter().filter(|process| process.name == b"readproctitle");
     named.map(|process| process.pid).collect()
 }

@@ -6,7 +6,7 @@
 //!     -> past, follow -> trail -> order   which files, in which order
 //!     -> merge -> reader, opening -> files, lines, stamp, needle, search
 //!     -> print                            how a line is shown
-//!     -> messages                         what went to svscan's own
+//!     -> messages                         what went to svscan's own messages
 //! ```
 //!
 //! `lines`, `needle`, `order`, `search`, `stamp` and `times` are pure.
@@ -42,6 +42,7 @@ use daemontools_rs::zone::Zone;
 use find::Found;
 use follow::Follower;
 use merge::Source;
+use messages::Wanted;
 use needle::Needle;
 use print::{Clock, Printer};
 use reader::{Filter, Reader};
@@ -81,16 +82,17 @@ pub fn run(options: &Options, asked: &Logs) -> Exit {
 
 fn perform(options: &Options, asked: &Logs) -> Result<Exit, Exit> {
     let scan = || Scan::choose(options::bytes(options.directory.as_ref()));
-    if asked.svscan {
-        return Ok(messages::show(&scan()?, asked.raw));
-    }
     let common = Common::of(asked)?;
+    let wanted = Wanted::of(asked, &common.filter);
+    if asked.svscan {
+        return Ok(messages::show(&scan()?, wanted));
+    }
     let all = find::find(options, asked)?;
     let mut exit = all.exit;
     if !all.without.is_empty() {
         let scan = scan().ok();
         let again = Again::of(options.directory.as_deref());
-        exit = exit.max(messages::explain(&all.without, scan.as_ref(), &again, exit));
+        exit = exit.max(messages::explain(&all.without, scan.as_ref(), wanted, &again, exit));
     }
     let has_names = all.found.len() > 1;
     if let (true, [only]) = (asked.follow, &all.found[..]) {

@@ -10,7 +10,8 @@ use daemontools_rs::tai64n::Label;
 use std::os::fd::AsFd;
 
 impl Reader {
-    /// Opens a log, unless it is open already; nothing, if it could not and has said why.
+    /// Opens a log, unless it is open already; nothing if it cannot be opened, after a message, or
+    /// counted as pruned.
     pub fn open(&mut self, part: &mut Part) -> Option<Body> {
         if let Some(body) = part.body.take() {
             return Some(body);
@@ -28,8 +29,8 @@ impl Reader {
         }
     }
 
-    /// Starts a plain log at the first line that is asked for, which it finds by the labels;
-    /// whether that place is exact.
+    /// Moves the beginning and the end of a plain log to the lines within the times asked for,
+    /// which it finds by their labels; whether that could be told.
     pub fn narrow(&mut self, name: &[u8], body: &mut Body) -> bool {
         let Body::Plain { file, at, end } = body else { return false };
         let (since, until) = (self.filter.since, self.filter.until);

@@ -1,5 +1,5 @@
-//! The logs that a directory has when we come: of these the ones within the times asked for, and of
-//! their lines the last ones.
+//! The logs that a directory has when svctl starts: chosen by the times asked for, and, with `-n`,
+//! cut to their last lines.
 
 use super::files::{self, Body, Identity, Log};
 use super::reader::{Part, Reader, Step};
@@ -10,12 +10,13 @@ use daemontools_rs::tai64n::Label;
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
-/// How many times we list the directory again, where a log was finished during the listing.
+/// How many times svctl lists the directory again, where a log was finished during the listing.
 const TRIES: usize = 16;
-/// Among how many of the newest names we look for `current`, which may have been renamed meanwhile.
+/// Among how many of the newest names svctl looks for the file that it has opened as `current`,
+/// which multilog may have renamed meanwhile.
 const NEWEST: usize = 3;
 
-/// The files that have no final name yet, as far as they exist.
+/// The logs that have no final name yet, as far as they exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unnamed {
     /// `previous`
@@ -142,7 +143,7 @@ pub fn keep_last(reader: &mut Reader, wanted: usize) {
         }
         let is_first = left == 0 && part.skip == 0 || part.is_growing || part.log.end.is_none();
         part.is_placed = is_first;
-        // The others are opened again later: we may not have so many files open.
+        // The others are opened again later: a process may not have so many files open.
         part.body = is_first.then_some(body);
         kept.push_front(part);
     }
@@ -161,12 +162,7 @@ fn count_from_the_end(
     let mut counts = |line: &[u8]| {
         let head = stamps.of(line);
         let text = line.get(head.map_or(0, |(_, length)| length)..).unwrap_or_default();
-        let moment = head.map(|(moment, _)| moment);
-        let is_within = moment.is_none_or(|moment| {
-            filter.since.is_none_or(|since| moment >= since)
-                && filter.until.is_none_or(|until| moment < until)
-        });
-        is_within && filter.has_needle(text)
+        filter.takes(head.map(|(moment, _)| moment), text)
     };
     let mut read = |place, room: &mut [u8]| files::read_at(file, place, room);
     search::last(&mut read, span, wanted, &mut counts, is_growing)

@@ -31,9 +31,10 @@ impl Filter {
         self.since.is_some() || self.until.is_some()
     }
 
-    /// Whether a line of this time and text is asked for. A line without a time is, as its log was
-    /// chosen by its name.
-    fn takes(&self, moment: Option<Label>, text: &[u8]) -> bool {
+    /// Whether a line of this time and text is asked for. A line without a time counts as within
+    /// the times asked for, as its log was chosen by its name.
+    #[must_use]
+    pub fn takes(&self, moment: Option<Label>, text: &[u8]) -> bool {
         let is_within = moment.is_none_or(|moment| {
             self.since.is_none_or(|since| moment >= since)
                 && self.until.is_none_or(|until| moment < until)
@@ -42,8 +43,7 @@ impl Filter {
     }
 
     /// Whether a text has the bytes of `--grep`.
-    #[must_use]
-    pub fn has_needle(&self, text: &[u8]) -> bool {
+    fn has_needle(&self, text: &[u8]) -> bool {
         self.needle.as_ref().is_none_or(|needle| needle.is_in(text))
     }
 }
@@ -55,7 +55,7 @@ pub struct Part {
     pub log: Log,
     /// The open log, if it was opened.
     pub body: Option<Body>,
-    /// Whether its first line that matters was found.
+    /// Whether its first line that is asked for was found.
     pub is_placed: bool,
     /// How many matching lines to skip.
     pub skip: usize,
@@ -98,7 +98,7 @@ pub struct Reader {
     pub is_followed: bool,
     /// The exit code so far.
     pub exit: Exit,
-    /// Whether the times of lines that do not match are not needed.
+    /// Whether lines without the bytes of `--grep` may be passed over: nothing needs their times.
     pub may_skip: bool,
     pub(super) filter: Rc<Filter>,
     pub(super) stamps: Stamps,
@@ -111,7 +111,9 @@ pub struct Reader {
     moment_here: Option<Label>,
     /// How many bytes of the current line are its label.
     head: usize,
+    /// How many logs multilog has removed before they were opened, and no message has counted yet.
     pub(super) pruned: usize,
+    /// Whether it was reported that lines have no labels.
     has_complained: bool,
 }
 
@@ -251,12 +253,13 @@ impl Reader {
     fn end(&mut self) -> bool {
         let Some((part, _)) = self.part.take() else { return false };
         self.lines.end_of_log();
-        // The rest of such a line is lost: nothing continues it in the next log.
+        // A killed multilog has lost the rest of the line: the next log does not continue it.
         part.log.is_cut() && self.lines.finish()
     }
 
-    /// Whether the current log is shorter now than what we have read of it, and we go on from its
-    /// new end: a multilog that starts removes an unfinished line, other programs empty the file.
+    /// Whether the current log is shorter now than what was read of it; then reading goes on from
+    /// its new end. A multilog that starts removes an unfinished line, other programs empty the
+    /// file.
     fn is_cut_back(&mut self) -> bool {
         let Some((_, Body::Plain { file, at, end: None })) = &mut self.part else { return false };
         let size = file::facts_of(file.as_fd()).map_or(*at, |facts| facts.size);

@@ -1,6 +1,6 @@
 //! Finds a service's log directory: by the command line and the working directory of the running
-//! multilog, or else by `log/run`, or else as `log/main`. The only place that does, and that
-//! decides whether a directory that another user named is opened.
+//! multilog, or else by `log/run`, or else as `log/main`. No other file looks for it, and no other
+//! file decides whether svctl opens a directory that another user has named.
 
 use super::Service;
 use super::processes::Processes;
@@ -24,8 +24,9 @@ pub struct LogDirectory {
     pub stamp: Option<Stamp>,
     /// Whether a processor makes another file of each finished log.
     pub is_processed: bool,
-    /// The user who named it, if it is another than root and we: a user can put any path on a
-    /// command line, so it is opened only if it belongs to that user or root.
+    /// The user whose multilog has it on its command line, if that is neither root nor our own
+    /// user. A user can put any path on a command line, so svctl opens the directory only if it
+    /// belongs to that user or to root.
     pub said_by: Option<u32>,
 }
 
@@ -41,9 +42,9 @@ pub enum Refusal {
 /// What a log directory contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// How many logs: `current` and the old ones.
+    /// How many logs: `current`, `previous` and the finished ones.
     pub files: usize,
-    /// Their bytes together.
+    /// The bytes of these, and of what multilog keeps beside them (`state`), together.
     pub bytes: u64,
 }
 
@@ -86,7 +87,8 @@ impl Running {
         })
     }
 
-    /// `base`: its probable working directory, in case we may not see it.
+    /// `base`: the service directory of the logger, where multilog probably works, in case /proc
+    /// does not say where it works.
     fn directories(&self, base: &[u8]) -> Vec<LogDirectory> {
         let user = proc::users_of(self.pid).map_or(u32::MAX, |[_, effective, _]| effective);
         let said_by = Some(user).filter(|&user| user != 0 && user != file::our_user());
@@ -95,7 +97,8 @@ impl Running {
     }
 }
 
-/// The directories that the words of a multilog name, relative to `base`.
+/// The directories that the words of a multilog name, each with its path; `base`: the directory
+/// that multilog works in.
 fn named(words: &[Vec<u8>], base: &[u8], said_by: Option<u32>) -> Vec<LogDirectory> {
     let script = Script::parse(words.iter().map(Vec::as_slice));
     let mut gets_all = GetsAll(vec![false; script.directories.len()]);
@@ -132,7 +135,12 @@ impl Sink for GetsAll {
 }
 
 fn is_multilog(word: &[u8]) -> bool {
-    word.rsplit(|&byte| byte == b'/').next() == Some(b"multilog")
+    base(word) == b"multilog"
+}
+
+/// The last part of a path.
+fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
 /// The path of `name` relative to directory `base`.
@@ -152,12 +160,18 @@ fn words_of_command_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     is_it.then(|| words.map(<[u8]>::to_vec).collect())
 }
 
+/// Words before the name of an account, which may be `multilog` too.
+const BEFORE_ACCOUNT: [&[u8]; 4] = [b"setuidgid", b"envuidgid", b"-s", b"-u"];
+
 /// The words after `multilog` in a shell script, as far as they are clear without a shell.
 fn words_of_script(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut left = text;
+    let mut before = Vec::new();
     loop {
         let word = next_word(&mut left)?;
-        if !is_multilog(&word) {
+        let is_account = BEFORE_ACCOUNT.contains(&base(&before));
+        if is_account || !is_multilog(&word) {
+            before = word;
             continue;
         }
         let mut words = Vec::new();
@@ -242,7 +256,8 @@ impl LogDirectory {
         Some(contents)
     }
 
-    /// The last `count` lines of the newest finished log and `current` together.
+    /// The last `count` lines of the newest finished log and `current` together. A log that a
+    /// processor has put through gzip is left out.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> Vec<Vec<u8>> {
         let Ok(place) = self.open() else { return Vec::new() };
@@ -271,9 +286,15 @@ pub fn open_log(place: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, file::Fa
 
 /// How much of the end of a log is read.
 const END: u32 = 1 << 15;
+/// The first bytes of a file that gzip made.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
     let Ok((file, facts)) = open_log(place.as_fd(), name) else { return Vec::new() };
+    let mut first = [0; GZIP.len()];
+    if descriptor::read_at(file.as_fd(), &mut first, 0).is_ok() && first == GZIP {
+        return Vec::new();
+    }
     let from = facts.size.saturating_sub(u64::from(END));
     let mut bytes = vec![0; usize::try_from(END).unwrap_or(0)];
     let offset = i64::try_from(from).unwrap_or(i64::MAX);
@@ -304,6 +325,8 @@ mod tests {
     fn the_words_of_multilog_are_found_in_a_run_script() {
         for text in [
             "#!/bin/sh\nexec setuidgid nobody multilog t s1000000 n20 ./main\n",
+            "exec /usr/bin/setuidgid multilog multilog t s1000000 n20 ./main\n",
+            "exec setuidgid -s multilog softlimit -o 9 multilog t s1000000 n20 ./main\n",
             "#!/bin/sh\n# multilog in a comment ./x\nexec /usr/bin/multilog t s1000000 n20 ./main",
             "exec multilog \\\n  t s1000000 \\\n\tn20 './main'; exit 1\n",
             "multilog t \"s1000000\" n20 ./main 2>/dev/null",

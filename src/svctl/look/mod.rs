@@ -31,10 +31,14 @@ const TRIES: usize = 5;
 /// The pause before each further try.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// The action of a [`Trouble`] with a service directory that cannot be opened.
+pub const OPEN_DIRECTORY: &str = "open the directory";
+
 /// Why something could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// What could not be done: `open supervise/status`.
+    /// What could not be done, for `unable to ... of NAME`: [`OPEN_DIRECTORY`], or `read
+    /// supervise/status`.
     pub action: &'static str,
     /// Why, in words.
     pub reason: &'static str,
@@ -133,12 +137,13 @@ pub struct Looker {
     /// Nothing if /proc cannot be read, or our working directory is gone: then no journal is
     /// believed.
     onlooker: Option<Onlooker>,
+    /// The time now, by the wall clock, since 1970.
     unix: Duration,
-    /// The time now, by the wall clock.
+    /// The same as a label.
     pub wall: Label,
     /// The time now, by the journal's monotonic clock.
     pub monotonic: Monotonic,
-    /// The processes of services, after [`Looker::weigh`].
+    /// The processes but for the supervises of the services, after [`Looker::weigh`].
     pub processes: Option<Processes>,
     /// All processes, after the first search by name.
     named: OnceCell<Option<Processes>>,
@@ -159,16 +164,16 @@ impl Looker {
         }
     }
 
-    /// Moves on to this moment.
+    /// Reads the clocks again: later looks are at this moment.
     pub fn refresh(&mut self) {
         self.unix = clock::wall();
         self.wall = Label::of_unix(self.unix);
         self.monotonic = Monotonic(clock::monotonic());
     }
 
-    /// Counts the processes, and finds out what those of each service take.
+    /// Counts the processes, and adds up the memory of each service's.
     pub fn weigh(&mut self, services: &mut [Service]) {
-        // A supervise is no process of its service. Leaving them out halves what is to be read.
+        // A supervise is no process of its service. To leave them out halves what is read of /proc.
         let supervises = services
             .iter()
             .flat_map(|service| [Some(service), service.logger.as_deref()])
@@ -210,7 +215,7 @@ impl Looker {
         match open(HERE, &target.path, Purpose::Directory) {
             Ok(directory) => self.look_into(directory.as_fd(), scope, &mut found),
             Err(error) => {
-                found.trouble = Some(Trouble::of("open the directory", error));
+                found.trouble = Some(Trouble::of(OPEN_DIRECTORY, error));
                 if found.is_refused() {
                     found.supervised = self.supervised_by_name(target);
                 }

@@ -15,8 +15,8 @@ impl Monotonic {
     }
 }
 
-/// How long ago the recorded starts were, the last one first. Version 0.1.0 records only the last
-/// one.
+/// How long ago the recorded starts were, the last one first. A journal of version 0.1.0 has only
+/// the last start.
 #[must_use]
 pub fn starts_ago(record: &Record, now: Monotonic) -> Vec<Duration> {
     let history = &record.history;
@@ -34,7 +34,7 @@ pub fn young_starts(record: &Record, now: Monotonic) -> usize {
     starts_ago(record, now).into_iter().filter(|&ago| ago < young).count()
 }
 
-/// How long the previous run lasted, if that is recorded.
+/// How long the last run lasted, if that is recorded.
 #[must_use]
 pub fn last_run(record: &Record) -> Option<Duration> {
     record.history.last_run

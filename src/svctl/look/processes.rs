@@ -24,10 +24,13 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Counts the processes without `others`; nothing if /proc does not show them.
+    /// Counts all processes but those in `left_out`; nothing if /proc does not show them.
     #[must_use]
-    pub fn count(others: &BTreeSet<Pid>) -> Option<Self> {
-        proc::census(|pid| !others.contains(&pid)).ok().filter(|all| !all.is_empty()).map(Self::of)
+    pub fn count(left_out: &BTreeSet<Pid>) -> Option<Self> {
+        proc::census(|pid| !left_out.contains(&pid))
+            .ok()
+            .filter(|all| !all.is_empty())
+            .map(Self::of)
     }
 
     fn of(all: Vec<Counted>) -> Self {
@@ -77,7 +80,8 @@ impl Processes {
         tree
     }
 
-    /// The memory of a process and its descendants. It must have started at `start`.
+    /// The memory of a process and its descendants; nothing if the process did not start at
+    /// `start`: then another process has its pid. A `start` of 0 is not known.
     #[must_use]
     pub fn weigh(&self, root: Pid, start: Option<u64>) -> Option<Memory> {
         let found = self.find(root)?;
@@ -96,8 +100,8 @@ impl Processes {
         self.all.iter().filter(is_there).count()
     }
 
-    /// Whether a supervise was started for the service of this name, by the command lines. svscan
-    /// starts each logger's as `supervise log`: nothing there says to which service it belongs.
+    /// Whether a supervise was started for the service of this name, by the command lines; not
+    /// known for a logger, as svscan starts the supervise of each as `supervise log`.
     #[must_use]
     pub fn has_supervise_of(&self, name: &[u8]) -> Option<bool> {
         // If we may not see process 1 (hidepid), we do not see the processes of others.
@@ -113,7 +117,7 @@ impl Processes {
         }))
     }
 
-    /// The supervise that works in the directory of these facts.
+    /// The supervise whose working directory is the one of these facts.
     #[must_use]
     pub fn supervise_in(&self, directory: &Facts) -> Option<&Counted> {
         let mut supervises = self.all.iter().filter(|process| process.name == b"supervise");

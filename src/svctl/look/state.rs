@@ -8,9 +8,9 @@ use daemontools_rs::service::status::Status;
 pub enum State {
     /// It runs.
     Up,
-    /// It does not run, and is not wanted to.
+    /// It does not run, and is not to be started.
     Down,
-    /// It runs, and was stopped by `p`.
+    /// It runs, and supervise stopped it by STOP (`svc -p`).
     Paused,
     /// It runs, and was asked to end.
     Stopping,
@@ -24,9 +24,9 @@ pub enum State {
     Unreadable,
 }
 
-/// This many recorded starts,
-const MANY: usize = 3;
-/// each less than so many seconds ago, make a service flap.
+/// A service flaps when at least this many of its recorded starts are young.
+pub const MANY: usize = 3;
+/// A start is young if it was less than so many seconds ago.
 pub const YOUNG: u64 = 10;
 
 impl State {

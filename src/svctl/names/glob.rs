@@ -1,6 +1,6 @@
 //! Globs: `*`, `?` and `[...]` over the bytes of a name. Pure.
 
-/// Whether a word may be a glob at all.
+/// Whether a word has a byte of a glob.
 #[must_use]
 pub fn is_glob(word: &[u8]) -> bool {
     word.iter().any(|byte| b"*?[]".contains(byte))

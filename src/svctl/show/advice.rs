@@ -42,10 +42,12 @@ pub struct Advice {
     pub command: String,
 }
 
-/// How far the text is indented at most;
+/// How far the text is indented at most.
 const DEEPEST: usize = 24;
-/// and how far, if the deeper indent would leave fewer columns than `ENOUGH`.
+/// How far the text is indented at least, if a deeper indent would leave it fewer columns than
+/// [`ENOUGH`].
 const SHALLOWEST: usize = 9;
+/// How many columns are enough for the text.
 const ENOUGH: usize = 48;
 
 impl Advice {

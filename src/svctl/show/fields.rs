@@ -14,7 +14,8 @@ pub struct Fields(Vec<String>);
 impl Fields {
     /// The fields of these names.
     ///
-    /// # Errors The first name that is no field.
+    /// # Errors
+    /// The first name that is no field.
     pub fn parse(names: &[String]) -> Result<Self, &str> {
         let known = Self::known();
         for name in names {

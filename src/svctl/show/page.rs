@@ -13,7 +13,7 @@ use daemontools_rs::service::request::Want;
 use daemontools_rs::service::stopping::{self, Said};
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::process::Pid;
-use daemontools_rs::sys::{file, proc};
+use daemontools_rs::sys::{Errno, file, proc};
 use daemontools_rs::tai64n::{Label, TEXT};
 use daemontools_rs::zone::Zone;
 use daemontools_rs::zone::date::Dates;
@@ -175,13 +175,14 @@ impl Page<'_> {
     fn script(&mut self) {
         let path = [&self.service.target.path[..], b"/run"].concat();
         let said = match file::facts(HERE, &path) {
-            Err(error) => {
-                vec![format!("unable to read run: {}", daemontools_rs::error::words(error))]
-            }
+            Err(error) => vec![unable_to_read_run(error)],
             Ok(facts) if facts.kind != file::Kind::Regular => vec!["run is no file".to_owned()],
             Ok(facts) => {
-                let contents = beginning(&path).unwrap_or_default();
-                let mut said = first_lines(&contents);
+                let contents = beginning(&path);
+                let mut said = contents.map_or_else(
+                    |error| vec![unable_to_read_run(error)],
+                    |text| first_lines(&text),
+                );
                 if facts.mode & 0o111 == 0 {
                     said.insert(0, "(not executable)".to_owned());
                 }
@@ -238,8 +239,8 @@ impl Page<'_> {
         self.say("supervise", [said]);
     }
 
-    /// The supervise and its start time: by the journal, or by which supervise works in the
-    /// directory.
+    /// The pid of the supervise and its start time: by the journal, or else by the working
+    /// directories of all supervises.
     fn supervise_process(&self) -> Option<(Pid, u64)> {
         if self.service.supervised != Some(true) {
             return None;
@@ -317,6 +318,10 @@ fn describe(directory: &LogDirectory) -> String {
         }
         None => format!("{path}: cannot be read"),
     }
+}
+
+fn unable_to_read_run(error: Errno) -> String {
+    format!("unable to read run: {}", daemontools_rs::error::words(error))
 }
 
 /// The first lines of a script.

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use crate::look::state::State;
 use std::fmt::Write;
 
-/// One metric: its name behind `daemontools_service_`, its type, its help, and its value.
+/// One metric: its name without `daemontools_service_`, its type, its help, and its value.
 struct Metric {
     name: &'static str,
     kind: &'static str,
@@ -60,9 +60,11 @@ const METRICS: [Metric; 11] = [
     gauge("rss_bytes", "Memory in RAM of the process and its descendants.", |facts| {
         facts.rss_bytes.map(number)
     }),
-    gauge("processes", "The process of the service and its descendants.", |facts| {
-        facts.processes.map(|count| number(count as u64))
-    }),
+    gauge(
+        "processes",
+        "How many processes the service has: its own and the descendants of that.",
+        |facts| facts.processes.map(|count| number(count as u64)),
+    ),
 ];
 
 /// The text for these services and their loggers.

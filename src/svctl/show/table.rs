@@ -36,7 +36,7 @@ const SERVICE: usize = 0;
 const STATE: usize = 1;
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// At least so much of a name is kept; a state is as wide.
+/// No name and no state is cut to fewer columns than this.
 const STUMP: usize = 8;
 
 /// One line of the table.

@@ -5,7 +5,7 @@ use super::verb::Aim;
 use core::time::Duration;
 use daemontools_rs::service::request::Want;
 
-/// After so many runs have ended since the request, the service does not stay up.
+/// When so many runs have ended since the request, svctl says that the service does not stay up.
 const ENOUGH: u64 = 3;
 
 /// The result of a look.
@@ -25,15 +25,15 @@ pub enum Step {
 #[derive(Clone, Debug)]
 pub struct Progress {
     aim: Aim,
-    /// Whether we asked for it: only then can another command have changed it.
+    /// Whether svctl has asked for it: only then can another command have taken it back.
     is_asked: bool,
     /// The run that the first look saw.
     first: Run,
     /// The run that is up, and when a look saw it first.
     up: Option<(Run, Duration)>,
-    /// How many runs looks saw end, if no journal counts the starts.
+    /// How many runs have ended by what the looks saw: used if no journal counts the starts.
     ended: u64,
-    /// Whether a look saw that the supervise wants it.
+    /// Whether a look saw that the supervise wants what was asked for.
     is_wanted: bool,
 }
 
@@ -244,7 +244,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_start_that_somebody_takes_back_is_over() {
+    fn a_start_that_another_command_takes_back_is_over() {
         let aim = Aim::Up(at(500));
         assert_eq!(last(aim, &down(1), &[down(1)]), Step::Pending(None));
         assert_eq!(last(aim, &down(1), &[waiting(1), down(1)]), Step::Countermanded);

@@ -18,7 +18,7 @@ use tell::Teller;
 use verb::Deed;
 use watch::Watched;
 
-/// After so long a wait, a terminal shows what we wait for.
+/// After so long a wait, svctl says on a terminal what it waits for.
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// What was asked for, and how long we wait for it.
@@ -46,11 +46,11 @@ pub fn carry_out(order: Order, targets: &[Target], teller: &mut Teller) -> Watch
     let mut speaks_at = Some(begun.saturating_add(SILENCE));
     let mut changed: Vec<usize> = Vec::new();
     while !left.is_empty() {
-        let few = left.len();
+        let count = left.len();
         left.retain_mut(|task| {
             let is_due = changed.binary_search(&task.number()).is_ok()
                 || task.next_look() <= clock::monotonic();
-            let outcome = if is_due { task.go_on(few, &mut looker, &mut watched) } else { None };
+            let outcome = if is_due { task.go_on(count, &mut looker, &mut watched) } else { None };
             if let (Some(outcome), Some((service, seen))) = (&outcome, task.seen()) {
                 watched.forget(task.number());
                 teller.tell(task.number(), service, seen, outcome);

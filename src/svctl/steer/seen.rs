@@ -27,7 +27,7 @@ pub struct Seen {
     pub end: Option<End>,
     /// How long its last run lasted.
     pub lasted: Option<Duration>,
-    /// The process group that goes with it (`kill-group`).
+    /// The process group that a stop ends with the process (`kill-group`).
     pub group: Option<Pid>,
     /// How many processes the group has, if they were counted.
     pub group_left: usize,
@@ -40,7 +40,7 @@ pub struct Seen {
 pub struct Run {
     /// How many starts there were, by the journal, if there is one.
     pub starts: Option<u64>,
-    /// When its pid last changed.
+    /// When the pid in the status last changed: the process was started or ended then.
     pub label: Option<Label>,
 }
 

@@ -17,17 +17,19 @@ use daemontools_rs::sys::{Errno, clock};
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 
-/// How long we wait for the supervise of a new link: svscan starts it at once.
+/// How long svctl waits for the supervise of a new link: svscan starts it at once.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long we wait for the supervise that replaces a killed one: svscan starts it no sooner than
-/// the old one's lock is free, and looks for supervises that it has missed every five seconds.
+/// How long svctl waits for the supervise that replaces a killed one: svscan starts it no sooner
+/// than the lock of the killed supervise is free, and looks every five seconds for supervises that
+/// it has missed.
 const LONG_GRACE: Duration = Duration::from_secs(6);
-/// How often we look at a service whose supervise is about to come,
+/// How often svctl looks at a service whose supervise is about to come, if there are at most
+/// [`FEW`] services.
 const SOON: Duration = Duration::from_millis(5);
-/// if there are at most so many services.
+/// See [`SOON`].
 const FEW: usize = 20;
-/// How often we count what is left of a process group, and try again to write to a full FIFO: no
-/// event reports either.
+/// How often svctl counts what is left of a process group, and tries again to write to a full FIFO:
+/// no event reports either.
 const AGAIN: Duration = Duration::from_millis(20);
 /// Later than any time.
 const NEVER: Duration = Duration::MAX;
@@ -92,11 +94,11 @@ impl Task {
         self.look_at.min(self.kill_at).min(self.give_up_at)
     }
 
-    /// Looks, and does what is due. Returns the outcome, once there is one. `few`: how many tasks
-    /// there are.
+    /// Looks, and does what is due. Returns the outcome, once there is one. `count`: how many tasks
+    /// have none yet.
     pub fn go_on(
         &mut self,
-        few: usize,
+        count: usize,
         looker: &mut Looker,
         watched: &mut Watched,
     ) -> Option<Outcome> {
@@ -104,7 +106,7 @@ impl Task {
         let (service, seen) = self.look(looker);
         let now = clock::monotonic();
         self.look_at = match () {
-            () if !seen.is_supervised && few <= FEW => now.saturating_add(SOON),
+            () if !seen.is_supervised && count <= FEW => now.saturating_add(SOON),
             () if seen.group_left > 0 => now.saturating_add(AGAIN),
             () if !self.is_watched || !is_held => now.saturating_add(BLIND),
             () => NEVER,
@@ -265,7 +267,7 @@ impl Task {
     }
 }
 
-/// How many processes of a group exist, without zombies; at least one if we cannot see.
+/// How many processes of a group exist, without zombies; one if they exist and /proc shows none.
 fn count_group(leader: Pid) -> usize {
     match kill_group(leader, 0) {
         Err(Errno::ESRCH) => 0,

@@ -1,5 +1,5 @@
 //! What is printed of an order: a line for each service when it is done, and, on a terminal, what
-//! we wait for.
+//! svctl waits for.
 
 use super::Order;
 use super::seen::Seen;
@@ -29,7 +29,7 @@ pub enum Outcome {
 /// Why an order failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It takes too long.
+    /// The timeout came first.
     TimedOut,
     /// It does not stay up: so many runs have ended.
     DoesNotStay(u64),
@@ -39,7 +39,7 @@ pub enum Failure {
     NoProcess,
     /// No supervise runs.
     NoSupervise,
-    /// We lack the right to ask it.
+    /// svctl's user may not ask the supervise.
     NotPermitted,
     /// Its state cannot be read.
     Unreadable(Trouble),
@@ -80,7 +80,7 @@ impl Failure {
     }
 }
 
-/// Up to how many services we name while we wait for them.
+/// How many services are named at most while svctl waits for them.
 const NAMED: usize = 20;
 
 /// Prints how an order ends.
@@ -175,7 +175,7 @@ impl Teller {
             Failure::TimedOut => {
                 let after = units::duration(self.order.timeout.unwrap_or(Duration::ZERO));
                 let command = match self.order.deed {
-                    Deed::AwaitGone => return format!("a supervise runs after {after}"),
+                    Deed::AwaitGone => return format!("a supervise still runs after {after}"),
                     Deed::AwaitUp if seen.state == State::Down => {
                         self.again.command("start", service)
                     }
@@ -193,7 +193,9 @@ impl Teller {
             Failure::DoesNotStay(ended) => {
                 format!("{ended} runs did not last, the last one {}; try: {}", last(), doctor())
             }
-            Failure::Countermanded => "somebody asked for something else meanwhile".to_owned(),
+            Failure::Countermanded => {
+                "another command asked for something else meanwhile".to_owned()
+            }
             Failure::NoProcess if seen.state == State::Waiting => {
                 format!("it has no process, its last run {}; try: {}", last(), doctor())
             }

@@ -37,9 +37,9 @@ pub enum Aim {
     Nothing,
     /// It is up, and still up so long later.
     Up(Duration),
-    /// It was started since.
+    /// It was started after the request.
     Ran,
-    /// It was started since, is up, and still up so long later.
+    /// It was started after the request, is up, and still up so long later.
     UpAgain(Duration),
     /// It is down, and so is the rest of its process group, with `kill-group`.
     Down,
@@ -63,7 +63,7 @@ pub enum Plan {
 }
 
 impl Deed {
-    /// The verb as it is typed and as messages name it.
+    /// The verb as messages name it: `unable to run x`, `asked to run` for `svctl once x`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -78,7 +78,7 @@ impl Deed {
         }
     }
 
-    /// Whether it only waits.
+    /// Whether the verb only waits, and asks the supervise for nothing.
     #[must_use]
     pub const fn asks_nothing(self) -> bool {
         matches!(self, Self::AwaitUp | Self::AwaitDown | Self::AwaitGone)

@@ -1,5 +1,5 @@
 //! Reports changes: a new status in a `supervise` directory by inotify, and the end of a supervise
-//! by the error on its `ok`, which we hold open.
+//! by the error on its `ok`, which svctl holds open.
 
 use crate::SVCTL;
 use crate::look::with_records;
@@ -13,7 +13,7 @@ use daemontools_rs::sys::{Errno, directory, poll};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// How often we look at a service that cannot be watched.
+/// How often svctl looks at a service that cannot be watched.
 pub const BLIND: Duration = Duration::from_millis(200);
 
 /// What is watched, by the number of the task.
@@ -25,6 +25,7 @@ pub struct Watched {
     presences: BTreeMap<usize, OwnedFd>,
     /// Why something cannot be watched, until that was reported.
     blind: Option<Errno>,
+    /// Whether it was reported that something cannot be watched.
     was_said: bool,
 }
 
@@ -137,7 +138,7 @@ impl Watched {
         changed
     }
 
-    /// Leaves the watches to a child, which exits after us. The kernel ends the watches of an
+    /// Leaves the watches to a child, which exits after svctl. The kernel ends the watches of an
     /// exiting process before it reports the exit to the parent, and that takes up to 30 ms (a
     /// grace period of RCU). Call this last: it takes away standard output.
     pub fn leave_to_child(self) {

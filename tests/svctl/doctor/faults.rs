@@ -27,7 +27,7 @@ fn a_service_that_ends_at_each_start() {
 }
 
 #[test]
-fn a_service_whose_port_somebody_else_has() {
+fn a_service_whose_port_another_process_has() {
     let stage = Stage::empty();
     // The process that holds the socket has the port.
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();

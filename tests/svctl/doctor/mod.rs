@@ -10,7 +10,7 @@ mod scans;
 mod whole;
 
 use crate::json::breaches;
-use crate::scratch::{Said, wait_for};
+use crate::scratch::Said;
 use crate::stage::Stage;
 use serde_json::Value;
 use std::fs;
@@ -52,16 +52,17 @@ fn names(report: &Value) -> Vec<String> {
     all.map(|found| found["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Waits for a finding.
+/// The finding of this name about this service, as soon as it is there.
 fn finds(stage: &Stage, name: &str, service: &str) -> Value {
-    let mut found = None;
-    let mut last = Value::Null;
-    wait_for(&format!("{name} of {service} in {last}"), || {
-        last = report(stage, &[]);
-        found = finding(&last, name, service);
-        found.is_some()
-    });
-    found.unwrap()
+    let until = std::time::Instant::now() + crate::scratch::DEADLINE;
+    loop {
+        let last = report(stage, &[]);
+        if let Some(found) = finding(&last, name, service) {
+            return found;
+        }
+        assert!(std::time::Instant::now() < until, "no {name} of {service} in {last:#}");
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
 }
 
 /// Waits until the finding is gone, and nothing else is found.

@@ -72,9 +72,9 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
         stage.link(&name);
         made += 1;
     }
-    // These: a `run` that is a link, a service in Perl, a program instead of a script, a service
-    // with `down`, a stopped one, one that ran once, one with the descriptors of a logger, and one
-    // that ended long ago.
+    // These: a `run` that is a link, a program instead of a script, a service with `down`, a
+    // service that was stopped, a job that ran once, a service with `kill-group`, a job that
+    // supervise repeats, and a service in the scan directory itself.
     stage.scratch.script("common", "exec sleep 1000");
     stage.scratch.directory_at("d/linked");
     std::os::unix::fs::symlink("../../common", stage.scratch.path().join("d/linked/run")).unwrap();
@@ -129,7 +129,7 @@ fn fifty_services_of_the_usual_shapes_have_no_finding() {
     assert_eq!(report(&stage, &[])["services"], made);
 }
 
-/// Lets another account reach our services.
+/// Lets the loggers' account reach their directories.
 fn open_the_way(stage: &Stage) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(stage.scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();

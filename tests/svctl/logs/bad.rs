@@ -30,6 +30,8 @@ fn names_and_moments_that_make_no_sense_are_named() {
         &["logs", "a", "-i"],
         &["logs", "a", "-f", "--until", "now"],
         &["logs", "a", "--svscan"],
+        &["logs", "--svscan", "--since", "now"],
+        &["logs", "--svscan", "-f"],
         &["logs", "a", "b", "--in", "m"],
         &["logs", "a", "--json"],
     ] {

@@ -3,6 +3,7 @@
 use super::{lines, log, words};
 use crate::scratch::{Said, copy_program, wait_for};
 use crate::stage::{STAYS, Stage, svctl};
+use crate::terminal::on_terminal;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
@@ -103,6 +104,13 @@ fn a_service_without_a_logger_has_what_readproctitle_shows() {
     assert_eq!((said.code, said.out.as_str()), (Some(0), expected), "{said:?}");
     let why = "a has no logger: what it writes goes to svscan's own messages (ps -efww | grep 'service errors')";
     assert!(said.err.contains(why), "{said:?}");
+    // Some of the messages. On a terminal they cannot control it.
+    assert_eq!(stage.svctl(&["logs", "--svscan", "-n", "1"]), Said::text("second\\x1b\n"));
+    assert_eq!(stage.svctl(&["logs", "--svscan", "--grep", "st w"]), Said::text("first words\n"));
+    assert_eq!(stage.svctl(&["logs", "a", "-i", "--grep", "SECOND"]).out, "second\\x1b\n");
+    let raw = &["logs", "--svscan", "--raw", "-n", "1"];
+    assert_eq!(stage.svctl(raw), Said::text("second\x1b\n"));
+    assert_eq!(on_terminal(80, &mut stage.command(raw)), "second\\x1b\n");
     // The printed command gives it a logger.
     let command =
         said.err.lines().find_map(|line| line.strip_prefix("svctl: to give a a logger: "));

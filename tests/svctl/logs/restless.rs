@@ -79,7 +79,7 @@ fn whatever_the_logger_goes_through_what_is_there_is_printed_once() {
 }
 
 #[test]
-fn so_it_is_with_a_processor() {
+fn what_is_there_is_printed_once_also_with_a_processor() {
     for seed in 10..12 {
         run(seed, &["t", "s8192", "n100000", "!cat"]);
     }
