@@ -18,10 +18,10 @@
 //! only [`scandir`] knows what svscan keeps in a scan directory. supervise, svscan, svscanboot, svc
 //! and svstat use these two and never import each other. [`sys`] holds all `unsafe` code and the
 //! only uses of nix, libc and signal-hook. The pure files (`supervise/machine.rs`,
-//! `svscan/plan.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no clock, no system
-//! and no files: they return their decisions as data. Only [`cmd`] and `main` end the process, with
-//! the numbers that [`error`] names. `tests/house` reads the sources and fails on a breach of these
-//! rules.
+//! `svscan/plan.rs` and `late_log.rs`, multilog's `script.rs`, `pattern.rs` and `lines.rs`) have no
+//! clock, no system and no files: they return their decisions as data. Only [`cmd`] and `main` end
+//! the process, with the numbers that [`error`] names. `tests/house` reads the sources and fails on
+//! a breach of these rules.
 #![deny(
     clippy::exit,
     clippy::expect_used,

@@ -117,6 +117,6 @@ fn is_new(name: &[u8]) -> bool {
         Ok(Kind::Directory) => Records::are_missing(name),
         _ => false,
     };
-    let age = || clock::wall().checked_sub(file::changed(HERE, name).ok()?);
+    let age = || clock::wall().checked_sub(file::facts_no_link(HERE, name).ok()?.changed);
     is_candidate && age().is_some_and(|age| age < YOUTH)
 }

@@ -49,7 +49,7 @@ impl Logs {
     ) -> Result<Self, Errno> {
         let now = Label::of_unix(now).text();
         let mut logs = Self::default();
-        directory::each_in(place, |name, kind| {
+        directory::each_in(place, |directory::Listed { name, kind, .. }| {
             let Some(log) = log_name(name).filter(|_| is_regular(place, name, kind)) else {
                 return;
             };
@@ -139,7 +139,7 @@ pub fn look_and_rename(place: BorrowedFd<'_>, name: &[u8], kept: &[u8]) -> Resul
 /// Those of open(2) and getdents(2).
 pub fn has_twin(place: BorrowedFd<'_>, facts: &Facts) -> Result<bool, Errno> {
     let mut has_twin = false;
-    directory::each_in(place, |name, _| {
+    directory::each_in(place, |directory::Listed { name, .. }| {
         has_twin |= log_name(name).is_some()
             && found(place, name).is_ok_and(|other| {
                 other

@@ -166,6 +166,7 @@ mod tests {
         group: 0,
         mode: 0o755,
         size: 0,
+        changed: core::time::Duration::ZERO,
     };
 
     #[test]

@@ -147,6 +147,7 @@ mod tests {
             group: 0,
             mode: 0o1600,
             size: 1024,
+            changed: core::time::Duration::ZERO,
         };
         assert_eq!(doubt(&facts), None);
         assert_eq!(doubt(&Facts { mode: 0o600, ..facts }), Some(Doubt::Unmarked));

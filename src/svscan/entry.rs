@@ -2,6 +2,7 @@
 //! ways to reach them.
 
 use super::adopted::Adopted;
+use super::late_log::LateLog;
 use super::plan::{Ending, HeldService, Key, Role, Standing};
 use crate::service::control::{self, Sender};
 use crate::service::onlooker::{has_left, keeps_journal, recorded_supervise};
@@ -56,8 +57,10 @@ pub struct Entry {
     pub main: Supervise,
     /// Its logger's supervise, if it has a logger.
     pub log: Option<Supervise>,
-    /// When we first saw a `log` that was made after the service was started.
-    pub late_log: Option<Duration>,
+    /// Whether the last tick saw its directory, and no pass since has missed it.
+    pub was_seen: bool,
+    /// What we know of a `log` that is made after the service was started.
+    pub late_log: LateLog,
 }
 
 impl Entry {

@@ -19,6 +19,7 @@ pub mod entry;
 pub mod filling;
 pub mod foreign;
 pub mod heir;
+pub mod late_log;
 pub mod plan;
 pub mod roster;
 pub mod spawn;

@@ -108,6 +108,32 @@ impl Roster {
         self.entries.iter().map(|(key, entry)| entry.held(*key))
     }
 
+    /// How many services are held.
+    #[must_use]
+    pub fn held_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the last tick saw a service that is held under this name.
+    #[must_use]
+    pub fn may_believe(&self, key: Key, name: &[u8]) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.was_seen && entry.name == name)
+    }
+
+    /// Notes what a tick sees of the service directories: that each is there, and when it last
+    /// changed.
+    pub fn note_sights(&mut self, mut sights: Vec<(Key, Duration)>) {
+        sights.sort_unstable();
+        let mut sights = sights.into_iter().peekable();
+        for (key, entry) in &mut self.entries {
+            while sights.next_if(|(seen, _)| seen < key).is_some() {}
+            if let Some((_, changed)) = sights.next_if(|(seen, _)| seen == key) {
+                entry.was_seen = true;
+                entry.late_log.note(changed);
+            }
+        }
+    }
+
     /// One service, if it is held.
     #[must_use]
     pub fn held_one(&self, key: Key) -> Option<HeldService> {
@@ -149,7 +175,12 @@ impl Roster {
                 drop(self.entries.remove(&key));
                 let _ = self.records.forget(key);
             }
-            Action::Miss(key) => self.missed.push(key),
+            Action::Miss(key) => {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.was_seen = false;
+                }
+                self.missed.push(key);
+            }
         }
     }
 
@@ -173,6 +204,9 @@ impl Roster {
     /// start waits for the next change or tick.
     pub fn begin_pass(&mut self, now: Duration) {
         self.missed.clear();
+        if self.next_start.is_none() {
+            return;
+        }
         let starts = self.entries.iter().flat_map(|(key, entry)| {
             let held = entry.held(*key);
             [Some(held.main), held.log].into_iter().flatten()

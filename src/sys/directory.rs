@@ -1,7 +1,8 @@
 //! Directories: the current one, the entries of one, and making and removing names.
 
-use super::file::Kind;
+use super::file::{self, Kind};
 use super::{Errno, descriptor};
+use core::num::NonZeroU64;
 use nix::sys::stat::Mode;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -38,43 +39,58 @@ pub fn path_of_current() -> Result<Vec<u8>, Errno> {
     nix::unistd::getcwd().map(|path| path.into_os_string().into_vec())
 }
 
-/// Some names, one after the other in one piece of memory: ten thousand of them take two requests
-/// of the heap and not ten thousand.
-#[derive(Debug, Default)]
+/// The entries of a directory, their names one after the other in one piece of memory: ten thousand
+/// take two requests of the heap and not ten thousand.
+#[derive(Debug)]
 pub struct Listing {
+    device: u64,
     text: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where each name ends, and the inode number, if the entry is a directory.
+    entries: Vec<(usize, Option<NonZeroU64>)>,
 }
+
+/// In bytes.
+const USUAL_LENGTH: usize = 8;
 
 impl Listing {
-    fn push(&mut self, name: &[u8]) {
-        self.text.extend_from_slice(name);
-        self.ends.push(self.text.len());
+    /// The names in the current directory that do not begin with a dot, in the kernel's order.
+    /// There is room for `expected` of them at first.
+    ///
+    /// # Errors
+    /// As [`names`].
+    pub fn undotted(expected: usize) -> Result<Self, Errno> {
+        let mut listing = Self {
+            device: file::facts(descriptor::HERE, b".")?.device,
+            text: Vec::with_capacity(expected.saturating_mul(USUAL_LENGTH)),
+            entries: Vec::with_capacity(expected),
+        };
+        each_in(descriptor::HERE, |entry| {
+            if entry.name.first() != Some(&b'.') {
+                let is_directory = entry.kind == Some(Kind::Directory);
+                let inode = NonZeroU64::new(entry.inode).filter(|_| is_directory);
+                listing.text.extend_from_slice(entry.name);
+                listing.entries.push((listing.text.len(), inode));
+            }
+        })?;
+        Ok(listing)
     }
 
-    /// The names, in the order in which they were read.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Each name, with the device and inode number of the directory, if the entry is one. Where
+    /// something is mounted on it, these are those of the directory below.
+    pub fn entries(&self) -> impl Iterator<Item = (&[u8], Option<(u64, u64)>)> {
         let mut from = 0;
-        self.ends.iter().map(move |&end| {
+        self.entries.iter().map(move |&(end, inode)| {
             let name = self.text.get(from..end).unwrap_or_default();
             from = end;
-            name
+            (name, inode.map(|inode| (self.device, inode.get())))
         })
     }
-}
-
-/// The names in the current directory that do not begin with a dot, in the kernel's order.
-///
-/// # Errors
-/// As [`names`].
-pub fn undotted() -> Result<Listing, Errno> {
-    let mut listing = Listing::default();
-    each_in(descriptor::HERE, |name, _| {
-        if name.first() != Some(&b'.') {
-            listing.push(name);
-        }
-    })?;
-    Ok(listing)
 }
 
 /// The names in the current directory, in the kernel's order, `.` and `..` left out.
@@ -91,19 +107,16 @@ pub fn names() -> Result<Vec<Vec<u8>>, Errno> {
 /// As [`names`].
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
     let mut names = Vec::new();
-    each_in(directory, |name, _| names.push(name.to_vec()))?;
+    each_in(directory, |entry| names.push(entry.name.to_vec()))?;
     Ok(names)
 }
 
-/// Calls `look` with each name in `directory`, in the kernel's order, `.` and `..` left out, and
-/// with the kind of entry, if the listing says it. Allocates no memory.
+/// Calls `look` with each entry of `directory`, in the kernel's order, `.` and `..` left out.
+/// Allocates no memory.
 ///
 /// # Errors
 /// As [`names`].
-pub fn each_in(
-    directory: BorrowedFd<'_>,
-    mut look: impl FnMut(&[u8], Option<Kind>),
-) -> Result<(), Errno> {
+pub fn each_in(directory: BorrowedFd<'_>, mut look: impl FnMut(Listed<'_>)) -> Result<(), Errno> {
     let own = descriptor::open(directory, b".", descriptor::Purpose::Directory)?;
     let mut entries = Entries([0; BLOCK]);
     loop {
@@ -119,9 +132,8 @@ pub fn each_in(
         let mut rest = block.get(..filled).unwrap_or_default();
         while let Some((entry, later)) = split_entry(rest) {
             rest = later;
-            let (name, kind) = entry;
-            if name != b"." && name != b".." {
-                look(name, kind);
+            if entry.name != b"." && entry.name != b".." {
+                look(entry);
             }
         }
     }
@@ -134,11 +146,22 @@ const BLOCK: usize = 4096;
 #[repr(align(8))]
 struct Entries([u8; BLOCK]);
 
-type ListedEntry<'a> = (&'a [u8], Option<Kind>);
+/// An entry as a listing has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its kind, if the file system says it.
+    pub kind: Option<Kind>,
+    /// Its inode number. Where something is mounted on it, that of the directory below.
+    pub inode: u64,
+}
 
 /// The first of some entries, and the rest. An entry is an inode number and an offset of eight
 /// bytes each, its own length in two bytes, its kind in one, and its name, which ends in a NUL.
-fn split_entry(entries: &[u8]) -> Option<(ListedEntry<'_>, &[u8])> {
+fn split_entry(entries: &[u8]) -> Option<(Listed<'_>, &[u8])> {
+    let (inode, _) = entries.split_first_chunk()?;
+    let inode = u64::from_ne_bytes(*inode);
     let (_, from_length) = entries.split_at_checked(16)?;
     let (length, from_kind) = from_length.split_first_chunk()?;
     let length = usize::from(u16::from_ne_bytes(*length));
@@ -152,7 +175,7 @@ fn split_entry(entries: &[u8]) -> Option<(ListedEntry<'_>, &[u8])> {
         _ => Some(Kind::Other),
     };
     let name = entry.get(19..)?.split(|byte| *byte == 0).next()?;
-    Some(((name, kind), later))
+    Some((Listed { name, kind, inode }, later))
 }
 
 /// mkdirat(2) with `mode` less the umask.

@@ -41,6 +41,9 @@ pub struct Facts {
     pub mode: u32,
     /// Its size in bytes.
     pub size: u64,
+    /// When it was made or last changed, by the wall clock: of a directory, also when a name in it
+    /// came or went.
+    pub changed: Duration,
 }
 
 /// fstatat(2), links followed.
@@ -57,17 +60,6 @@ pub fn facts(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
 /// Those of fstatat(2).
 pub fn facts_no_link(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Facts, Errno> {
     fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW).map(|stat| Facts::from(&stat))
-}
-
-/// When the last component itself (a link is not followed) was made or last changed, by the wall
-/// clock.
-///
-/// # Errors
-/// Those of fstatat(2).
-pub fn changed(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Duration, Errno> {
-    let stat = fstatat(directory, path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-    let seconds = u64::try_from(stat.st_ctime).unwrap_or(0);
-    Ok(Duration::new(seconds, u32::try_from(stat.st_ctime_nsec).unwrap_or(0)))
 }
 
 /// fstat(2)
@@ -123,6 +115,10 @@ impl From<&FileStat> for Facts {
             group: stat.st_gid,
             mode: stat.st_mode & 0o7777,
             size: u64::try_from(stat.st_size).unwrap_or(0),
+            changed: Duration::new(
+                u64::try_from(stat.st_ctime).unwrap_or(0),
+                u32::try_from(stat.st_ctime_nsec).unwrap_or(0),
+            ),
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 45] = [
+const PURE: [&str; 46] = [
     "account/lines.rs",
     "calendar.rs",
     "effects.rs",
@@ -91,6 +91,7 @@ const PURE: [&str; 45] = [
     "svctl/show/table.rs",
     "svctl/steer/aim.rs",
     "svctl/steer/verb.rs",
+    "svscan/late_log.rs",
     "svscan/plan.rs",
     "svscanboot/leader.rs",
     "tai64n.rs",

@@ -122,7 +122,7 @@ impl<'a> Rounds<'a> {
     }
 
     fn age_of(&self, path: &[u8]) -> Option<Duration> {
-        let changed = file::changed(HERE, path).ok()?;
+        let changed = file::facts_no_link(HERE, path).ok()?.changed;
         Some(daemontools_rs::sys::clock::wall().saturating_sub(changed))
     }
 

@@ -67,7 +67,7 @@ impl Identity {
 pub fn list(place: BorrowedFd<'_>) -> Result<Vec<Log>, Errno> {
     let mut logs = Vec::new();
     let mut has_previous = false;
-    directory::each_in(place, |name, _| {
+    directory::each_in(place, |directory::Listed { name, .. }| {
         has_previous |= name == b"previous";
         logs.extend(Log::finished(name));
     })?;

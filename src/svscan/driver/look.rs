@@ -2,11 +2,13 @@
 
 use super::Driver;
 use crate::svscan::SVSCAN;
-use crate::svscan::plan::{Seen, plan};
+use crate::svscan::plan::{Key, Seen, plan};
 use crate::svscan::roster::Round;
 use crate::sys::descriptor::HERE;
+use crate::sys::directory::Listing;
 use crate::sys::file::{self, Kind};
-use crate::sys::{Errno, clock, directory};
+use crate::sys::{Errno, clock};
+use core::time::Duration;
 
 impl Driver<'_> {
     /// Looks at new names, then at the whole directory if that is due, and performs the plan. The
@@ -18,7 +20,7 @@ impl Driver<'_> {
         let round = self.round(false);
         for name in &news.names {
             match self.look_at(name) {
-                Ok(seen) => seen.into_iter().for_each(|seen| self.take_in(seen, round)),
+                Ok(found) => found.into_iter().for_each(|(seen, _)| self.take_in(seen, round)),
                 // A link that leads nowhere, or a change at this moment: look at the whole
                 // directory.
                 Err(_) => is_unclear = true,
@@ -32,15 +34,18 @@ impl Driver<'_> {
         }
     }
 
-    /// The directory of this name; `None` if the entry is no directory.
-    fn look_at<'a>(&mut self, name: &'a [u8]) -> Result<Option<Seen<'a>>, Errno> {
+    /// The directory of this name, and when it last changed; `None` if the entry is no directory.
+    fn look_at<'a>(&mut self, name: &'a [u8]) -> Result<Option<(Seen<'a>, Duration)>, Errno> {
         if name.first() == Some(&b'.') {
             return Ok(None);
         }
         let facts = file::facts(HERE, name)?;
-        let key = (facts.device, facts.inode);
-        let is_filling = self.changes.is_filling(name);
-        Ok((facts.kind == Kind::Directory).then_some(Seen { name, key, is_filling }))
+        let seen = self.seen(name, (facts.device, facts.inode));
+        Ok((facts.kind == Kind::Directory).then_some((seen, facts.changed)))
+    }
+
+    fn seen<'a>(&mut self, name: &'a [u8], key: Key) -> Seen<'a> {
+        Seen { name, key, is_filling: self.changes.is_filling(name) }
     }
 
     fn take_in(&mut self, seen: Seen<'_>, round: Round) {
@@ -49,11 +54,13 @@ impl Driver<'_> {
         }
     }
 
-    /// Looks at the whole directory.
+    /// Looks at the whole directory. Between ticks svscan believes the listing about a service that
+    /// the last tick saw under this name: to ask for each is most of the cost. A mount on it, which
+    /// the listing does not show, is seen at the tick.
     fn pass(&mut self, round: Round) {
         let now = clock::monotonic();
         self.roster.begin_pass(now);
-        let listing = match directory::undotted() {
+        let listing = match Listing::undotted(self.roster.held_count()) {
             Ok(listing) => listing,
             Err(error) => {
                 return SVSCAN.warning_because(&[b"unable to read directory"], error);
@@ -62,16 +69,26 @@ impl Driver<'_> {
         // After this, every directory made before the listing is known to be new.
         self.changes.take(&mut self.news);
         let mut unseen = self.changes.being_filled();
-        let mut seen = Vec::with_capacity(listing.names().len());
-        for name in listing.names() {
-            match self.look_at(name) {
-                Ok(Some(found)) => {
+        let mut seen = Vec::with_capacity(listing.count());
+        let mut times = Vec::with_capacity(if round.is_tick { listing.count() } else { 0 });
+        for (name, listed) in listing.entries() {
+            let known = listed.filter(|key| !round.is_tick && self.roster.may_believe(*key, name));
+            let found = match known {
+                Some(key) => Ok(Some((self.seen(name, key), None))),
+                None => self.look_at(name).map(|found| found.map(|(seen, at)| (seen, Some(at)))),
+            };
+            match found {
+                Ok(Some((found, changed))) => {
                     unseen.remove(name);
                     seen.push(found);
+                    times.extend(changed.filter(|_| round.is_tick).map(|at| (found.key, at)));
                 }
                 Ok(None) => {}
                 Err(error) => round.complain(&[b"unable to stat ", name], error),
             }
+        }
+        if round.is_tick {
+            self.roster.note_sights(times);
         }
         for name in unseen {
             self.changes.forget(&name);

@@ -8,6 +8,7 @@ use crate::scandir::pipe_records::PipeRecords;
 use crate::service;
 use crate::svscan::adopted::Adopted;
 use crate::svscan::entry::{Entry, Supervise};
+use crate::svscan::late_log::LateLog;
 use crate::svscan::plan::{Key, Role};
 use crate::sys::descriptor::{Purpose, open};
 use crate::sys::process::Pid;
@@ -37,7 +38,8 @@ pub fn find(key: Key, records: &mut PipeRecords, running: &Finder) -> Option<Ent
         pipe,
         log: has_log.then(|| adopt(log, log_directory, running)),
         main: adopt(main, Some(directory), running),
-        late_log: None,
+        was_seen: false,
+        late_log: LateLog::default(),
     })
 }
 

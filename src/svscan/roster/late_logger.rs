@@ -7,10 +7,9 @@ use crate::svscan::SVSCAN;
 use crate::svscan::entry::Supervise;
 use crate::svscan::heir::finder::is_there;
 use crate::svscan::plan::{Key, Role};
-use crate::sys::clock;
 use crate::sys::descriptor::HERE;
-use crate::sys::process;
 use crate::sys::signal::SIGTERM;
+use crate::sys::{Errno, clock, file, process};
 use core::time::Duration;
 
 /// For how long such a `log` must have been complete.
@@ -22,16 +21,24 @@ impl Roster {
         let now = clock::monotonic();
         let mut quiet = Vec::new();
         for (key, entry) in &mut self.entries {
-            if entry.log.is_some() || !round.is_tick && entry.late_log.is_none() {
+            let late = &mut entry.late_log;
+            let is_due = round.is_tick && late.is_due() || late.complete_since.is_some();
+            if entry.log.is_some() || !is_due {
                 continue;
             }
-            let is_complete = service::has_logger(HERE, &entry.name) == Ok(true)
+            let has_name = file::facts_no_link(HERE, &[&entry.name, b"/log".as_slice()].concat())
+                != Err(Errno::ENOENT);
+            if has_name {
+                late.await_rest();
+            }
+            let is_complete = has_name
+                && service::has_logger(HERE, &entry.name) == Ok(true)
                 && service::is_ready(HERE, &entry.name)
                 && is_there(*key, &entry.name);
-            match entry.late_log {
-                _ if !is_complete => entry.late_log = None,
+            match late.complete_since {
+                _ if !is_complete => late.complete_since = None,
                 None => {
-                    entry.late_log = Some(now);
+                    late.complete_since = Some(now);
                     let look = now.saturating_add(QUIET);
                     self.next_start = Some(self.next_start.map_or(look, |next| next.min(look)));
                 }
@@ -48,7 +55,7 @@ impl Roster {
     /// running: the next supervise has the pipe for the next start of the service.
     fn take_late_logger_in(&mut self, key: Key, round: Round) {
         let Some(mut entry) = self.entries.remove(&key) else { return };
-        entry.late_log = None;
+        entry.late_log.complete_since = None;
         let pipe = self.obtain_pipe(key, &entry, false);
         let pid = match &entry.main {
             Supervise::Child(pid, _) => Some(*pid),

@@ -9,6 +9,7 @@ use crate::svscan::adopted::Adopted;
 use crate::svscan::entry::{Entry, LogPipe, Supervise, has_exited, has_no_records};
 use crate::svscan::heir::finder::{Finder, is_there};
 use crate::svscan::heir::pipes;
+use crate::svscan::late_log::LateLog;
 use crate::svscan::plan::{Ending, Key, Role};
 use crate::sys::descriptor::HERE;
 use crate::sys::{Errno, proc};
@@ -52,7 +53,8 @@ impl Roster {
             None => Supervise::Idle(Duration::ZERO, None),
         };
         let (main, log) = (supervise(main, Role::Main), has_log.then(|| supervise(log, Role::Log)));
-        let mut entry = Entry { name, pipe: None, main, log, late_log: None };
+        let mut entry =
+            Entry { name, pipe: None, main, log, was_seen: false, late_log: LateLog::default() };
         if has_log {
             match self.obtain_pipe(key, &entry, somebody_runs) {
                 Ok(pipe) => entry.pipe = Some(pipe),
