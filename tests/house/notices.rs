@@ -1,5 +1,6 @@
-//! Each crate that is linked into daemontools or svctl has its licence in packaging/NOTICES. What
-//! is in the standard library, and that nothing is there too many, tests/packages/notices looks at.
+//! Each crate that is linked into daemontools or svctl has its licence in packaging/NOTICES.
+//! tests/packages/notices checks the crates of the standard library, and that no notice is left
+//! over.
 
 use std::process::Command;
 
