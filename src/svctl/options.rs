@@ -305,6 +305,9 @@ impl Options {
                 return Err(SVCTL.usage("logs are lines: they have no other form"));
             }
             Some(Verb::Logs(logs)) => return logs.check(),
+            Some(Verb::List { .. }) if self.form.is_asked_for() => {
+                return Err(SVCTL.usage("list prints names: svctl status has other forms"));
+            }
             None
             | Some(Verb::Status(_) | Verb::Wait { .. } | Verb::Doctor { .. } | Verb::List { .. }) =>
             {

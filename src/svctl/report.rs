@@ -149,7 +149,8 @@ fn show(
                 [service] if selection.is_one => {
                     let place = place(selection);
                     let heading = format!("{place}{}", page::summary(service, looker));
-                    page::lines(service, looker, heading)
+                    let again = Again::of(options.directory.as_deref());
+                    page::lines(service, looker, &again, heading)
                 }
                 _ => table(selection, services, looker, options),
             };

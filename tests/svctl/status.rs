@@ -159,6 +159,21 @@ fn the_page_says_why_run_cannot_be_read() {
 }
 
 #[test]
+fn a_link_that_leads_nowhere_is_sent_to_doctor_and_nothing_is_said_of_its_logger() {
+    let stage = Stage::of(&[("a", STAYS)]);
+    std::os::unix::fs::symlink("../d/none", stage.of_service("gone")).unwrap();
+    let said = stage.svctl(&[]);
+    let advice = "gone     unable to open the directory: file does not exist\n         \
+                  svctl doctor gone\n";
+    assert!(said.out.ends_with(advice), "{said:?}");
+    assert!(stage.svctl(&["doctor", "gone"]).out.contains("[link-dangling]"));
+    assert!(!stage.svctl(&["status", "gone"]).out.contains("logger"));
+    let page = stage.svctl(&["-d", &stage.shown("s"), "status", "a"]).out;
+    let logger = format!("  logger     none; svctl -d {} logs --svscan\n", stage.shown("s"));
+    assert!(page.ends_with(&logger), "{page}");
+}
+
+#[test]
 fn exit_codes_are_those_of_lsb() {
     let stage = Stage::of(&[("up", STAYS), ("down", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));
@@ -190,6 +205,8 @@ fn usage_is_100_and_help_and_version_are_0() {
         &["--json", "--prometheus"],
         &["--fields", "name,nonsense"],
         &["list", "--state", "nonsense"],
+        &["list", "--json"],
+        &["list", "--fields", "name"],
         &["signal"],
         &["signal", "9", "x"],
         &["wait"],

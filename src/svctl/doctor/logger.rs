@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Kind};
 use super::shell::Word;
-use crate::show::advice::MESSAGES;
+use crate::show::advice::Again;
 use crate::text;
 use daemontools_rs::multilog::script::Script;
 
@@ -47,7 +47,7 @@ pub fn presence(
     path: &[u8],
     log: Log,
     work: Option<Work>,
-    start: impl Fn(&str) -> String,
+    again: &Again,
 ) -> Option<Finding> {
     let shown = text::quoted(path);
     let found = |kind, title: &str| Finding::on(service, kind, title);
@@ -66,10 +66,11 @@ pub fn presence(
         Log::Directory => {}
     }
     let work = work?;
+    let logger = [service, b"/log"].concat();
     if work.is_supervised == Some(false) && work.service_is_supervised && work.made_ago >= NEW {
         let found = found(Kind::LoggerMissing, "its logger is not there");
         let found = found.saw(format!("no supervise runs in {shown}"));
-        return Some(found.command(MESSAGES));
+        return Some(found.command(again.messages()));
     }
     if !work.service_is_up || work.is_supervised != Some(true) {
         return None;
@@ -77,12 +78,12 @@ pub fn presence(
     if work.is_paused {
         let found = found(Kind::LoggerDown, "its logger is paused");
         let found = found.saw("the service is up, its logger stands still");
-        return Some(found.command(start("continue")));
+        return Some(found.command(again.line("continue", &logger)));
     }
     if work.is_down {
         let found = found(Kind::LoggerDown, "its logger is down");
         let found = found.saw("the service is up, its logger is down, and shall be");
-        return Some(found.command(start("start")));
+        return Some(found.command(again.line("start", &logger)));
     }
     None
 }
@@ -294,7 +295,7 @@ mod tests {
             made_ago: 1000,
         };
         let judged = |log, work| {
-            let found = presence(b"x", b"/d/x/log", log, work, |verb| verb.to_owned());
+            let found = presence(b"x", b"/d/x/log", log, work, &Again::of(None));
             found.map(|found| (found.kind.name(), found.commands.concat()))
         };
         assert_eq!(judged(Log::Nothing, None), None);
@@ -310,9 +311,15 @@ mod tests {
             None
         );
         let down = Work { is_down: true, ..work };
-        assert_eq!(judged(Log::Directory, Some(down)), Some(("logger-down", "start".into())));
+        assert_eq!(
+            judged(Log::Directory, Some(down)),
+            Some(("logger-down", "svctl start x/log".into()))
+        );
         assert_eq!(judged(Log::Directory, Some(Work { service_is_up: false, ..down })), None);
         let paused = Work { is_paused: true, ..work };
-        assert_eq!(judged(Log::Directory, Some(paused)), Some(("logger-down", "continue".into())));
+        assert_eq!(
+            judged(Log::Directory, Some(paused)),
+            Some(("logger-down", "svctl continue x/log".into()))
+        );
     }
 }

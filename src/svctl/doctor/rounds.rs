@@ -12,7 +12,7 @@ use super::sheet::Sheet;
 use super::{guard, logger, stops};
 use crate::look::state::State;
 use crate::look::{Service, logger as logs, past};
-use crate::show::advice::{Again, MESSAGES};
+use crate::show::advice::Again;
 use crate::text;
 use core::cell::RefCell;
 use core::time::Duration;
@@ -96,13 +96,7 @@ impl<'a> Rounds<'a> {
             is_paused: logger.state == State::Paused,
             made_ago: self.age_of(&path).map_or(0, |age| age.as_secs()),
         });
-        let start = |verb: &str| {
-            service
-                .logger
-                .as_ref()
-                .map_or_else(String::new, |logger| self.again.command(verb, logger))
-        };
-        let presence = logger::presence(&service.target.name, &path, log, work, start);
+        let presence = logger::presence(&service.target.name, &path, log, work, &self.again);
         let is_wrong = presence.is_some();
         found.findings.extend(presence);
         if let Some(logger) = service.logger.as_deref().filter(|_| log == logger::Log::Directory) {
@@ -206,7 +200,7 @@ impl<'a> Rounds<'a> {
             Finding::on(&service.target.name, Kind::NotSupervised, "no supervise runs for it");
         let path = text::quoted(&service.target.path);
         let found = found.saw(format!("svscan works, and nothing holds {path}/supervise"));
-        found.command(MESSAGES).command(format!("ls -la {path}/supervise"))
+        found.command(self.again.messages()).command(format!("ls -la {path}/supervise"))
     }
 
     /// The finding about why it ends at each start.
@@ -262,7 +256,7 @@ impl<'a> Rounds<'a> {
         let shown = lines.split_at_checked(lines.len().saturating_sub(SHOWN)).unwrap_or_default().1;
         let see = match logger {
             Some(_) => self.again.line("logs -n 20", sheet.name),
-            None => MESSAGES.to_owned(),
+            None => self.again.messages(),
         };
         let has_logger = logger.is_some() || is_logger;
         let found = crash::crash_loop(sheet.name, kind, &ends, shown, has_logger, see);

@@ -1,7 +1,7 @@
 //! Finds the log directories of the services that are asked for.
 
 use crate::look::logger::{self, LogDirectory, Refusal};
-use crate::look::{Looker, OPEN_DIRECTORY, Scope, Trouble};
+use crate::look::{Looker, Scope, Trouble};
 use crate::options::{self, Logs, Options};
 use crate::select::{Target, drop_second_names, select};
 use crate::{SVCTL, place, text};
@@ -60,7 +60,7 @@ fn add(all: &mut All, target: &Target, looker: &Looker) {
     let Some(logger) = logger else {
         // A service directory that was entered and has no `log` has no logger, even if other files
         // in it could not be read.
-        let trouble = service.trouble.as_ref().filter(|trouble| trouble.action == OPEN_DIRECTORY);
+        let trouble = service.trouble.as_ref().filter(|_| service.is_closed());
         if let Some(trouble) = trouble {
             say_trouble(target, trouble);
             all.exit = all.exit.max(Exit::SYSTEM);

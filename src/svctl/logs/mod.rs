@@ -157,8 +157,9 @@ fn print_all(
         follower = Some(Follower::begin(trails, sources));
     } else {
         for source in &mut *sources {
-            if let Err(error) = past::take(&mut source.reader) {
-                source.reader.complain(b".", &files::Trouble::System(error));
+            match past::take(&mut source.reader) {
+                Ok(_) => source.reader.say_empty(),
+                Err(error) => source.reader.complain(b".", &files::Trouble::System(error)),
             }
         }
     }

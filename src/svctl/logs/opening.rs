@@ -84,6 +84,14 @@ impl Reader {
         SVCTL.warning(&[count.as_bytes(), verb.as_bytes(), b" pruned unread in ", path.as_bytes()]);
     }
 
+    /// Reports that the directory has no log, as if another directory were meant.
+    pub fn say_empty(&self) {
+        if self.queue.is_empty() && self.exit == Exit::SUCCESS {
+            let path = text::name(&self.path);
+            SVCTL.warning(&[b"there is no log in ", path.as_bytes()]);
+        }
+    }
+
     /// Reports why a log cannot be read.
     pub fn complain(&mut self, name: &[u8], trouble: &Trouble) {
         let path = text::name(&[&self.path[..], b"/", name].concat());

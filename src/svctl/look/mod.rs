@@ -117,6 +117,12 @@ impl Service {
             && self.logger.as_ref().is_none_or(|logger| logger.state.is_as_wanted())
     }
 
+    /// Whether its directory could not be opened, so that nothing is known of what is in it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.action == OPEN_DIRECTORY)
+    }
+
     /// Whether we lack the right to read something of it.
     #[must_use]
     pub fn is_refused(&self) -> bool {

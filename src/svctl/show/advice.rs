@@ -24,6 +24,12 @@ impl Again {
         self.line(verb, &service.target.name)
     }
 
+    /// The command line that shows the messages of svscan, and of services without a logger.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        format!("{} logs --svscan", self.0)
+    }
+
     /// The command line of a verb on a name.
     #[must_use]
     pub fn line(&self, verb: &str, name: &[u8]) -> String {
@@ -95,20 +101,15 @@ impl Advice {
         let command = match service.state {
             State::Stopping => again.command("stop --kill-after 5", service),
             State::Paused => again.command("continue", service),
-            State::Unreadable => {
+            State::Unreadable if !service.is_closed() => {
                 format!("ls -ld {}/supervise", text::quoted(&service.target.path))
             }
-            State::NotSupervised | State::Up | State::Down | State::Waiting | State::Flapping => {
-                again.command("doctor", service)
-            }
+            _ => again.command("doctor", service),
         };
         let subject = text::name(&service.target.name);
         Some(Self { subject, what: what(service, looker), command })
     }
 }
-
-/// The command that shows the messages of svscan and of services without a logger.
-pub const MESSAGES: &str = "ps -efww | grep 'service errors'";
 
 /// What is the matter with a service that is not as wanted.
 fn what(service: &Service, looker: &Looker) -> String {

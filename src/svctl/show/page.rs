@@ -1,6 +1,6 @@
 //! The page: all that is known about one service, for people.
 
-use super::advice::MESSAGES;
+use super::advice::Again;
 use super::{rows, units};
 use crate::beginning::beginning;
 use crate::look::logger::{self, LogDirectory};
@@ -32,16 +32,17 @@ const INDENT: usize = 13;
 struct Page<'a> {
     service: &'a Service,
     looker: &'a Looker,
+    again: &'a Again,
     dates: Dates<Box<dyn FnMut(i64) -> daemontools_rs::zone::Local>>,
     lines: Vec<String>,
 }
 
 /// The lines of the page of `service`; `heading` is the first.
 #[must_use]
-pub fn lines(service: &Service, looker: &Looker, heading: String) -> Vec<String> {
+pub fn lines(service: &Service, looker: &Looker, again: &Again, heading: String) -> Vec<String> {
     let zone = Zone::of_environment();
     let dates = Dates::new(Box::new(move |moment| zone.at(moment)) as Box<_>);
-    let mut page = Page { service, looker, dates, lines: vec![heading] };
+    let mut page = Page { service, looker, again, dates, lines: vec![heading] };
     page.place();
     page.wishes();
     page.runs();
@@ -255,8 +256,9 @@ impl Page<'_> {
 
     fn logger(&mut self) {
         let Some(logger) = self.service.logger.as_deref() else {
-            if !self.service.target.name.ends_with(b"/log") {
-                self.say("logger", [format!("none; {MESSAGES}")]);
+            if !self.service.target.name.ends_with(b"/log") && !self.service.is_closed() {
+                let messages = self.again.messages();
+                self.say("logger", [format!("none; {messages}")]);
             }
             return;
         };

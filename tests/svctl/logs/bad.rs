@@ -42,6 +42,18 @@ fn names_and_moments_that_make_no_sense_are_named() {
 }
 
 #[test]
+fn a_directory_without_a_log_is_named() {
+    let scratch = Scratch::new();
+    log(&scratch, "m/main/current", &lines([1]));
+    let said = logs(&scratch, &["-n", "5"]);
+    let expected = "svctl: warning: there is no log in m\n";
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "", expected));
+    // A log that has no line within the times asked for is one all the same.
+    log(&scratch, "m/current", &lines([1]));
+    assert_eq!(logs(&scratch, &["--since", "1 min ago"]), Said::text(""));
+}
+
+#[test]
 fn what_is_planted_is_named_and_passed_over() {
     let scratch = Scratch::new();
     log(&scratch, &format!("m/{}.s", label(9)), &lines([1]));
