@@ -96,11 +96,12 @@ impl ScanClaim {
     /// The record of the services that an svscan before us held.
     #[must_use]
     pub fn open_pipe_records(&self) -> PipeRecords {
-        let records = self.records.as_ref().map_or(Ok(PipeRecords::none()), PipeRecords::open);
-        records.unwrap_or_else(|error| {
+        let Some(records) = &self.records else { return PipeRecords::none() };
+        let (pipes, written) = PipeRecords::open(records);
+        if let Err(error) = written {
             SVSCAN.warning_because(&[b"unable to write .svscan/pipes"], error);
-            PipeRecords::none()
-        })
+        }
+        pipes
     }
 
     /// A read end of the pipe at our descriptor 2, if svscanboot started us and that is a pipe.

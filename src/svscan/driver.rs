@@ -261,7 +261,8 @@ impl<'a> Driver<'a> {
     }
 
     /// If our directory was deleted, goes to the directory that has its name now. Asks for a watch
-    /// that was refused. Writes records again that were removed or have become long.
+    /// that was refused. Writes records again that were removed, that could not be written or that
+    /// have become long.
     fn follow(&mut self) {
         let is_deleted = directory::path_of_current() == Err(Errno::ENOENT);
         let home = self.home.as_deref().unwrap_or(b".");
@@ -275,7 +276,7 @@ impl<'a> Driver<'a> {
             self.news.is_unclear = true;
         }
         self.changes.ask_again();
-        if self.claim.renew() || self.roster.has_long_records() {
+        if self.claim.renew() || self.roster.are_records_due() {
             self.claim.records().into_iter().for_each(|records| self.roster.go_over_to(records));
         }
     }

@@ -86,16 +86,17 @@ impl Roster {
         }
     }
 
-    /// Whether what is held should be written anew, because the record of it has become long.
+    /// Whether the record of what is held should be written anew, because it is long or could not
+    /// be written.
     #[must_use]
-    pub fn has_long_records(&self) -> bool {
-        self.records.are_long()
+    pub fn are_records_due(&self) -> bool {
+        self.records.are_due()
     }
 
     /// Writes what is held, and where messages go, into new records, because the old ones were
-    /// removed or have become long.
+    /// removed or [`Self::are_records_due`].
     pub fn go_over_to(&mut self, records: &ScanRecords) {
-        // If this fails, only a successor lacks it.
+        // If this fails, the next tick tries again.
         let _ = self.records.go_over_to(records);
         let messages = self.given.messages.as_ref().map(|pipe| file::facts_of(pipe.as_fd()));
         if let Some(Ok(facts)) = messages {
