@@ -24,6 +24,13 @@ pub fn is_there(records: &ScanRecords) -> bool {
     Boot::from_bytes(boot).compare(Boot::now()) != Likeness::Another
 }
 
+/// Whether there is a mark that could not be written whole, for want of disk space.
+#[must_use]
+pub fn is_torn(records: &ScanRecords) -> bool {
+    let Ok(mark) = records.read(STOPPED) else { return false };
+    descriptor::read_array::<{ Boot::SIZE }>(mark.as_fd()) == Ok(None)
+}
+
 /// Removes the mark, because svscan is wanted again.
 pub fn remove(records: &ScanRecords) {
     // Mostly there is none. A new svscan or svscanboot does not use records that it cannot write.

@@ -17,13 +17,15 @@ pub struct ScanPlace<'a> {
     records: Option<ScanRecords>,
     /// An orderly stop was made, and could not be recorded.
     was_stopped: bool,
+    /// Our svscan has made an orderly stop. Then a mark that is not whole counts too.
+    has_stopped: bool,
 }
 
 impl<'a> ScanPlace<'a> {
     /// The scan directory of this name, with these records.
     #[must_use]
     pub const fn new(name: &'a CStr, records: Option<ScanRecords>) -> Self {
-        Self { name, records, was_stopped: false }
+        Self { name, records, was_stopped: false, has_stopped: false }
     }
 
     /// Its name.
@@ -54,7 +56,9 @@ impl<'a> ScanPlace<'a> {
     /// Whether an orderly stop was made, and no newly started svscanboot has wanted svscan since.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.was_stopped || self.records.as_ref().is_some_and(mark::is_there)
+        let is_marked =
+            |records| mark::is_there(records) || self.has_stopped && mark::is_torn(records);
+        self.was_stopped || self.records.as_ref().is_some_and(is_marked)
     }
 
     /// Notes that our svscan has made an orderly stop. If svscan could write no mark, we remember
@@ -67,6 +71,7 @@ impl<'a> ScanPlace<'a> {
             is_current && records.are_writable()
         });
         self.was_stopped = !could_be_marked;
+        self.has_stopped = true;
     }
 
     /// Writes the mark of an orderly stop into new records.
@@ -78,7 +83,7 @@ impl<'a> ScanPlace<'a> {
 
     /// Removes the mark: svscan is wanted, or has to be stopped again.
     pub fn forget_stop(&mut self) {
-        self.was_stopped = false;
+        (self.was_stopped, self.has_stopped) = (false, false);
         self.records.iter().for_each(mark::remove);
     }
 

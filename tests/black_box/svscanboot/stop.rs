@@ -131,3 +131,28 @@ fn a_second_pwr_of_the_same_sender_hurries_the_stop() {
     assert_eq!(end_of(&mut svscan).code(), Some(0));
     assert!(!scratch.is_running("scan/a"));
 }
+
+#[test]
+fn a_stop_whose_mark_could_not_be_written_whole_lasts_until_svscan_is_wanted_again() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    stayer(&scratch, "a");
+    let mut child = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+    // Of the mark's bytes only the first few can be written, as on a full disk.
+    let svscan = child_once_there(child.id(), "svscan ");
+    let limit = Command::new("prlimit").args(["--fsize=16", "--pid", &svscan.to_string()]).status();
+    assert!(limit.unwrap().success());
+    assert_eq!(scratch.run("svscanboot", &["--stop", "scan"]), Said::exit(0));
+    let mark = scratch.path().join("scan/.svscan/stopped");
+    stays("no new scan", Duration::from_millis(1500), || {
+        scratch.lines("starts") == 1 && child.try_wait().unwrap().is_none()
+    });
+    assert_eq!(fs::metadata(&mark).unwrap().len(), 16);
+    let _second = boot(&scratch, &[]);
+    wait_for("the service again", || scratch.lines("starts") == 2);
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
