@@ -206,7 +206,7 @@ impl Driver<'_> {
             self.place.mark_stop();
         }
         let Some(records) = self.place.records() else { return };
-        self.messages.iter().for_each(|messages| messages.record_in(records));
+        self.messages.iter_mut().for_each(|messages| messages.record_in(records));
         // If another svscanboot already leads in the new records, we keep our old files.
         self.keeper = Leadership::become_it(records).ok().or(self.keeper.take());
     }
@@ -303,7 +303,7 @@ impl Driver<'_> {
             Ok(mut messages) => {
                 // Our own messages go there too.
                 to_null(messages.write_end().as_fd());
-                messages.keep_reader();
+                messages.keep_reader(self.place.records());
                 self.messages = Some(messages);
             }
             Err(error) => SVSCANBOOT.warning_because(&[b"unable to create pipe"], error),

@@ -23,6 +23,8 @@ pub struct Messages {
     read: OwnedFd,
     write: OwnedFd,
     reader: MessageReader,
+    /// Whether the record names this pipe, or there can be no record.
+    is_recorded: bool,
 }
 
 #[derive(Debug)]
@@ -46,19 +48,22 @@ impl Messages {
         };
         file::let_all_write(write.as_fd());
         let inode = file::facts_of(read.as_fd())?.inode;
-        if recorded != Some(inode) {
-            records.iter().for_each(|records| record(records, inode));
-        }
         let reader =
             find_reader(inode).unwrap_or_else(|| MessageReader::Ours(KeptChild::default()));
-        Ok(Self { read, write, reader })
+        let mut messages = Self { read, write, reader, is_recorded: true };
+        if let Some(records) = records.filter(|_| recorded != Some(inode)) {
+            messages.record_in(records);
+        }
+        Ok(messages)
     }
 
-    /// Records the pipe in new records, because the old ones were removed.
-    pub fn record_in(&self, records: &ScanRecords) {
-        if let Ok(facts) = file::facts_of(self.read.as_fd()) {
-            record(records, facts.inode);
-        }
+    /// Records the pipe: a new one, or in new records, because the old ones were removed. If that
+    /// fails, [`Self::keep_reader`] tries again: without a record the successor of a killed
+    /// svscanboot would make another pipe.
+    pub fn record_in(&mut self, records: &ScanRecords) {
+        let inode = file::facts_of(self.read.as_fd()).map(|facts| facts.inode);
+        let recorded = inode.and_then(|inode| message_record::put(records, inode));
+        self.is_recorded = recorded.is_ok();
     }
 
     /// The end to write to.
@@ -67,8 +72,11 @@ impl Messages {
         &self.write
     }
 
-    /// Starts a reader if none runs.
-    pub fn keep_reader(&mut self) {
+    /// Starts a reader if none runs, and records the pipe if it could not be recorded before.
+    pub fn keep_reader(&mut self, records: Option<&ScanRecords>) {
+        if let Some(records) = records.filter(|_| !self.is_recorded) {
+            self.record_in(records);
+        }
         if let MessageReader::Found(pid, start, _) = self.reader {
             let found = Process::read(pid);
             if !found.is_ok_and(|found| found.start == start && found.is_alive()) {
@@ -127,11 +135,6 @@ impl Messages {
             }
         }
     }
-}
-
-/// Records the pipe. If that fails, only the successor of a killed svscanboot lacks it.
-fn record(records: &ScanRecords, inode: u64) {
-    let _ = message_record::put(records, inode);
 }
 
 fn is_pipe(pid: Pid, number: u32, inode: u64) -> bool {

@@ -159,6 +159,30 @@ fn a_new_logger_reads_its_own_pipe_after_the_records_were_removed_twice() {
 }
 
 #[test]
+fn a_message_pipe_that_could_not_be_recorded_is_recorded_later() {
+    if !only_ours("svscanboot") {
+        return;
+    }
+    let scratch = Scratch::new();
+    // No new record can be made while a directory has its name.
+    let obstacle = scratch.path().join("scan/.svscan/messages.new");
+    scratch.directory_at("scan/.svscan/messages.new");
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(scratch.path().join("scan/.svscan"), private).unwrap();
+    stayer(&scratch, "a");
+    let mut child = boot(&scratch, &[]);
+    wait_for("the service", || scratch.lines("starts") == 1 && scratch.is_running("scan/a"));
+    let record = scratch.path().join("scan/.svscan/messages");
+    assert!(!record.exists());
+    fs::remove_dir(obstacle).unwrap();
+    // Any event makes svscanboot look again.
+    kill(child_once_there(child.id(), "readproctitle "), "KILL");
+    wait_for("the record", || record.exists());
+    kill(child.id(), "TERM");
+    assert_eq!(end_of(&mut child).code(), Some(0));
+}
+
+#[test]
 fn where_nothing_can_be_recorded_it_is_stopped_in_order_all_the_same() {
     if !only_ours("svscanboot") {
         return;
