@@ -107,7 +107,7 @@ pub const COMMANDS: [Command; 17] = [
         name: "multilog",
         usage: multilog::USAGE,
         purpose: "write what is read to logs that rotate themselves",
-        program: Program::command,
+        program: Program::daemon,
         run: multilog::run,
     },
     Command {

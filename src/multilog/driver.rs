@@ -58,7 +58,6 @@ fn out_of_memory() -> Exit {
 
 impl<'a> Multilog<'a> {
     fn open(script: &'a Script) -> Result<Self, Exit> {
-        descriptor::fill_standard();
         file::set_mask(0o022);
         // Neither the end of a process that reads our stderr nor a limit on file sizes may kill
         // multilog.
