@@ -112,7 +112,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn records_of_another_path_or_boot_are_removed_unless_somebody_works_there() {
+    fn records_of_another_path_or_boot_are_removed_unless_a_process_works_there() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         for name in ["run", "scan"] {

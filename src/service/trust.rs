@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn another_boot_is_forgotten_without_a_word_and_another_directory_with_one() {
+    fn a_record_of_another_boot_is_nothing_and_one_of_another_directory_has_a_reason() {
         let believed = Finding::Found(Found { record: slot(HERE).record, doubt: None });
         assert_eq!(judged(HERE), believed);
         for place in [0, 20, 30] {

@@ -59,7 +59,7 @@ mod tests {
     use crate::sys::descriptor;
 
     #[test]
-    fn a_lost_reader_is_told_of_once_and_only_while_it_is_watched() {
+    fn a_lost_reader_is_reported_once_and_only_while_it_is_watched() {
         let watcher = BreakWatcher::new().unwrap();
         let mut pipes = [(); 3].map(|()| descriptor::pipe().map(|(r, w)| (Some(r), w)).unwrap());
         for (number, (_, write)) in (5..).zip(&pipes) {

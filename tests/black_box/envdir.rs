@@ -69,7 +69,7 @@ fn a_link_to_nothing_removes() {
 }
 
 #[test]
-fn one_that_vanishes_does_not_get_the_value_of_another() {
+fn a_variable_whose_file_vanishes_does_not_get_the_value_of_another() {
     if !only_ours("0.76 reuses what it read before") {
         return;
     }
@@ -101,7 +101,7 @@ fn what_cannot_be_read_is_named_and_nothing_is_run() {
 }
 
 #[test]
-fn the_program_runs_where_we_were() {
+fn the_program_runs_where_envdir_was_started() {
     let scratch = directory(&[("PATH", b"/nowhere")]);
     let said = scratch.run("envdir", &["e", "pwd"]);
     // The program is looked up on envdir's own PATH.

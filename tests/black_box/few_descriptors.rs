@@ -41,7 +41,7 @@ fn limited(scratch: &Scratch, limit: usize, options: &str) -> Child {
 
 #[test]
 fn a_successor_goes_on_with_more_supervises_than_descriptors() {
-    if !only_ours("0.76 adopts nobody") {
+    if !only_ours("0.76 adopts no supervise") {
         return;
     }
     let scratch = Scratch::new();

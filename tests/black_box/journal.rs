@@ -213,7 +213,7 @@ fn a_journal_of_0_1_0_that_names_what_works_elsewhere_is_doubted() {
 }
 
 #[test]
-fn a_journal_of_another_boot_is_forgotten_without_a_word() {
+fn a_journal_of_another_boot_is_forgotten_silently() {
     if !only_ours("the journal") {
         return;
     }
@@ -228,7 +228,7 @@ fn a_journal_of_another_boot_is_forgotten_without_a_word() {
 }
 
 #[test]
-fn a_pid_that_is_somebody_else_s_now_is_neither_adopted_nor_signalled() {
+fn a_pid_that_another_process_has_now_is_neither_adopted_nor_signalled() {
     if !only_ours("the journal") {
         return;
     }

@@ -17,7 +17,7 @@ fn the_program_leads_a_session_and_a_group() {
 }
 
 #[test]
-fn who_leads_a_group_already_is_run_all_the_same() {
+fn a_pgrphack_that_leads_a_group_already_runs_the_program_all_the_same() {
     let said = Scratch::new().run("pgrphack", &["pgrphack", "echo", "there"]);
     assert_eq!(said, Said::text("there\n"));
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 #[test]
-fn too_little_to_write_on_is_wrong_use_without_a_word() {
+fn too_little_room_in_the_last_argument_is_wrong_use_and_nothing_is_printed() {
     let scratch = Scratch::new();
     assert_eq!(scratch.run("readproctitle", &[]), Said::exit(100));
     assert_eq!(scratch.run("readproctitle", &["a", "...."]), Said::exit(100));
@@ -49,7 +49,7 @@ fn ps_shows_the_last_bytes_behind_three_dots() {
 }
 
 #[test]
-fn an_input_that_somebody_made_non_blocking_is_waited_for() {
+fn an_input_that_does_not_block_is_waited_for() {
     if !only_ours("readproctitle of 0.76 ends with 111") {
         return;
     }

@@ -84,7 +84,7 @@ fn within_one_boot_the_same_journal_is_believed() {
 }
 
 #[test]
-fn without_proc_nobody_starts_a_second_copy_in_silence() {
+fn without_proc_a_second_copy_is_never_started_silently() {
     if !only_ours("0.76 starts a second copy") {
         return;
     }

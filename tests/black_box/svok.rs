@@ -24,7 +24,7 @@ fn a_directory_that_no_supervise_has_seen_is_not_running() {
 }
 
 #[test]
-fn a_fifo_counts_only_while_someone_reads_it() {
+fn a_fifo_counts_only_while_a_process_reads_it() {
     let scratch = Scratch::new();
     scratch.directory_at("a/supervise");
     scratch.fifo("a/supervise/ok");

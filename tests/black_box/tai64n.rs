@@ -148,7 +148,7 @@ fn a_quiet_service_is_heard_at_once_even_within_a_line() {
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_111_without_a_word() {
+fn what_cannot_be_read_or_written_is_111_and_nothing_is_printed() {
     let scratch = Scratch::new();
     scratch.write("input", b"line\n");
     let input = || File::open(scratch.path().join("input")).unwrap();

@@ -68,7 +68,7 @@ fn is_a_test(name: &str, below: &Path) -> bool {
 }
 
 #[test]
-fn every_seeded_fault_fits_the_sources_and_names_who_catches_it() {
+fn every_seeded_fault_fits_the_sources_and_names_the_test_that_catches_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
     for entry in fs::read_dir(root.join("tests/mutants")).unwrap() {

@@ -51,7 +51,7 @@ const FOLLOWS: [(&str, &[&str], &str); 41] = [
     ("zone/mod.rs", &["Read"], "a time zone's file"),
 ];
 
-/// Only who is in [`FOLLOWS`] opens what a link leads to, and only as it says there.
+/// Only the files in [`FOLLOWS`] open what a link leads to, and only as it says there.
 fn following_breaches(source: &Source) -> Vec<String> {
     if source.path == "sys/descriptor.rs" {
         return Vec::new();
@@ -130,7 +130,7 @@ fn what_others_may_have_planted_is_opened_by_entry_alone() {
 }
 
 #[test]
-fn the_list_of_who_follows_links_names_nobody_who_does_not() {
+fn the_list_of_files_that_follow_links_names_no_file_that_does_not() {
     let sources = sources();
     for (path, purposes, _) in FOLLOWS {
         let source = sources.iter().find(|source| source.path == path);

@@ -1,5 +1,5 @@
-//! Comments and manual pages are written in plain words: phrases at which a reader stops, because
-//! they do not say which process or user acts, do not come back.
+//! Comments, the names of tests and manual pages are written in plain words: phrases at which a
+//! reader stops, because they do not say which process or user acts, do not come back.
 
 use super::rules::none;
 use std::fs;
@@ -67,8 +67,18 @@ fn prose(path: &str, text: &str) -> Vec<(usize, String)> {
     blocks
 }
 
+/// The names of a source's functions as words, with their lines: that of a test is a sentence.
+fn names(path: &str, text: &str) -> Vec<(usize, String)> {
+    let lines = text.lines().enumerate().filter(|_| path.ends_with(".rs"));
+    let names = lines.filter_map(|(number, line)| {
+        let name = line.trim_start().strip_prefix("fn ")?.split('(').next()?;
+        Some((number + 1, name.replace('_', " ")))
+    });
+    names.collect()
+}
+
 fn breaches(path: &str, text: &str) -> Vec<String> {
-    let blocks = prose(path, text).into_iter();
+    let blocks = prose(path, text).into_iter().chain(names(path, text));
     let found = blocks.flat_map(|(line, block)| {
         let block = words(&block);
         let begins = |phrase: &&&str| block.starts_with(&format!(" {phrase} "));
@@ -115,6 +125,8 @@ fn a_planted_breach_is_found() {
     assert_eq!(count("tests/svctl/a.rs", "    // One that is down is started.\n"), 1);
     assert_eq!(count("src/a.rs", "// A service, and one that is down.\n"), 0);
     assert_eq!(count("src/a.rs", "// Without\nlet a = 1; // a word.\n"), 0);
+    assert_eq!(count("tests/a.rs", "fn what_somebody_takes_back_is_over() {\n"), 1);
+    assert_eq!(count("tests/a.rs", "    fn one_that_is_down_is_started() {\n"), 1);
     assert_eq!(count("src/a.rs", "let text = \"somebody\";\nlet somebody_runs = true;\n"), 0);
     assert_eq!(count("src/a.rs", "// One whose name is `someone`.\n"), 0);
     assert_eq!(count("packaging/man/a.8", ".It a: warning: somebody did\n"), 0);

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_nobody_is_nobody_else() {
+    fn a_group_without_members_is_no_other_user() {
         let groups = b"root:x:0:\nstaff:x:50:\nadm:x:4:root,joe\nown:x:1000:\n";
         let accounts = b"root:x:0:0:::\njoe:x:1000:1000:::\nnone";
         assert!(!has_members(50, groups, accounts));

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn we_trust_ourselves_and_nobody_who_is_not_there() {
+    fn we_trust_ourselves_and_no_process_that_has_ended() {
         assert!(is_trusted(std::process::id()));
         assert!(!is_trusted(u32::MAX));
     }

@@ -157,7 +157,7 @@ fn a_pipe_that_may_not_grow_is_read_all_the_same() {
 }
 
 #[test]
-fn closed_descriptors_are_nobody_s() {
+fn closed_descriptors_are_not_taken_for_those_of_multilog() {
     if !only_ours("closed descriptors") {
         return;
     }

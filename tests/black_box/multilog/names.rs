@@ -93,7 +93,7 @@ fn what_is_no_file_is_not_counted_nor_waited_for() {
 
 #[test]
 fn a_previous_that_was_left_is_not_lost() {
-    if !only_ours("a previous of somebody") {
+    if !only_ours("a previous that another program has made") {
         return;
     }
     let scratch = Scratch::in_memory();
@@ -142,7 +142,7 @@ fn a_log_that_an_interrupted_run_has_named_is_not_named_again() {
 }
 
 #[test]
-fn another_name_of_somebody_is_no_reason_to_lose_a_log() {
+fn a_second_name_of_a_file_is_no_reason_to_lose_a_log() {
     if !only_ours("a second name") {
         return;
     }

@@ -231,7 +231,7 @@ fn a_lock_that_is_removed_is_made_anew() {
 }
 
 #[test]
-fn who_only_waits_does_not_look() {
+fn a_multilog_that_only_waits_does_not_look_for_its_current() {
     if !only_ours("a current that is gone") {
         return;
     }

@@ -141,7 +141,7 @@ fn what_is_planted_while_it_runs_is_not_touched_or_waited_for() {
 
 /// Replaced all the time, by a user who is faster than any check.
 #[test]
-fn a_race_gets_nobody_s_file() {
+fn a_user_who_replaces_entries_all_the_time_gains_no_file() {
     if !only_ours("what is planted") {
         return;
     }

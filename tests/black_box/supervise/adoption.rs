@@ -247,7 +247,7 @@ fn a_process_that_may_or_may_not_be_the_service_is_waited_for_and_not_touched() 
 }
 
 #[test]
-fn a_status_that_others_can_write_adopts_nobody() {
+fn a_status_that_others_can_write_adopts_no_process() {
     if !only_ours("adoption") {
         return;
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 #[test]
-fn nothing_is_started_that_nobody_could_find() {
+fn nothing_is_started_if_ok_cannot_be_made() {
     if !only_ours("0.76 takes anything for a FIFO") {
         return;
     }

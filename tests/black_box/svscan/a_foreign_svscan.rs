@@ -19,7 +19,7 @@ fn stand_in(scratch: &Scratch, place: &str) -> Child {
 
 #[test]
 fn is_waited_for_with_one_word_and_starts_begin_when_it_is_gone() {
-    if !only_ours("0.76 looks for nobody") {
+    if !only_ours("0.76 looks for no other svscan") {
         return;
     }
     let scratch = Scratch::new();
@@ -42,7 +42,7 @@ fn is_waited_for_with_one_word_and_starts_begin_when_it_is_gone() {
 
 #[test]
 fn is_waited_for_no_longer_when_term_asks_for_the_orderly_stop() {
-    if !only_ours("0.76 looks for nobody") {
+    if !only_ours("0.76 looks for no other svscan") {
         return;
     }
     let scratch = Scratch::new();

@@ -66,12 +66,12 @@ fn a_log_that_cannot_be_looked_at_keeps_its_service_from_starting() {
 }
 
 #[test]
-fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed_by_0_76() {
+fn a_log_that_leads_nowhere_is_none_and_a_logger_that_comes_later_is_not_noticed_by_0_76() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
     let log = scratch.path().join("scan/a/log");
     symlink("none", &log).unwrap();
-    let _svscan = svscan(&scratch);
+    let child = svscan(&scratch);
     up(&scratch, "a");
     fs::remove_file(&log).unwrap();
     scratch.service("later", "exec cat");
@@ -87,7 +87,7 @@ fn a_log_that_leads_nowhere_is_none_and_one_that_comes_later_is_not_noticed_by_0
         let before = pipe(pid);
         // Another supervise has adopted it.
         wait_for("a supervise with the pipe", || {
-            supervises(_svscan.id()).iter().any(|&of| pipe(of) != before && is_alive(of))
+            supervises(child.id()).iter().any(|&of| pipe(of) != before && is_alive(of))
         });
         wait_for("its supervise", || scratch.is_running("scan/a"));
         assert_eq!((scratch.pid("scan/a"), starts(&scratch, "a")), (pid, 1));
@@ -119,7 +119,7 @@ fn another_directory_of_the_same_name_is_another_service() {
 }
 
 #[test]
-fn somebody_who_reads_ok_is_no_supervise() {
+fn a_process_that_reads_ok_is_no_supervise() {
     let scratch = Scratch::new();
     stayer(&scratch, "scan/a");
     scratch.directory_at("scan/a/supervise");

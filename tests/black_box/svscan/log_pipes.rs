@@ -54,7 +54,7 @@ fn no_line_is_missing(scratch: &Scratch) {
 }
 
 #[test]
-fn a_log_pipe_may_be_opened_to_write_by_anybody_and_read_by_its_owner_alone() {
+fn a_log_pipe_may_be_opened_to_write_by_any_user_and_to_read_by_its_owner_alone() {
     if !only_ours("a pipe is its owner's alone") {
         return;
     }
@@ -72,7 +72,7 @@ fn a_log_pipe_may_be_opened_to_write_by_anybody_and_read_by_its_owner_alone() {
 }
 
 #[test]
-fn a_new_svscan_takes_over_the_pipe_whoever_died_with_the_old_one() {
+fn a_new_svscan_takes_over_the_pipe_also_if_supervises_or_the_logger_died_with_the_old_one() {
     if !only_ours("0.76 makes a new pipe, and what was in the old one is lost") {
         return;
     }

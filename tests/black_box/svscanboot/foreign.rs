@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
-fn term_ends_one_that_waits_for_a_foreign_svscan_and_leaves_that_one_alone() {
+fn term_ends_an_svscanboot_that_waits_for_a_foreign_svscan_and_not_that_svscan() {
     if !only_ours("svscanboot") {
         return;
     }

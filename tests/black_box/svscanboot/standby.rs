@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Duration;
 
 #[test]
-fn one_that_is_started_while_the_scan_is_being_stopped_starts_it_again() {
+fn an_svscanboot_that_is_started_while_the_scan_is_being_stopped_starts_it_again() {
     if !only_ours("svscanboot") {
         return;
     }
@@ -27,7 +27,7 @@ fn one_that_is_started_while_the_scan_is_being_stopped_starts_it_again() {
 }
 
 #[test]
-fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
+fn a_second_svscanboot_stands_by_and_takes_over_and_each_of_them_stops_the_scan() {
     if !only_ours("svscanboot") {
         return;
     }
@@ -76,7 +76,7 @@ fn a_second_one_stands_by_takes_over_and_any_of_them_stops_the_scan() {
 }
 
 #[test]
-fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
+fn an_svscanboot_that_is_started_behind_an_unread_request_to_stop_is_heard() {
     if !only_ours("svscanboot") {
         return;
     }
@@ -97,7 +97,7 @@ fn one_that_is_started_behind_an_unread_request_to_stop_is_heard() {
 }
 
 #[test]
-fn term_to_a_stray_one_that_stands_by_ends_that_one_alone() {
+fn term_to_a_stray_svscanboot_that_stands_by_ends_that_svscanboot_alone() {
     if !only_ours("svscanboot") {
         return;
     }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 #[test]
-fn stop_waits_for_the_end_of_the_orderly_stop_and_nobody_starts_it_again() {
+fn stop_waits_for_the_end_of_the_orderly_stop_and_the_scan_is_not_started_again() {
     if !only_ours("svscanboot") {
         return;
     }
