@@ -11,8 +11,7 @@ use crate::service::journal::Journal;
 use crate::service::records::Records;
 use crate::service::{lock, presence};
 use crate::sys::descriptor::HERE;
-use crate::sys::proc::{self, Process};
-use crate::sys::{Errno, clock, file, poll, process};
+use crate::sys::{Errno, clock, file, poll, proc, process};
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -128,9 +127,8 @@ impl Files {
 /// this search itself, once for all services.
 fn has_another_supervise() -> bool {
     let us = process::our_pid();
-    let parent = Process::read(us).map(|process| process.parent);
-    let (Ok(parent), Ok(here)) = (parent, file::facts(HERE, b".")) else { return false };
-    if proc::is_named(parent, b"svscan") {
+    let Ok(here) = file::facts(HERE, b".") else { return false };
+    if !proc::is_ours() || proc::is_named(process::our_parent(), b"svscan") {
         return false;
     }
     let until = clock::monotonic().saturating_add(GRACE);

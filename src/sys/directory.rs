@@ -117,6 +117,22 @@ pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>, Errno> {
 /// # Errors
 /// As [`names`].
 pub fn each_in(directory: BorrowedFd<'_>, mut look: impl FnMut(Listed<'_>)) -> Result<(), Errno> {
+    any_in(directory, |entry| {
+        look(entry);
+        false
+    })
+    .map(drop)
+}
+
+/// Whether `is_it` holds for any entry of `directory`, in the kernel's order, `.` and `..` left
+/// out. Looks no further than that entry. Allocates no memory.
+///
+/// # Errors
+/// As [`names`].
+pub fn any_in(
+    directory: BorrowedFd<'_>,
+    mut is_it: impl FnMut(Listed<'_>) -> bool,
+) -> Result<bool, Errno> {
     let own = descriptor::open(directory, b".", descriptor::Purpose::Directory)?;
     let mut entries = Entries([0; BLOCK]);
     loop {
@@ -127,13 +143,13 @@ pub fn each_in(directory: BorrowedFd<'_>, mut look: impl FnMut(Listed<'_>)) -> R
         let filled = unsafe { libc::syscall(call, own.as_raw_fd(), pointer, size) };
         let filled = usize::try_from(Errno::result(filled)?).unwrap_or(0);
         if filled == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let mut rest = block.get(..filled).unwrap_or_default();
         while let Some((entry, later)) = split_entry(rest) {
             rest = later;
-            if entry.name != b"." && entry.name != b".." {
-                look(entry);
+            if entry.name != b"." && entry.name != b".." && is_it(entry) {
+                return Ok(true);
             }
         }
     }

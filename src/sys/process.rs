@@ -326,6 +326,12 @@ pub fn our_pid() -> Pid {
     nix::unistd::Pid::this().as_raw().unsigned_abs()
 }
 
+/// getppid(2): 0 for a parent in another pid namespace.
+#[must_use]
+pub fn our_parent() -> Pid {
+    nix::unistd::Pid::parent().as_raw().unsigned_abs()
+}
+
 /// Whether an init started us: we are a child of process 1 and lead a session, as the children of
 /// an init do, or we are process 1 ourselves. Call it at the start: a process that loses its parent
 /// later becomes a child of process 1 too.
@@ -333,7 +339,7 @@ pub fn our_pid() -> Pid {
 pub fn is_inits() -> bool {
     let us = nix::unistd::Pid::this();
     let leads = nix::unistd::getsid(None) == Ok(us);
-    our_pid() == 1 || leads && nix::unistd::getppid().as_raw() == 1
+    our_pid() == 1 || leads && our_parent() == 1
 }
 
 /// setsid(2): a session and a process group of its own.

@@ -20,9 +20,9 @@ pub use ports::*;
 pub use search::*;
 pub use stat::*;
 
-use super::Errno;
 use super::descriptor::{self, HERE, Purpose};
 use super::process::{self, Pid};
+use super::{Errno, directory, file};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,12 +32,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Errors
 /// Those of open(2) and getdents(2).
 pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
-    let directory = descriptor::open(HERE, path, Purpose::Directory)?;
-    let mut directory = nix::dir::Dir::from_fd(directory)?;
-    let names = directory.iter().filter_map(|entry| {
-        std::str::from_utf8(entry.ok()?.file_name().to_bytes()).ok()?.parse().ok()
-    });
-    Ok(names.collect())
+    let mut numbers = Vec::new();
+    any_number(path, |number| {
+        numbers.push(number);
+        false
+    })?;
+    Ok(numbers)
 }
 
 /// Whether `is_it` holds for any number in a directory, as [`numbers`] lists them. Makes no list.
@@ -46,16 +46,10 @@ pub fn numbers(path: &[u8]) -> Result<Vec<u32>, Errno> {
 /// Those of open(2) and getdents(2).
 pub fn any_number(path: &[u8], mut is_it: impl FnMut(u32) -> bool) -> Result<bool, Errno> {
     let directory = descriptor::open(HERE, path, Purpose::Directory)?;
-    let mut directory = nix::dir::Dir::from_fd(directory)?;
-    for entry in directory.iter() {
-        let entry = entry?;
-        let number = std::str::from_utf8(entry.file_name().to_bytes()).map(str::parse);
-        match number {
-            Ok(Ok(number)) if is_it(number) => return Ok(true),
-            _ => {}
-        }
-    }
-    Ok(false)
+    directory::any_in(directory.as_fd(), |entry| {
+        let number = number(entry.name).and_then(|number| u32::try_from(number).ok());
+        number.is_some_and(&mut is_it)
+    })
 }
 
 pub(super) fn read_file(path: &[u8], buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -72,10 +66,8 @@ pub fn is_ours() -> bool {
     if IS_OURS.load(Ordering::Relaxed) {
         return true;
     }
-    let mut text = [0; 32];
-    let length = read_file(b"/proc/self/stat", &mut text).unwrap_or(0);
-    let first = text.get(..length).and_then(|text| text.split(|&byte| byte == b' ').next());
-    let is_ours = first.and_then(number) == Some(u64::from(process::our_pid()));
+    let our_number = file::link_target(HERE, b"/proc/self").ok().and_then(|link| number(&link));
+    let is_ours = our_number == Some(u64::from(process::our_pid()));
     IS_OURS.store(is_ours, Ordering::Relaxed);
     is_ours
 }
