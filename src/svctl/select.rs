@@ -183,6 +183,11 @@ impl Search {
                 return format!("{} has no logger", text::name(main));
             }
             Role::Logger(main) => (main, b"/log"),
+            // A path that lacks the `./` by which a directory is known.
+            Role::Neither if is_directory(name) => {
+                let meant = text::quoted(&[b"./", name].concat());
+                return format!("there is no such service in {place}; did you mean {meant}?");
+            }
             Role::Main(_) | Role::Neither => (name, b""),
         };
         let names = self.listing().unwrap_or_default().iter().map(Vec::as_slice);
@@ -190,6 +195,10 @@ impl Search {
         let meant = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
         format!("there is no such service in {place}{meant}")
     }
+}
+
+fn is_directory(path: &[u8]) -> bool {
+    file::facts(HERE, path).is_ok_and(|facts| facts.kind == Kind::Directory)
 }
 
 /// The service in this directory, without a look at what is in it.

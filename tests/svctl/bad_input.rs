@@ -55,6 +55,9 @@ fn another_user_sees_names_and_whether_a_supervise_runs() {
     assert_eq!(said.code, Some(111), "{said:?}");
     let said = as_nobody(&stage, &["list"]).unwrap();
     assert_eq!(said, Said::text("a\nb\nc\nunscanned\n"));
+    let figures = as_nobody(&stage, &["--prometheus"]).unwrap().out;
+    assert!(figures.contains("daemontools_service_supervised{service=\"a\"} 1"), "{figures}");
+    assert!(!figures.contains("daemontools_service_up{service=\"a\"}"), "{figures}");
     // That the states may not be read is said once, not for each service.
     let said = as_nobody(&stage, &["list", "--state", "unreadable"]).unwrap();
     assert_eq!((said.code, said.out.as_str()), (Some(111), "a\nb\nc\n"), "{said:?}");

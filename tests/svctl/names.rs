@@ -58,6 +58,11 @@ fn what_is_not_there_is_4_and_the_nearest_name_is_offered() {
         let line = format!("svctl: warning: unable to find {word}: {reason}");
         assert_eq!(said, Said::complaint(4, &line));
     }
+    // A directory that lacks its `./`.
+    let said = stage.svctl(&["status", "s/nginx"]);
+    let line =
+        format!("svctl: warning: unable to find s/nginx: there is no such service in {place}");
+    assert_eq!(said, Said::complaint(4, &format!("{line}; did you mean ./s/nginx?")));
     for verb in ["start", "stop", "restart", "once", "pause", "continue", "reload"] {
         assert_eq!(stage.svctl(&[verb, "ngnix"]).code, Some(4), "{verb}");
     }

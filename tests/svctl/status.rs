@@ -174,6 +174,19 @@ fn a_link_that_leads_nowhere_is_sent_to_doctor_and_nothing_is_said_of_its_logger
 }
 
 #[test]
+fn the_page_says_that_supervise_will_exit_and_wants_nothing_after_that() {
+    let mut stage = Stage::of(&[("a", STAYS)]);
+    stage.wait_until("a", "up");
+    stage.stop_scan();
+    stage.svc("-x", "a");
+    let page = || stage.svctl(&["status", "a"]).out;
+    wait_for("the request", || page().contains("its supervise exits once the service is down\n"));
+    stage.svc("-d", "a");
+    stage.wait_until("a", "not supervised");
+    assert!(page().contains("\n  wanted     normally up\n"), "{}", page());
+}
+
+#[test]
 fn exit_codes_are_those_of_lsb() {
     let stage = Stage::of(&[("up", STAYS), ("down", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "down"]).code, Some(0));

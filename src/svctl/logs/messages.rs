@@ -42,8 +42,8 @@ pub fn show(scan: &Scan, wanted: Wanted<'_>) -> Exit {
     }
 }
 
-/// For services without a logger: says so, shows what they wrote among svscan's messages, and says
-/// what to type.
+/// For services without a logger: says so, shows what they wrote among svscan's messages, and, if
+/// it is one service, says what to type to give it a logger.
 #[must_use]
 pub fn explain(
     without: &[Target],
@@ -52,13 +52,19 @@ pub fn explain(
     again: &Again,
     exit: Exit,
 ) -> Exit {
-    for target in without {
-        let name = text::name(&target.name);
-        SVCTL.warning(&[
+    let names: Vec<String> = without.iter().map(|target| text::name(&target.name)).collect();
+    match &names[..] {
+        [] => return exit,
+        [name] => SVCTL.warning(&[
             name.as_bytes(),
             b" has no logger: what it writes goes to svscan's own messages \
               (ps -efww | grep 'service errors')",
-        ]);
+        ]),
+        names => SVCTL.warning(&[
+            names.len().to_string().as_bytes(),
+            b" services have no logger: what they write goes to svscan's own messages: ",
+            names.join(", ").as_bytes(),
+        ]),
     }
     let mut exit = exit;
     match scan.map(lines) {
@@ -68,7 +74,7 @@ pub fn explain(
         }
         None => {}
     }
-    for target in without {
+    if let [target] = without {
         let path = text::quoted(&[&target.path[..], b"/log"].concat());
         // The new logger gets what the service writes from its next start on.
         let wait = again.line("wait up", &[&target.name[..], b"/log"].concat());

@@ -102,14 +102,16 @@ impl Page<'_> {
             Want::Down => "down".to_owned(),
             Want::Once => "to run once".to_owned(),
         });
-        let asked = self.service.record.as_ref();
+        // Without a supervise nothing is wanted of the service any more.
+        let record = self.service.record.filter(|_| wanted.is_some());
+        let asked = record.as_ref();
         let asked = asked.and_then(|record| past::asked_ago(record, self.looker.monotonic));
         let asked = asked.map(|ago| format!("asked {} ago", units::span(ago.as_secs())));
         let normally = self.service.is_marked_down.map(|is_down| {
             if is_down { "normally down (there is a file down)" } else { "normally up" }.to_owned()
         });
-        let leaves = self.service.record.filter(|record| record.exit_requested);
-        let leaves = leaves.map(|_| "its supervise leaves when it is down".to_owned());
+        let leaves = record.filter(|record| record.exit_requested);
+        let leaves = leaves.map(|_| "its supervise exits once the service is down".to_owned());
         let said: Vec<String> = [wanted, asked, normally, leaves].into_iter().flatten().collect();
         if !said.is_empty() {
             self.say("wanted", [said.join(", ")]);

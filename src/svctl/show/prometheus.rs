@@ -27,7 +27,10 @@ fn number(number: u64) -> f64 {
 }
 
 const METRICS: [Metric; 11] = [
-    gauge("up", "Whether the service is up.", |facts| Some(flag(facts.state == State::Up.word()))),
+    // Of a service that may not be read nothing is known.
+    gauge("up", "Whether the service is up.", |facts| {
+        facts.as_wanted.map(|_| flag(facts.state == State::Up.word()))
+    }),
     gauge(
         "as_wanted",
         "Whether the service and its logger are as they were asked to be.",
@@ -102,10 +105,13 @@ mod tests {
 
     #[test]
     fn each_metric_has_its_help_its_type_and_a_line_for_each_that_is_known() {
-        let log = Facts { raw_name: b"a/log".to_vec(), state: "down", ..Facts::default() };
+        let as_wanted = Some(true);
+        let log =
+            Facts { raw_name: b"a/log".to_vec(), state: "down", as_wanted, ..Facts::default() };
         let facts = Facts {
             raw_name: b"a\"\\\n".to_vec(),
             state: "up",
+            as_wanted,
             starts: Some(3),
             log: Some(Box::new(log)),
             ..Facts::default()

@@ -131,6 +131,12 @@ fn a_svscan_without_a_readproctitle_says_where_its_messages_go() {
     assert!(said.err.ends_with("/errors\n") && said.err.lines().count() == 1, "{said:?}");
     let said = stage.svctl(&["logs", "a"]);
     assert!(said.err.contains("a has no logger") && said.err.contains("/errors\n"), "{said:?}");
+    // Of several services that is said once.
+    stage.add("b", STAYS);
+    let said = stage.svctl(&["logs", "a", "b"]);
+    let first = "svctl: warning: 2 services have no logger: what they write goes to svscan's own \
+                 messages: a, b\n";
+    assert!(said.err.starts_with(first) && said.err.lines().count() == 2, "{said:?}");
 }
 
 #[test]
