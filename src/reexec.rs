@@ -233,20 +233,24 @@ pub fn take_over(former_order: &[&str]) -> Option<Handed<OwnedFd>> {
     }
     let mut taken = Handed::default();
     for (place, field) in fields.enumerate() {
-        let mut parts = field.split(|&byte| byte == b'=');
-        let name = if is_former {
-            former_order.get(place).map_or(&b""[..], |name| name.as_bytes())
-        } else {
-            parts.next()?
-        };
-        let number = std::str::from_utf8(parts.next()?).ok()?.parse::<u16>().ok()?;
-        let descriptor = descriptor::inherited(i32::from(number), |_| number > 2);
+        let former = former_order.get(place).map_or(&b""[..], |name| name.as_bytes());
+        let (name, number) = name_and_number(field, is_former.then_some(former))?;
+        let descriptor = descriptor::inherited(number, |_| true);
         // Descriptors of unknown names are closed.
         if let Some(place) = taken.place_of(name) {
             *place = descriptor;
         }
     }
     Some(taken)
+}
+
+/// The name and the number of a descriptor that was handed over: a field `NAME=NUMBER`, or the
+/// number alone from an image of 0.1.0, which has the `former` name. Never a standard descriptor.
+fn name_and_number<'a>(field: &'a [u8], former: Option<&'a [u8]>) -> Option<(&'a [u8], i32)> {
+    let mut parts = field.split(|&byte| byte == b'=');
+    let name = former.or_else(|| parts.next())?;
+    let number: u32 = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+    i32::try_from(number).ok().filter(|number| *number > 2).map(|number| (name, number))
 }
 
 /// Whether the image before us handed something over that we have not taken yet.
@@ -259,4 +263,21 @@ pub fn is_handed_over() -> bool {
 #[must_use]
 pub fn reads(version: Option<&[u8]>) -> bool {
     version == Some(VERSION.to_bytes()) || version == Some(FORMER_VERSION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_of_any_number_but_the_first_three_is_handed_over() {
+        for number in [3, 70_000, i32::MAX] {
+            let field = format!("lock={number}");
+            assert_eq!(name_and_number(field.as_bytes(), None), Some((&b"lock"[..], number)));
+        }
+        assert_eq!(name_and_number(b"7", Some(b"control")), Some((&b"control"[..], 7)));
+        for wrong in ["lock=2", "lock=-1", "lock=2147483648", "lock=", "lock", "=", "7"] {
+            assert_eq!(name_and_number(wrong.as_bytes(), None), None, "{wrong}");
+        }
+    }
 }
