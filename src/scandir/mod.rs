@@ -5,11 +5,11 @@
 //! sent through it ([`word`]) and the svscan that reads them ([`scanner`]); `stopped`, the mark of
 //! an orderly stop ([`mark`]); `pipes`, which pipe joins which service to its logger
 //! ([`pipe_records`]); `messages`, which pipe leads to readproctitle ([`message_record`]);
-//! `boot-lock` and `boot-ok`, the leading svscanboot ([`keeper`]). 0.76 skips the name for its dot.
-//! An addition of ours. Manual page: scandir(7).
+//! `boot-lock` and `boot-ok`, the leading svscanboot ([`leadership`]). 0.76 skips the name for its
+//! dot. An addition of ours. Manual page: scandir(7).
 
 pub mod entries;
-pub mod keeper;
+pub mod leadership;
 pub mod mark;
 pub mod message_record;
 pub mod pipe_records;

@@ -16,7 +16,7 @@ use super::place::ScanPlace;
 use crate::env;
 use crate::error::Exit;
 use crate::own_path;
-use crate::scandir::keeper::{self, Leadership};
+use crate::scandir::leadership::{self, Leadership};
 use crate::scandir::scan_control;
 use crate::scandir::scan_lock::{LOCK_NUMBER, ScanLock};
 use crate::scandir::scanner::{STOP_SIGNAL, Scanner};
@@ -70,8 +70,8 @@ pub fn run(call: BootCall<'_>) -> Exit {
         call,
         signals,
         place: ScanPlace::new(call.directory, records),
-        keeper: None,
-        other: None,
+        leadership: None,
+        other_leader: None,
         lock: None,
         svscan: KeptChild::default(),
         has_moved_on: false,
@@ -87,9 +87,9 @@ struct Driver<'a> {
     signals: Signals,
     place: ScanPlace<'a>,
     /// The leader's files, if we lead.
-    keeper: Option<Leadership>,
+    leadership: Option<Leadership>,
     /// The presence of the leader, if another svscanboot leads.
-    other: Option<OwnedFd>,
+    other_leader: Option<OwnedFd>,
     lock: Option<ScanLock>,
     /// The svscan that is our child, if we started one.
     svscan: KeptChild,
@@ -148,7 +148,8 @@ impl Driver<'_> {
         match notice {
             Some(Notice::Stopped) => say_how_to_start(name),
             Some(Notice::StandsBy) => {
-                let pid = self.place.records().and_then(keeper::process).map(|pid| pid.to_string());
+                let pid =
+                    self.place.records().and_then(leadership::process).map(|pid| pid.to_string());
                 let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
                 let text: &[&[u8]] = &[b"another svscanboot", pid.as_bytes(), b" keeps ", name];
                 SVSCANBOOT.notice(&[text, &[b", standing by"]].concat());
@@ -178,20 +179,22 @@ impl Driver<'_> {
     }
 
     fn look(&mut self, state: &State) -> Event {
-        self.other = self.other.take().filter(|other| !is_broken(other));
+        let is_there = |leader: &OwnedFd| !poll::is_ready(poll::broken(leader.as_fd()));
+        self.other_leader = self.other_leader.take().filter(is_there);
         // While another svscanboot leads, it is the one that makes removed records again.
-        let has_moved = self.other.is_none() && self.place.follow();
+        let has_moved = self.other_leader.is_none() && self.place.follow();
         if has_moved {
             self.has_moved_on = true;
             if state.rank == Rank::Leader {
                 self.settle_in(state);
             }
         }
-        if state.rank == Rank::Standby && self.other.is_none() {
-            self.other = self.place.records().and_then(|records| keeper::look(records).ok());
+        if state.rank == Rank::Standby && self.other_leader.is_none() {
+            self.other_leader =
+                self.place.records().and_then(|records| leadership::look(records).ok());
         }
         Event::Looked {
-            is_kept: self.other.is_some(),
+            other_leads: self.other_leader.is_some(),
             is_marked: self.place.is_stopped(),
             has_moved,
         }
@@ -199,16 +202,16 @@ impl Driver<'_> {
 
     /// As the leader, writes into new records what the old ones said.
     fn settle_in(&mut self, state: &State) {
-        let is_kept = self.place.records().is_some_and(|records| keeper::look(records).is_ok());
+        let other_leads = self.place.has_leader();
         let was_stopped = state.is_marked || self.place.is_stopped();
-        if was_stopped && state.svscan == Svscan::None && !is_kept {
+        if was_stopped && state.svscan == Svscan::None && !other_leads {
             // An svscanboot that wants svscan would have removed only the mark, or would lead.
             self.place.mark_stop();
         }
         let Some(records) = self.place.records() else { return };
         self.messages.iter_mut().for_each(|messages| messages.record_in(records));
         // If another svscanboot already leads in the new records, we keep our old files.
-        self.keeper = Leadership::become_it(records).ok().or(self.keeper.take());
+        self.leadership = Leadership::become_it(records).ok().or(self.leadership.take());
     }
 
     fn answer(&mut self, state: &State, question: Question) -> Event {
@@ -223,8 +226,8 @@ impl Driver<'_> {
 
     fn become_leader(&mut self) -> Event {
         match self.place.records().map(Leadership::become_it).transpose() {
-            Ok(keeper) => self.keeper = keeper,
-            Err(Errno::EAGAIN) => return Event::Kept,
+            Ok(leadership) => self.leadership = leadership,
+            Err(Errno::EAGAIN) => return Event::OtherLeads,
             Err(error) => {
                 self.warn_of_lock(b"boot-lock", error);
                 return Event::CannotLead;
@@ -330,7 +333,8 @@ impl Driver<'_> {
         let mut watched = vec![poll::readable(self.signals.as_fd())];
         watched.extend(self.messages.as_ref().and_then(Messages::watched));
         watched.extend(self.found.as_ref().and_then(Scanner::watched));
-        let leader = self.other.as_ref().filter(|_| state.patience() == WaitUntil::Keeper);
+        let leader =
+            self.other_leader.as_ref().filter(|_| state.patience() == WaitUntil::LeaderEnds);
         watched.extend(leader.map(|leader| poll::broken(leader.as_fd())));
         if poll::wait(&mut watched, until).is_err() {
             poll::pause(PACE);
@@ -361,7 +365,7 @@ impl Driver<'_> {
         let patience = match state.patience() {
             WaitUntil::Event if is_watched => Some(ROUND),
             WaitUntil::Event => Some(PACE),
-            WaitUntil::Keeper => self.other.is_none().then_some(PACE),
+            WaitUntil::LeaderEnds => self.other_leader.is_none().then_some(PACE),
             WaitUntil::Second => Some(self.svscan.look_after().map_or(PACE, |left| left.min(PACE))),
             WaitUntil::Moment => Some(RETRY),
         };
@@ -377,11 +381,6 @@ impl Driver<'_> {
 pub(super) fn say_how_to_start(name: &[u8]) {
     let text: &[&[u8]] = &[name, b" is stopped; to start it again, start svscanboot anew"];
     SVSCANBOOT.notice(text);
-}
-
-/// Whether no process reads this FIFO any more.
-fn is_broken(presence: &OwnedFd) -> bool {
-    poll::is_ready(poll::broken(presence.as_fd()))
 }
 
 /// Makes standard input and output /dev/null, and standard error `messages`. What cannot be opened

@@ -6,7 +6,7 @@ use super::services::{Kinds, supervised, take_down};
 use super::status_client::{Attendance, answer, is_ours, svscans};
 use crate::error::Exit;
 use crate::scandir::word::Word;
-use crate::scandir::{ScanRecords, keeper, scan_control};
+use crate::scandir::{ScanRecords, leadership, scan_control};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::process::{self, Pid};
 use crate::sys::signal::{SIGKILL, SIGTERM, SignalNumber};
@@ -32,9 +32,9 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
         return answer(STOPPED);
     };
     let records = ScanRecords::open(place.as_fd()).ok();
-    let keepers = keepers(directory, records.as_ref());
+    let svscanboots = svscanboots(directory, records.as_ref());
     if Attendance::of(directory) == Attendance::Foreign {
-        end(&keepers, true);
+        end(&svscanboots, true);
         // Another product's svscan: we do not stop its services.
         return answer(("foreign", 2));
     }
@@ -47,7 +47,7 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
     }
     // While svscan has not ended, svscanboot would take TERM for a request to hurry: then KILL
     // alone.
-    end(&keepers, sender.as_ref().is_none_or(|sender| sender.is_gone()));
+    end(&svscanboots, sender.as_ref().is_none_or(|sender| sender.is_gone()));
     if sender.is_none() {
         // At TERM, an svscan without a control FIFO ends and leaves its services running, as 0.76's
         // does.
@@ -60,8 +60,8 @@ pub fn stop(directory: &CStr, patience: Duration) -> Exit {
 
 /// The svscanboots of this program for `directory`, leading or standing by. Without records, the
 /// leader is found as the parent of its svscan.
-fn keepers(directory: &CStr, records: Option<&ScanRecords>) -> Vec<Pid> {
-    let mut found = records.map(keeper::all).unwrap_or_default();
+fn svscanboots(directory: &CStr, records: Option<&ScanRecords>) -> Vec<Pid> {
+    let mut found = records.map(leadership::all).unwrap_or_default();
     let parents = svscans(directory).into_iter().filter_map(|pid| proc::Process::read(pid).ok());
     found.extend(parents.map(|found| found.parent));
     found.retain(|&pid| is_svscanboot_of_ours(pid));
@@ -73,9 +73,9 @@ fn is_svscanboot_of_ours(pid: Pid) -> bool {
 }
 
 /// Ends svscanboots: by TERM first, if their svscan is gone (`by_term`), and then by KILL.
-fn end(keepers: &[Pid], by_term: bool) {
+fn end(svscanboots: &[Pid], by_term: bool) {
     let left = || -> Vec<Pid> {
-        keepers.iter().copied().filter(|&pid| is_svscanboot_of_ours(pid)).collect()
+        svscanboots.iter().copied().filter(|&pid| is_svscanboot_of_ours(pid)).collect()
     };
     if by_term {
         signal_all(&left(), SIGTERM);

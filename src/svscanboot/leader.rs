@@ -52,7 +52,7 @@ pub enum Wish {
 /// A question to the driver that is not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
-    /// Become the leader. Answers: [`Event::Led`], [`Event::Kept`] or [`Event::CannotLead`].
+    /// Become the leader. Answers: [`Event::Led`], [`Event::OtherLeads`] or [`Event::CannotLead`].
     Lead,
     /// Take the scan directory's lock, unless an svscan of ours works there without it. Answers:
     /// [`Event::Locked`], [`Event::Found`], [`Event::Held`] or [`Event::CannotLock`].
@@ -81,7 +81,7 @@ pub struct State {
     /// Whether we were asked to stop svscan.
     pub wish: Wish,
     /// Whether another svscanboot led when we last looked.
-    pub is_kept: bool,
+    pub other_leads: bool,
     /// Whether there was the mark of an orderly stop when we last looked.
     pub is_marked: bool,
     /// What the driver has to answer next.
@@ -94,7 +94,7 @@ pub enum Event {
     /// A look at the disk, at the beginning and after each other event.
     Looked {
         /// Another svscanboot leads.
-        is_kept: bool,
+        other_leads: bool,
         /// There is the mark of an orderly stop.
         is_marked: bool,
         /// The scan directory or its records were made again: our lock is in the old ones.
@@ -106,7 +106,7 @@ pub enum Event {
         is_scanned: bool,
     },
     /// Another svscanboot leads.
-    Kept,
+    OtherLeads,
     /// The leader's files cannot be made: act as the only svscanboot.
     CannotLead,
     /// We hold the lock.
@@ -162,7 +162,7 @@ pub enum WaitUntil {
     /// Until an event comes.
     Event,
     /// Until the leader ends. If we cannot watch it, for a short time.
-    Keeper,
+    LeaderEnds,
     /// A second: the time between two starts of svscan, or two tries of a lock.
     Second,
     /// A moment: an svscan that has just started will soon listen.
@@ -181,7 +181,7 @@ impl State {
             holds_lock: false,
             keeps_reader: false,
             wish: Wish::None,
-            is_kept: false,
+            other_leads: false,
             is_marked: false,
             question: None,
         }
@@ -191,7 +191,7 @@ impl State {
     #[must_use]
     pub fn patience(&self) -> WaitUntil {
         match (self.rank, self.wish, self.svscan) {
-            (Rank::Standby, Wish::None, _) => WaitUntil::Keeper,
+            (Rank::Standby, Wish::None, _) => WaitUntil::LeaderEnds,
             (Rank::Leader, _, Svscan::None) => WaitUntil::Second,
             (_, Wish::Unheard(_), _) => WaitUntil::Moment,
             _ => WaitUntil::Event,
@@ -223,8 +223,8 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
     let mut effects = Effects::default();
     state.question = None;
     match event {
-        Event::Looked { is_kept, is_marked, has_moved } => {
-            (state.is_kept, state.is_marked) = (is_kept, is_marked);
+        Event::Looked { other_leads, is_marked, has_moved } => {
+            (state.other_leads, state.is_marked) = (other_leads, is_marked);
             if has_moved && core::mem::take(&mut state.holds_lock) {
                 effects.push(Effect::GiveLockBack);
             }
@@ -238,9 +238,9 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
             state.rank = Rank::Leader;
             lead(&mut state, &mut effects);
         }
-        Event::Kept if state.is_fallback => effects.push(Effect::Leave),
+        Event::OtherLeads if state.is_fallback => effects.push(Effect::Leave),
         // Nothing to do: another event will come, or the next look comes soon.
-        Event::Kept | Event::Held | Event::NotStarted => {}
+        Event::OtherLeads | Event::Held | Event::NotStarted => {}
         Event::Locked => {
             state.holds_lock = true;
             state.ask(Question::Start, &mut effects);
@@ -258,7 +258,7 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
         }
         Event::NotTold => {
             // A standby tries again as long as there is a leader that may start an svscan.
-            let is_over = state.is_marked || !state.is_kept;
+            let is_over = state.is_marked || !state.other_leads;
             if state.rank == Rank::Standby && state.svscan == Svscan::None && is_over {
                 effects.push(Effect::Leave);
             }
@@ -297,7 +297,7 @@ pub fn step(mut state: State, event: Event) -> (State, Effects) {
 /// here) asks the running svscan to stop, whichever svscanboot leads.
 fn stand_by(state: &mut State, effects: &mut Effects) {
     match state.wish {
-        Wish::None if !state.is_kept => state.ask(Question::Lead, effects),
+        Wish::None if !state.other_leads => state.ask(Question::Lead, effects),
         Wish::None if state.is_fallback => effects.push(Effect::Leave),
         Wish::None | Wish::Heard => {}
         Wish::Unheard(_) => tell(state, effects),

@@ -20,7 +20,7 @@ fn possible(state: State) -> Vec<Event> {
         Some(Question::Lead) => vec![
             Event::Led { is_scanned: false },
             Event::Led { is_scanned: true },
-            Event::Kept,
+            Event::OtherLeads,
             Event::CannotLead,
         ],
         Some(Question::Lock) => {
@@ -31,8 +31,8 @@ fn possible(state: State) -> Vec<Event> {
         None => {
             let mut events = vec![Event::Term];
             for bits in 0..8 {
-                let [is_kept, is_marked, has_moved] = [1, 2, 4].map(|bit| bits & bit != 0);
-                events.push(Event::Looked { is_kept, is_marked, has_moved });
+                let [other_leads, is_marked, has_moved] = [1, 2, 4].map(|bit| bits & bit != 0);
+                events.push(Event::Looked { other_leads, is_marked, has_moved });
             }
             match state.svscan {
                 Svscan::None => {}
@@ -158,21 +158,21 @@ fn edge_laws(before: State, event: Event, after: State, effects: &Effects) -> Re
         law(after.svscan == Svscan::None, "we exit only without an svscan")?;
         law(!after.keeps_reader, "the reader is ended before we exit")?;
         let may = match event {
-            Event::Kept | Event::Led { is_scanned: true } => before.is_fallback,
-            Event::Looked { is_kept, is_marked, .. } => {
-                before.rank == Rank::Standby && is_kept && before.is_fallback
+            Event::OtherLeads | Event::Led { is_scanned: true } => before.is_fallback,
+            Event::Looked { other_leads, is_marked, .. } => {
+                before.rank == Rank::Standby && other_leads && before.is_fallback
                     || leads && is_marked && was_stopped
             }
             Event::OursEnded { has_left } => has_left && before.wish == Wish::Heard,
             Event::FoundEnded => before.rank == Rank::Standby,
             Event::Term => is_stray,
-            Event::NotTold => !leads && (before.is_marked || !before.is_kept),
+            Event::NotTold => !leads && (before.is_marked || !before.other_leads),
             _ => false,
         };
         law(may, "we exit when the stop is over, or instead of standing by")?;
     }
     let stays = match event {
-        Event::Kept => !before.is_fallback,
+        Event::OtherLeads => !before.is_fallback,
         Event::Led { is_scanned: true } => !before.is_fallback,
         _ => true,
     };
@@ -244,7 +244,7 @@ enum End {
 fn go_on(step: &Step, mut state: State, mut is_marked: bool) -> Result<End, String> {
     let begun = state;
     for _ in 0..10 {
-        let mut next = Some(Event::Looked { is_kept: false, is_marked, has_moved: false });
+        let mut next = Some(Event::Looked { other_leads: false, is_marked, has_moved: false });
         while let Some(event) = next.take() {
             let (after, effects) = step(state, event);
             state = after;
@@ -318,8 +318,8 @@ fn from_every_state_it_comes_to_an_svscan_that_runs_or_to_the_stop_that_was_aske
 
 #[test]
 fn behind_another_it_asks_for_nothing_and_a_fallback_leaves() {
-    let look = |is_fallback, is_kept| {
-        let looked = Event::Looked { is_kept, is_marked: false, has_moved: false };
+    let look = |is_fallback, other_leads| {
+        let looked = Event::Looked { other_leads, is_marked: false, has_moved: false };
         let (after, effects) = step(State::first(false, is_fallback), looked);
         (after.question, effects.iter().any(|effect| effect == Effect::Leave))
     };

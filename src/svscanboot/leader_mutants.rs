@@ -113,13 +113,13 @@ const MUTANTS: [(&str, Fault); 27] = [
         }
     }),
     ("a standby starts an svscan", |before, event, after, list| {
-        if before.rank == Rank::Standby && event == Event::Kept {
+        if before.rank == Rank::Standby && event == Event::OtherLeads {
             after.question = Some(Question::Lock);
             list.push(Effect::Ask(Question::Lock));
         }
     }),
     ("the fallback stands by", |_, event, _, list| {
-        if event == Event::Kept {
+        if event == Event::OtherLeads {
             list.clear();
         }
     }),

@@ -2,7 +2,7 @@
 //! and made again, svscanboot goes over to the new ones.
 
 use crate::scandir::scanner::{self, Scanner};
-use crate::scandir::{ScanRecords, mark};
+use crate::scandir::{ScanRecords, leadership, mark};
 use crate::sys::Errno;
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::process::Pid;
@@ -85,6 +85,12 @@ impl<'a> ScanPlace<'a> {
     pub fn forget_stop(&mut self) {
         (self.was_stopped, self.has_stopped) = (false, false);
         self.records.iter().for_each(mark::remove);
+    }
+
+    /// Whether an svscanboot leads there, by the records.
+    #[must_use]
+    pub fn has_leader(&self) -> bool {
+        self.records.as_ref().is_some_and(|records| leadership::look(records).is_ok())
     }
 
     /// The svscan of this program that works there and is not our child.

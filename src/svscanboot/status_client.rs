@@ -2,7 +2,7 @@
 //! word and set the exit code. `--stop=SECONDS` uses [`svscans`] and [`Attendance`] too.
 
 use crate::error::Exit;
-use crate::scandir::{ScanRecords, keeper};
+use crate::scandir::{ScanRecords, leadership};
 use crate::sys::descriptor::{self, HERE, Purpose, open};
 use crate::sys::proc::{self, Process};
 use crate::sys::process::{self, Pid};
@@ -88,7 +88,7 @@ fn program_of(pid: Pid) -> Vec<u8> {
 fn has_leader(directory: &CStr) -> bool {
     open(HERE, directory.to_bytes(), Purpose::Directory)
         .and_then(|place| ScanRecords::open(place.as_fd()))
-        .is_ok_and(|records| keeper::look(&records).is_ok())
+        .is_ok_and(|records| leadership::look(&records).is_ok())
 }
 
 /// Whether the svscanboot that leads has started this svscan. Without records this is the only way

@@ -6,9 +6,9 @@ use super::driver::say_how_to_start;
 use super::place::ScanPlace;
 use super::services::{Kinds, supervised};
 use crate::error::Exit;
+use crate::scandir::ScanRecords;
 use crate::scandir::scanner::Scanner;
 use crate::scandir::word::Word;
-use crate::scandir::{ScanRecords, keeper};
 use crate::sys::descriptor::{HERE, Purpose, open};
 use crate::sys::{Errno, clock, poll};
 use core::time::Duration;
@@ -84,8 +84,7 @@ pub fn stop(directory: &CStr) -> Exit {
 /// Whether an svscanboot is about to start another svscan, because the one that we asked was killed
 /// before it had made the stop.
 fn starts_again(place: &ScanPlace<'_>) -> bool {
-    let is_kept = place.records().is_some_and(|records| keeper::look(records).is_ok());
-    is_kept && !place.is_stopped()
+    place.has_leader() && !place.is_stopped()
 }
 
 /// How far the stop has come.
