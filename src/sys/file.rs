@@ -5,7 +5,8 @@ use core::time::Duration;
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::AccessFlags;
-use std::os::fd::BorrowedFd;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,22 @@ pub fn same(descriptor: BorrowedFd<'_>, facts: &Facts) -> Result<(), Errno> {
 pub fn link_target(directory: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<u8>, Errno> {
     use std::os::unix::ffi::OsStringExt;
     nix::fcntl::readlinkat(directory, path).map(OsStringExt::into_vec)
+}
+
+/// As [`link_target`], without memory: a link longer than the buffer is cut.
+///
+/// # Errors
+/// Those of readlinkat(2).
+pub fn link_target_in<'a>(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], Errno> {
+    let (place, room) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: the path ends in a NUL, and the kernel writes at most `room` bytes to the buffer.
+    let length = unsafe { libc::readlinkat(directory.as_raw_fd(), path.as_ptr(), place, room) };
+    let length = usize::try_from(Errno::result(length)?).unwrap_or(0);
+    Ok(buffer.get(..length).unwrap_or_default())
 }
 
 /// geteuid(2): the user whose files are ours.

@@ -66,8 +66,9 @@ pub fn is_ours() -> bool {
     if IS_OURS.load(Ordering::Relaxed) {
         return true;
     }
-    let our_number = file::link_target(HERE, b"/proc/self").ok().and_then(|link| number(&link));
-    let is_ours = our_number == Some(u64::from(process::our_pid()));
+    let mut link = [0; 32];
+    let link = file::link_target_in(HERE, c"/proc/self", &mut link).unwrap_or_default();
+    let is_ours = number(link) == Some(u64::from(process::our_pid()));
     IS_OURS.store(is_ours, Ordering::Relaxed);
     is_ours
 }
