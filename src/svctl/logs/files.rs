@@ -1,46 +1,16 @@
-//! The logs of a directory: which there are, their order, and how each is opened and read.
+//! The logs of a directory: which there are, and how each is opened and read.
 
+use super::moment::{self, Log, Moment, Names};
 use crate::look::logger;
+use daemontools_rs::multilog::keeper::WHOLE;
 use daemontools_rs::sys::file::{self, Facts};
 use daemontools_rs::sys::{Errno, descriptor, directory};
-use daemontools_rs::tai64n::{Label, TEXT};
 use flate2::read::MultiGzDecoder;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The first bytes of a file that gzip made.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// A finished log, whose name says when it ended; or `previous`, which multilog is about to rename.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Log {
-    /// Its name.
-    pub name: Vec<u8>,
-    /// When it was finished, by its name.
-    pub end: Option<Label>,
-}
-
-impl Log {
-    /// The log of this name, if multilog gives such names to finished logs.
-    #[must_use]
-    pub fn finished(name: &[u8]) -> Option<Self> {
-        let (label, ending) = name.split_first_chunk::<TEXT>()?;
-        let end = Label::of_text(label)?;
-        (ending == b".s" || ending == b".u").then(|| Self { name: name.to_vec(), end: Some(end) })
-    }
-
-    /// A log of this name, which does not say when it ended.
-    #[must_use]
-    pub fn named(name: &[u8]) -> Self {
-        Self { name: name.to_vec(), end: None }
-    }
-
-    /// Whether its multilog was killed, or the machine failed: it may end in the middle of a line.
-    #[must_use]
-    pub fn is_cut(&self) -> bool {
-        self.name.ends_with(b".u")
-    }
-}
 
 /// The device and inode number of a file: the same under each of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,44 +30,57 @@ impl Identity {
     }
 }
 
-/// The finished logs of a directory, in the order of their names, and `previous`.
+/// A log directory, as [`moment`] looks at it.
+struct Place<'a>(BorrowedFd<'a>);
+
+impl Names for Place<'_> {
+    type Id = Identity;
+    type File = Opened;
+    type Error = Errno;
+
+    fn open(&self, name: &'static [u8]) -> Option<Opened> {
+        let opened = Body::open(self.0, name);
+        let is_there = match (&opened, name == moment::PROCESSED) {
+            (Ok((_, facts)), true) => facts.mode & WHOLE != 0,
+            (Err(_), true) | (Err(Errno::ENOENT), _) => false,
+            _ => true,
+        };
+        is_there.then_some(opened)
+    }
+
+    fn id(file: &Opened) -> Option<Identity> {
+        file.as_ref().ok().map(|(_, facts)| Identity::of(facts))
+    }
+
+    fn has_one_name(&self, file: &Opened) -> bool {
+        let facts = file.as_ref().ok().map(|(body, _)| file::facts_of(body.file()));
+        facts.is_some_and(|facts| facts.is_ok_and(|facts| facts.links <= 1))
+    }
+
+    fn named(&self, name: &[u8]) -> Option<Identity> {
+        Identity::named(self.0, name)
+    }
+
+    fn list(&self) -> Result<Vec<Log>, Errno> {
+        let mut logs = Vec::new();
+        directory::each_in(self.0, |listed| logs.extend(Log::finished(listed.name)))?;
+        logs.sort_unstable();
+        Ok(logs)
+    }
+}
+
+/// What a directory has now.
 ///
 /// # Errors
 /// Those of open(2) and getdents(2).
-pub fn list(place: BorrowedFd<'_>) -> Result<Vec<Log>, Errno> {
-    let mut logs = Vec::new();
-    let mut has_previous = false;
-    directory::each_in(place, |directory::Listed { name, .. }| {
-        has_previous |= name == b"previous";
-        logs.extend(Log::finished(name));
-    })?;
-    logs.sort_unstable();
-    if let Some(previous) = Identity::named(place, b"previous").filter(|_| has_previous) {
-        // While multilog renames it, `previous` has the name of a finished log too.
-        if !is_among(place, &logs, previous) {
-            logs.push(Log::named(b"previous"));
-        }
-    }
-    Ok(logs)
+pub fn look(place: BorrowedFd<'_>) -> Result<Moment<Opened>, Errno> {
+    moment::look(&Place(place))
 }
 
-/// Whether a file has one of these names. The newest is tried first: most often it is that.
-fn is_among(place: BorrowedFd<'_>, logs: &[Log], file: Identity) -> bool {
-    logs.iter().rev().any(|log| Identity::named(place, &log.name) == Some(file))
-}
-
-/// Whether a file has a name of a finished log.
-#[must_use]
-pub fn is_finished(place: BorrowedFd<'_>, file: Identity) -> bool {
-    let mut logs = list(place).unwrap_or_default();
-    logs.retain(|log| log.end.is_some());
-    is_among(place, &logs, file)
-}
-
-/// Whether a file has a name of a finished log, or is `previous`.
+/// Whether a file has the name of a log, finished or not.
 #[must_use]
 pub fn has_name(place: BorrowedFd<'_>, file: Identity) -> bool {
-    is_among(place, &list(place).unwrap_or_default(), file)
+    moment::has_name(&Place(place), &file)
 }
 
 /// Why a log is not read.
@@ -139,6 +122,9 @@ pub enum Body {
     Packed(Box<MultiGzDecoder<File>>),
 }
 
+/// An open log and its facts, or why it cannot be opened.
+pub type Opened = Result<(Body, Facts), Errno>;
+
 /// A file that gzip's decoder reads from the beginning.
 #[derive(Debug)]
 pub struct File(OwnedFd);
@@ -170,6 +156,14 @@ impl Body {
         })
     }
 
+    /// The file.
+    fn file(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Plain { file, .. } => file.as_fd(),
+            Self::Packed(unpacked) => unpacked.get_ref().0.as_fd(),
+        }
+    }
+
     /// A second descriptor of a plain log: while it is open, no other file gets the log's inode
     /// number.
     #[must_use]
@@ -177,6 +171,20 @@ impl Body {
         match self {
             Self::Plain { file, .. } => file.try_clone().ok(),
             Self::Packed(_) => None,
+        }
+    }
+
+    /// Which file a plain log is, and how far it was read.
+    #[must_use]
+    pub fn place(&self) -> Option<(Identity, u64)> {
+        let Self::Plain { file, at, .. } = self else { return None };
+        file::facts_of(file.as_fd()).ok().map(|facts| (Identity::of(&facts), *at))
+    }
+
+    /// A plain log is read from there on.
+    pub fn go_to(&mut self, place: u64) {
+        if let Self::Plain { at, .. } = self {
+            *at = place;
         }
     }
 
@@ -213,25 +221,4 @@ impl Body {
 pub fn read_at(file: &OwnedFd, place: u64, room: &mut [u8]) -> Result<usize, Errno> {
     let place = i64::try_from(place).map_err(|_| Errno::EFBIG)?;
     descriptor::read_at(file.as_fd(), room, place)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_multilog_gives_are_finished_logs() {
-        let log = Log::finished(b"@4000000037c219c92ef02e94.s").unwrap();
-        assert_eq!(log.end.map(Label::unix_seconds), Some(935_467_455));
-        assert!(!log.is_cut() && Log::finished(b"@4000000037c219c92ef02e94.u").unwrap().is_cut());
-        for name in [
-            "@4000000037c219c92ef02e94",
-            "@4000000037c219c92ef02e94.sx",
-            "@x.s",
-            "current",
-            "state",
-        ] {
-            assert_eq!(Log::finished(name.as_bytes()), None, "{name}");
-        }
-    }
 }

@@ -4,8 +4,9 @@
 //! While the reader of the output takes nothing, svctl goes on to open new logs, so that it can
 //! still read those that multilog removes meanwhile.
 
-use super::files::{Log, Trouble};
+use super::files::Trouble;
 use super::merge::Source;
+use super::moment::Log;
 use super::print::Printer;
 use super::reader::Step;
 use super::trail::Trail;
@@ -89,22 +90,22 @@ impl Follower {
             }
             for event in events {
                 match event {
-                    DirectoryEvent::Came(watch, name) => self.names.push((watch, name)),
+                    // A listing has every kind of file, too.
+                    DirectoryEvent::Came(watch, name)
+                    | DirectoryEvent::DirectoryMade(watch, name) => self.names.push((watch, name)),
                     DirectoryEvent::Overflow => {
                         for trail in &mut self.trails {
                             trail.is_behind = true;
                         }
                     }
-                    DirectoryEvent::DirectoryMade(..)
-                    | DirectoryEvent::Went(..)
-                    | DirectoryEvent::Changed(_) => {}
+                    DirectoryEvent::Went(..) | DirectoryEvent::Changed(_) => {}
                 }
             }
         }
     }
 
-    /// Handles new names, and opens their logs.
-    fn hear(&mut self, sources: &mut [Source]) {
+    /// Handles new names, and opens their logs; whether there are any.
+    fn hear(&mut self, sources: &mut [Source]) -> bool {
         self.listen();
         let names = std::mem::take(&mut self.names);
         for (trail, source) in self.trails.iter_mut().zip(sources) {
@@ -116,16 +117,16 @@ impl Follower {
                 trail.catch_up(&mut source.reader);
             }
         }
+        !names.is_empty()
     }
 
     /// Opens the next `current` of each directory whose last one was read to its end; whether there
-    /// is one.
+    /// is one, or may be one now.
     fn go_on(&mut self, sources: &mut [Source]) -> bool {
         for (trail, source) in self.trails.iter_mut().zip(&*sources) {
             trail.look_for_current(&source.reader);
         }
-        self.hear(sources);
-        let mut has_any = false;
+        let mut has_any = self.hear(sources);
         for (trail, source) in self.trails.iter_mut().zip(&mut *sources) {
             has_any |= trail.take_current(&mut source.reader);
         }
@@ -145,8 +146,9 @@ impl Follower {
             source.reader.read_on();
         }
         loop {
-            self.hear(sources);
-            let mut has_more = self.go_on(sources);
+            // A log that is complete by now is read to its end first, and then the next is opened.
+            let mut has_more = self.hear(sources);
+            has_more |= self.go_on(sources);
             for source in &mut *sources {
                 has_more |= print(source, printer);
                 source.reader.say_pruned();

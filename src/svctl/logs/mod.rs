@@ -4,12 +4,13 @@
 //! ```text
 //! mod -> find -> look::logger             whose logs, and where
 //!     -> past, follow -> trail -> order   which files, in which order
+//!        files -> moment                  which there are, while multilog renames them
 //!     -> merge -> reader, opening -> files, lines, stamp, needle, search
 //!     -> print                            how a line is shown
 //!     -> messages                         what went to svscan's own messages
 //! ```
 //!
-//! `lines`, `needle`, `order`, `search`, `stamp` and `times` are pure.
+//! `lines`, `moment`, `needle`, `order`, `search`, `stamp` and `times` are pure.
 
 mod files;
 mod find;
@@ -17,6 +18,7 @@ mod follow;
 mod lines;
 mod merge;
 mod messages;
+mod moment;
 mod needle;
 mod opening;
 mod order;

@@ -40,7 +40,7 @@ impl<Id: Copy + PartialEq> Order<Id> {
     /// `current` was opened, or `previous`.
     pub fn open(&mut self, id: Id, is_moved: bool) {
         // A `current` that was removed never gets a name.
-        self.unnamed.retain(|opened| opened.is_moved);
+        self.unnamed.retain(|opened| opened.is_moved && opened.id != id);
         self.unnamed.push(Opened { id, is_moved });
     }
 
@@ -55,6 +55,12 @@ impl<Id: Copy + PartialEq> Order<Id> {
     #[must_use]
     pub fn has(&self, id: Id) -> bool {
         self.unnamed.iter().any(|opened| opened.id == id)
+    }
+
+    /// Whether a log waits for a name: then a processor's file was made of it.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        self.unnamed.iter().any(|opened| opened.is_moved)
     }
 
     /// A log got a name, which `found` has now. `is_lost`: whether a file has no name left.
@@ -117,6 +123,25 @@ mod tests {
         // An older log is named while log 2 is being written.
         assert_eq!(order.name(Some(8), |_| false), Verdict::Read);
         assert!(order.has(2) && !order.has(1));
+    }
+
+    #[test]
+    fn a_log_waits_for_its_name_once_it_has_moved() {
+        let mut order = Order::default();
+        order.open(1, false);
+        assert!(!order.has_waiting());
+        order.has_moved();
+        assert!(order.has_waiting());
+    }
+
+    #[test]
+    fn a_log_that_became_current_again_waits_once() {
+        let mut order = Order::default();
+        order.open(1, false);
+        order.has_moved();
+        order.open(1, false);
+        assert_eq!(order.name(Some(1), |_| false), Verdict::Known);
+        assert!(!order.has(1));
     }
 
     #[test]

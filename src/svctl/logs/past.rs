@@ -1,7 +1,8 @@
 //! The logs that a directory has when svctl starts: chosen by the times asked for, and, with `-n`,
 //! cut to their last lines.
 
-use super::files::{self, Body, Identity, Log};
+use super::files::{self, Body, Identity};
+use super::moment::{CURRENT, Log};
 use super::reader::{Part, Reader, Step};
 use super::search::{self, Span};
 use super::stamp::Stamps;
@@ -10,17 +11,11 @@ use daemontools_rs::tai64n::Label;
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
 
-/// How many times svctl lists the directory again, where a log was finished during the listing.
-const TRIES: usize = 16;
-/// Among how many of the newest names svctl looks for the file that it has opened as `current`,
-/// which multilog may have renamed meanwhile.
-const NEWEST: usize = 3;
-
 /// The logs that have no final name yet, as far as they exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unnamed {
-    /// `previous`
-    pub previous: Option<Identity>,
+    /// `previous` or `processed`
+    pub waiting: Option<(&'static [u8], Identity)>,
     /// `current`
     pub current: Option<Identity>,
 }
@@ -30,45 +25,30 @@ pub struct Unnamed {
 /// # Errors
 /// Those of reading the directory.
 pub fn take(reader: &mut Reader) -> Result<Unnamed, Errno> {
-    for tried in 1..=TRIES {
-        let place = reader.place.clone();
-        let place = place.as_fd();
-        let current = Body::open(place, b"current");
-        let identity = current.as_ref().ok().map(|(_, facts)| Identity::of(facts));
-        let logs = files::list(place)?;
-        let newest = logs.iter().rev().take(NEWEST);
-        let is_finished = newest
-            .map(|log| Identity::named(place, &log.name))
-            .any(|found| found.is_some() && found == identity);
-        let mut parts: VecDeque<Part> = logs.into_iter().map(|log| Part::of(log, None)).collect();
-        // `previous` is about to be renamed, so it is opened now.
-        let previous = parts.back_mut().filter(|part| part.log.end.is_none());
-        let previous = previous.map(|part| {
-            let (body, facts) = Body::open(place, b"previous")?;
-            part.body = Some(body);
-            Ok(Identity::of(&facts))
-        });
-        let is_missing = matches!(current, Err(Errno::ENOENT));
-        if (is_finished || is_missing || previous == Some(Err(Errno::ENOENT))) && tried < TRIES {
-            continue;
-        }
-        match current {
-            Ok((mut body, facts)) => {
-                if let Body::Plain { end, .. } = &mut body {
-                    *end = Some(facts.size);
-                }
-                let mut part = Part::of(Log::named(b"current"), Some(body));
-                part.is_growing = reader.is_followed;
-                parts.push_back(part);
-            }
-            Err(Errno::ENOENT) => {}
-            Err(error) => reader.complain(b"current", &files::Trouble::System(error)),
-        }
-        reader.queue = parts;
-        let previous = previous.and_then(Result::ok);
-        return Ok(Unnamed { previous, current: identity });
+    let moment = files::look(reader.place.as_fd())?;
+    let mut unnamed = Unnamed::default();
+    reader.queue = moment.finished.into_iter().map(|log| Part::of(log, None)).collect();
+    // It is about to be renamed, so it was opened already.
+    if let Some((name, opened)) = moment.waiting {
+        let opened = opened.ok();
+        unnamed.waiting = opened.as_ref().map(|(_, facts)| (name, Identity::of(facts)));
+        let body = opened.map(|(body, _)| body);
+        reader.queue.push_back(Part::of(Log::named(name), body));
     }
-    Ok(Unnamed::default())
+    match moment.current {
+        Some(Ok((mut body, facts))) => {
+            if let Body::Plain { end, .. } = &mut body {
+                *end = Some(facts.size);
+            }
+            let mut part = Part::of(Log::named(CURRENT), Some(body));
+            part.is_growing = reader.is_followed;
+            reader.queue.push_back(part);
+            unnamed.current = Some(Identity::of(&facts));
+        }
+        Some(Err(error)) => reader.complain(CURRENT, &files::Trouble::System(error)),
+        None => {}
+    }
+    Ok(unnamed)
 }
 
 /// Drops the logs that cannot have a line within the times asked for. A log's name says when it

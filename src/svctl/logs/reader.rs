@@ -1,8 +1,9 @@
 //! Reads the logs of a directory one after another, line by line, and returns the lines that are
 //! asked for.
 
-use super::files::{Body, Log};
+use super::files::{Body, Identity};
 use super::lines::Lines;
+use super::moment::Log;
 use super::needle::Needle;
 use super::stamp::Stamps;
 use crate::{SVCTL, text};
@@ -105,6 +106,8 @@ pub struct Reader {
     lines: Lines,
     /// The log that is being read.
     part: Option<(Part, Body)>,
+    /// The log that was read before it, and how far.
+    left: Option<(Identity, u64)>,
     /// The time of the current line, or of a line before it.
     moment: Option<Label>,
     /// The same, but only from lines of this log.
@@ -132,6 +135,7 @@ impl Reader {
             stamps,
             lines: Lines::default(),
             part: None,
+            left: None,
             moment: None,
             moment_here: None,
             head: 0,
@@ -251,7 +255,8 @@ impl Reader {
 
     /// The current log has ended; whether the bytes that are left count as a line.
     fn end(&mut self) -> bool {
-        let Some((part, _)) = self.part.take() else { return false };
+        let Some((part, body)) = self.part.take() else { return false };
+        self.left = body.place();
         self.lines.end_of_log();
         // A killed multilog has lost the rest of the line: the next log does not continue it.
         part.log.is_cut() && self.lines.finish()
@@ -285,6 +290,12 @@ impl Reader {
                 *end = None;
             }
         }
+    }
+
+    /// Where to read on in the log that was read last, if it has more bytes by now.
+    #[must_use]
+    pub fn rest(&self, log: Identity, size: u64) -> Option<u64> {
+        self.left.filter(|(left, at)| *left == log && *at < size).map(|(_, at)| at)
     }
 
     /// The log that was still written will not grow any more.

@@ -1,14 +1,16 @@
 //! Follows one log directory: reads new logs in their order, by the names that inotify reports, or
 //! without inotify by listing the directory.
 
-use super::files::{self, Body, Identity, Log, Trouble};
+use super::files::{self, Body, Identity, Trouble};
 use super::merge::Source;
+use super::moment::{CURRENT, Log, PREVIOUS, PROCESSED, UNNAMED};
 use super::order::{Order, Verdict};
 use super::past::{self, Unnamed};
 use super::reader::{Part, Reader};
 use crate::look::logger::LogDirectory;
 use crate::{SVCTL, text};
 use daemontools_rs::sys::descriptor::HERE;
+use daemontools_rs::sys::file::Facts;
 use daemontools_rs::sys::inotify::{Watch, Watcher};
 use daemontools_rs::sys::{Errno, file};
 use std::collections::BTreeSet;
@@ -19,12 +21,8 @@ use std::rc::Rc;
 /// them.
 const HELD: usize = 200;
 
-/// A newly opened `current`, and `previous`, if it was not read before.
-#[derive(Debug)]
-struct Candidate {
-    current: (Body, Identity),
-    previous: Option<(Body, Identity)>,
-}
+/// Newly opened logs: each with its name, and what is read of it.
+type Candidates = Vec<(&'static [u8], Body, Identity)>;
 
 /// How far the directory was read.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ pub struct Trail {
     /// The `current` that is being read.
     current: Option<Identity>,
     /// What was opened. It is read if no new name came meanwhile.
-    candidate: Option<Candidate>,
+    candidates: Candidates,
     /// Whether there may be new names that inotify did not report.
     pub is_behind: bool,
     /// The directory that has our path now.
@@ -61,7 +59,7 @@ impl Trail {
             held: Vec::new(),
             known: BTreeSet::new(),
             current: None,
-            candidate: None,
+            candidates: Vec::new(),
             is_behind: false,
             next: None,
         }
@@ -83,7 +81,7 @@ impl Trail {
     /// # Errors
     /// Those of reading the directory.
     pub fn take_past(&mut self, reader: &mut Reader) -> Result<(), Errno> {
-        let Unnamed { previous, current } = past::take(reader)?;
+        let Unnamed { waiting, current } = past::take(reader)?;
         self.order = Order::default();
         self.known.clear();
         for part in &reader.queue {
@@ -92,12 +90,10 @@ impl Trail {
             }
         }
         self.held.clear();
-        for (identity, name, is_moved) in
-            [(previous, &b"previous"[..], true), (current, b"current", false)]
-        {
-            let Some(identity) = identity else { continue };
+        for (name, identity) in waiting.into_iter().chain(current.map(|file| (CURRENT, file))) {
             let part = reader.queue.iter().find(|part| part.log.name == name);
-            self.wait_for_name(identity, part.and_then(|part| part.body.as_ref()), is_moved);
+            let body = part.and_then(|part| part.body.as_ref());
+            self.wait_for_name(identity, body, name != CURRENT);
         }
         self.current = current;
         Ok(())
@@ -113,13 +109,13 @@ impl Trail {
     /// Handles a new name in the directory.
     pub fn note(&mut self, name: &[u8], reader: &mut Reader) {
         match name {
-            b"current" | b"previous" => {
-                self.candidate = None;
-                self.look_at_current(reader, name == b"previous");
+            CURRENT | PREVIOUS => {
+                self.candidates.clear();
+                self.look_at_current(reader, name == PREVIOUS);
             }
             _ => {
                 if let Some(log) = Log::finished(name) {
-                    self.candidate = None;
+                    self.candidates.clear();
                     self.note_finished(log, reader, true);
                 }
             }
@@ -129,7 +125,7 @@ impl Trail {
     /// Whether the file that we read as `current` has lost that name.
     fn look_at_current(&mut self, reader: &mut Reader, has_moved: bool) {
         let Some(ours) = self.current else { return };
-        if Identity::named(reader.place.as_fd(), b"current") == Some(ours) {
+        if Identity::named(reader.place.as_fd(), CURRENT) == Some(ours) {
             return;
         }
         if has_moved {
@@ -146,11 +142,12 @@ impl Trail {
         }
         let place = Rc::clone(&reader.place);
         let place = place.as_fd();
-        let (body, found) = match Body::open(place, &log.name) {
-            Ok((body, facts)) => (Some(body), Some(Identity::of(&facts))),
-            Err(Errno::ENOENT) => (None, None),
+        let opened = match Body::open(place, &log.name) {
+            Ok(opened) => Some(opened),
+            Err(Errno::ENOENT) => None,
             Err(error) => return reader.complain(&log.name, &Trouble::System(error)),
         };
+        let found = opened.as_ref().map(|(_, facts)| Identity::of(facts));
         if found.is_some() && found == self.current {
             // A multilog that has started anew gave `current` a name and did not touch its
             // contents.
@@ -161,63 +158,98 @@ impl Trail {
         let is_lost = |id| may_be_processed && !files::has_name(place, id);
         let verdict = self.order.name(found, is_lost);
         self.held.retain(|(held, _)| self.order.has(*held));
-        match verdict {
-            Verdict::Known => {}
-            Verdict::Pruned => reader.note_pruned(1),
-            Verdict::Read => {
+        let rest = |(_, facts): &(Body, Facts)| reader.rest(Identity::of(facts), facts.size);
+        let rest = opened.as_ref().and_then(rest);
+        let mut body = opened.map(|(body, _)| body);
+        match (verdict, rest) {
+            (Verdict::Known, None) => {}
+            (Verdict::Known, Some(from)) => {
+                // It was `current` a second time.
+                body.iter_mut().for_each(|body| body.go_to(from));
+                reader.queue.push_back(Part::of(log, body));
+            }
+            (Verdict::Pruned, _) => reader.note_pruned(1),
+            (Verdict::Read, _) => {
                 let held = body.filter(|_| reader.queue.len() < HELD);
                 reader.queue.push_back(Part::of(log, held));
             }
         }
     }
 
-    /// Opens `current` if the one before was read to its end.
+    /// Opens `current` if the one before was read to its end, and first the log that waits for its
+    /// name, if it was not read.
     pub fn look_for_current(&mut self, reader: &Reader) {
         if self.current.is_some() || self.next.is_some() || !reader.is_at_end() {
             return;
         }
-        let open = |name: &[u8]| {
-            let opened = Body::open(reader.place.as_fd(), name);
-            opened.ok().map(|(body, facts)| (body, Identity::of(&facts)))
-        };
-        let Some(current) = open(b"current") else { return };
-        let previous = open(b"previous");
-        let previous = previous.filter(|(_, id)| *id != current.1 && !self.order.has(*id));
-        // During the rename, `previous` has its final name too.
         let place = reader.place.as_fd();
-        let previous = previous.filter(|(_, id)| !files::is_finished(place, *id));
-        self.candidate = Some(Candidate { current, previous });
+        if UNNAMED.into_iter().all(|name| Identity::named(place, name).is_none()) {
+            return;
+        }
+        let Ok(moment) = files::look(place) else { return };
+        // What was finished before them comes first: its name is about to be reported.
+        let is_known = |log: &Log| self.known.contains(&log.name);
+        if !moment.is_sure || !moment.finished.iter().all(is_known) {
+            return;
+        }
+        let current = moment.current.map(|opened| (CURRENT, opened));
+        for (name, opened) in moment.waiting.into_iter().chain(current) {
+            let Ok((mut body, facts)) = opened else { continue };
+            let identity = Identity::of(&facts);
+            if self.order.has(identity) {
+                // multilog could make no other `current`, and went on with this one.
+                let rest = reader.rest(identity, facts.size);
+                if name != CURRENT && rest.is_none() {
+                    continue;
+                }
+                body.go_to(rest.unwrap_or(facts.size));
+            } else if name == PROCESSED && self.order.has_waiting() {
+                continue;
+            }
+            self.candidates.push((name, body, identity));
+        }
     }
 
     /// Reads what was opened, if no new name came meanwhile; whether there is anything.
     pub fn take_current(&mut self, reader: &mut Reader) -> bool {
-        let Some(Candidate { current, previous }) = self.candidate.take() else { return false };
-        if let Some((body, identity)) = previous {
-            self.wait_for_name(identity, Some(&body), true);
-            reader.queue.push_back(Part::of(Log::named(b"previous"), Some(body)));
+        let candidates = std::mem::take(&mut self.candidates);
+        let has_any = !candidates.is_empty();
+        for (name, body, identity) in candidates {
+            let is_current = name == CURRENT;
+            self.wait_for_name(identity, Some(&body), !is_current);
+            let mut part = Part::of(Log::named(name), Some(body));
+            part.is_growing = is_current;
+            reader.queue.push_back(part);
+            self.current = Some(identity).filter(|_| is_current);
         }
-        let (body, identity) = current;
-        self.wait_for_name(identity, Some(&body), false);
-        let mut part = Part::of(Log::named(b"current"), Some(body));
-        part.is_growing = true;
-        reader.queue.push_back(part);
-        self.current = Some(identity);
-        true
+        has_any
     }
 
     /// Looks for names that inotify did not report.
     pub fn catch_up(&mut self, reader: &mut Reader) {
         self.is_behind = false;
         self.look_at_current(reader, true);
-        let Ok(logs) = files::list(reader.place.as_fd()) else { return };
-        for log in logs.into_iter().filter(|log| log.end.is_some()) {
+        let Ok(moment) = files::look(reader.place.as_fd()) else { return };
+        if !moment.is_sure {
+            self.is_behind = true;
+            return;
+        }
+        for log in moment.finished {
             if !self.known.contains(&log.name) {
-                self.candidate = None;
+                self.candidates.clear();
                 self.note_finished(log, reader, false);
             }
         }
+        let waiting = moment.waiting.map(|(name, opened)| (name, opened.ok()));
+        if let Some((PROCESSED, _)) = waiting {
+            // It was made of the log that waits, which is not lost.
+            self.is_behind = true;
+            return;
+        }
+        let waiting = waiting.and_then(|(_, opened)| Some(Identity::of(&opened?.1)));
         let place = Rc::clone(&reader.place);
-        if self.order.forget_waiting(|id| !files::has_name(place.as_fd(), id)) {
+        let is_lost = |id| Some(id) != waiting && !files::has_name(place.as_fd(), id);
+        if self.order.forget_waiting(is_lost) {
             let path = text::name(&self.directory.path);
             SVCTL.warning(&[
                 b"files may have been pruned unread in ",
@@ -240,12 +272,12 @@ impl Trail {
         if self.next.is_none() {
             // multilog writes to the old directory until it has made `current` in the new one.
             let Ok(next) = self.directory.open() else { return false };
-            if Identity::named(next.as_fd(), b"current").is_none() {
+            if Identity::named(next.as_fd(), CURRENT).is_none() {
                 return false;
             }
             self.next = Some(next);
             self.current = None;
-            self.candidate = None;
+            self.candidates.clear();
             reader.has_stopped_growing();
         }
         if !reader.is_at_end() {

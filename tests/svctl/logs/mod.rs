@@ -7,6 +7,7 @@ mod place;
 mod range;
 mod restless;
 mod shown;
+mod steps;
 mod unwatched;
 
 use crate::scratch::{Said, Scratch};
