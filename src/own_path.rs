@@ -14,6 +14,7 @@ pub fn note() {
     let Some(path) = command_line::program_path().filter(|path| !is_absolute(path)) else { return };
     if let Ok(here) = directory::path_of_current() {
         let path = [&here[..], b"/", path.to_bytes()].concat();
+        // A path has no NUL byte, and this is the first call.
         let _ = CString::new(path).map(|path| NOTED.set(path));
     }
 }

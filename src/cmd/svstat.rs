@@ -107,6 +107,7 @@ fn describe(name: &[u8]) -> Result<(Status, bool), NoStatus> {
 fn phrase(text: &mut String, status: Status, marked_down: bool, now: Label) {
     let seconds = status.label.seconds_until(now);
     let is_up = status.pid != 0;
+    // Writing to a string does not fail.
     let _ = match is_up {
         true => write!(text, "up (pid {}) {seconds} seconds", status.pid),
         false => write!(text, "down {seconds} seconds"),

@@ -369,6 +369,7 @@ impl<'a> LogDirectory<'a> {
     fn leave_current(&self) {
         let current = self.current.as_fd();
         if self.is_in_order && file::sync(current).is_ok() {
+            // Without the mode it counts as unfinished, which loses nothing.
             let _ = file::set_mode(current, CLOSED);
         }
     }

@@ -143,7 +143,8 @@ impl Patience {
         has_input
     }
 
-    /// Waits for a moment, too short for a signal to matter.
+    /// Waits for a moment, too short for a signal to matter: for more input, or after poll(2)
+    /// failed for want of memory.
     pub fn moment(&self) {
         clock::rest(MOMENT);
     }
@@ -217,7 +218,9 @@ impl Patience {
             };
             let mut watched =
                 [poll::writable(descriptor::standard(2)), poll::readable(self.signals.as_fd())];
-            let _ = poll::wait(&mut watched, until);
+            if poll::wait(&mut watched, until).is_err() {
+                self.moment();
+            }
             if watched.iter().take(1).any(poll::found) {
                 return true;
             }
@@ -261,6 +264,7 @@ impl Patience {
                     // Even KILL did not end it: it is in a system call that does not return.
                     return Ok(End::Killed(u8::try_from(SIGKILL).unwrap_or(u8::MAX)));
                 };
+                // It may have ended by now.
                 let _ = process::kill_group(processor, signal);
                 let _ = process::kill_group(processor, SIGCONT);
                 killed_at = Some(clock::monotonic());
@@ -290,7 +294,9 @@ impl Patience {
     /// Waits until a signal comes, or the time is `until`.
     fn listen_for(&mut self, until: Option<Duration>) {
         let mut watched = [poll::readable(self.signals.as_fd())];
-        let _ = poll::wait(&mut watched, until);
+        if poll::wait(&mut watched, until).is_err() {
+            self.moment();
+        }
         self.hear();
     }
 

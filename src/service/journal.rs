@@ -148,6 +148,7 @@ impl Journal {
         match made {
             Ok(Facts { device, inode, size, .. }) => Ok(File { descriptor, device, inode, size }),
             Err(error) => {
+                // It has no use, and a full disk needs its room.
                 let _ = directory::remove(place, NEW_JOURNAL);
                 Err(error)
             }

@@ -137,6 +137,7 @@ impl Slot {
             record: core_of(&mut fields)?,
         };
         if let Some(mut added) = added(sum, rest) {
+            // An earlier version wrote fewer fields: the rest keeps its default.
             let _ = slot.add(&mut added);
         }
         Some(slot)

@@ -100,6 +100,7 @@ impl Roster {
         let _ = self.records.go_over_to(records);
         let messages = self.given.messages.as_ref().map(|pipe| file::facts_of(pipe.as_fd()));
         if let Some(Ok(facts)) = messages {
+            // svscanboot, which leads, records the same.
             let _ = message_record::put(records, facts.inode);
         }
     }
@@ -174,6 +175,7 @@ impl Roster {
             }
             Action::Forget(key) => {
                 drop(self.entries.remove(&key));
+                // If this fails, the next tick writes the whole record anew.
                 let _ = self.records.forget(key);
             }
             Action::Miss(key) => {

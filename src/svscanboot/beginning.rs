@@ -61,6 +61,7 @@ fn warn(text: &[&[u8]], error: Errno) {
     // Priority 4 (warning) of the facility for daemons.
     let line =
         [b"<28>svscanboot: warning: ", &text.concat()[..], b": ", error::words(error).as_bytes()];
+    // There is no further place for it.
     let _ = descriptor::write(messages.as_fd(), &[&line.concat()[..], b"\n"].concat());
 }
 

@@ -383,14 +383,14 @@ pub(super) fn say_how_to_start(name: &[u8]) {
     SVSCANBOOT.notice(text);
 }
 
-/// Makes standard input and output /dev/null, and standard error `messages`. What cannot be opened
-/// or copied stays as it was: svscanboot needs none of the three.
+/// Makes standard input and output /dev/null, and standard error `messages`.
 fn to_null(messages: BorrowedFd<'_>) {
-    if let Ok(null) = open(HERE, b"/dev/null", Purpose::Read) {
-        let _ = descriptor::place_at(null.as_fd(), 0);
+    for (purpose, number) in [(Purpose::Read, 0), (Purpose::Write, 1)] {
+        if let Ok(null) = open(HERE, b"/dev/null", purpose) {
+            // What cannot be opened or copied stays as it was: svscanboot needs none of the three.
+            let _ = descriptor::place_at(null.as_fd(), number);
+        }
     }
-    if let Ok(null) = open(HERE, b"/dev/null", Purpose::Write) {
-        let _ = descriptor::place_at(null.as_fd(), 1);
-    }
+    // As above.
     let _ = descriptor::place_at(messages, 2);
 }

@@ -115,6 +115,7 @@ impl AskedStop {
             }
             if age >= HURRY_AFTER && !self.is_hurried {
                 self.is_hurried = true;
+                // As above.
                 let _ = svscan.say(Word::Hurry);
             }
             let next = match (self.has_told, self.is_hurried) {
@@ -127,7 +128,10 @@ impl AskedStop {
             if watched.is_empty() {
                 until = until.min(clock::monotonic().saturating_add(PACE));
             }
-            let _ = poll::wait(&mut watched, Some(until));
+            if poll::wait(&mut watched, Some(until)).is_err() {
+                // poll fails only when the kernel lacks memory, and that may pass.
+                poll::pause(PACE);
+            }
         }
         true
     }

@@ -80,12 +80,14 @@ impl AsFd for Signals {
 #[must_use]
 pub fn block_all() -> SigSet {
     let mut before = SigSet::empty();
+    // sigprocmask fails for wrong arguments alone.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
     before
 }
 
 /// Restores the mask that [`block_all`] returned.
 pub fn restore(mask: &SigSet) {
+    // As above.
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None);
 }
 
@@ -107,6 +109,7 @@ pub fn all_default() {
 pub fn all_default_but(blocked: SignalNumber) {
     reset_dispositions();
     let mut mask = SigSet::empty();
+    // The caller names a signal that has a name.
     let _ = Name::try_from(blocked).map(|name| mask.add(name));
     restore(&mask);
 }

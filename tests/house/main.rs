@@ -2,6 +2,7 @@
 
 mod circles;
 mod citations;
+mod dropped;
 mod lengths;
 mod lints;
 mod lowest_rust;
