@@ -6,7 +6,9 @@ use super::links::Identity;
 use super::logger::{self, Log, Obstacle, Words};
 use super::look::{Case, below};
 use super::script::base;
+use super::sheet::Sheet;
 use super::shell::Word;
+use crate::look::start;
 use crate::show::advice::Again;
 use daemontools_rs::account;
 use daemontools_rs::multilog::script::Script;
@@ -37,17 +39,12 @@ pub fn place(case: &Case<'_>) -> Log {
 /// The finding about a logger that is a multilog. `is_up`: whether it has run for a while; `met`:
 /// the log directories of the loggers before it, with their names.
 #[must_use]
-pub fn judge(
-    case: &Case<'_>,
-    chain: Option<&Chain>,
-    is_up: bool,
-    again: &Again,
-    met: &mut Met,
-) -> Vec<Finding> {
-    let name = &case.service.target.name[..];
+pub fn judge(sheet: &Sheet<'_, '_>, is_up: bool, again: &Again, met: &mut Met) -> Vec<Finding> {
+    let (case, chain, name) = (sheet.case, sheet.chain.as_ref(), sheet.name);
     let running = case.service.pid().map(proc::command_line).and_then(|line| words_of(&line));
     let in_script =
         chain.filter(|chain| chain.program().is_some_and(|path| base(path) == b"multilog"));
+    let is_running = running.is_some();
     let Some(words) = running.or_else(|| Some(in_script?.words.get(1..)?.to_vec())) else {
         return Vec::new();
     };
@@ -58,8 +55,14 @@ pub fn judge(
     let who = Who::of(case, chain);
     let plain = words.words.iter().filter(|word| word.is_plain);
     let script = Script::parse(plain.map(|word| &word.text[..]));
+    let started_in = started_in(sheet, &script, is_running);
     for settings in &script.directories {
-        let path = below(&case.base, settings.name.strip_prefix(b"./").unwrap_or(&settings.name));
+        let directory = settings.name.strip_prefix(b"./").unwrap_or(&settings.name);
+        let is_absolute = directory.starts_with(b"/");
+        let Some(base) = started_in.as_ref().or(is_absolute.then_some(&case.base)) else {
+            continue;
+        };
+        let path = below(base, directory);
         if let Ok(facts) = file::facts(HERE, &path) {
             let identity = (facts.device, facts.inode);
             match met.iter().find(|(other, _)| *other == identity) {
@@ -77,6 +80,17 @@ pub fn judge(
         }
     }
     found
+}
+
+/// The directory to which multilog's log directories are relative: where it was started, or, if it
+/// does not run, the logger's service directory; not known if its run script goes elsewhere.
+fn started_in(sheet: &Sheet<'_, '_>, words: &Script, is_running: bool) -> Option<Vec<u8>> {
+    let base = &sheet.case.base;
+    let pid = sheet.case.service.pid().filter(|_| is_running);
+    let names = words.directories.iter().map(|settings| &settings.name[..]);
+    let moves = sheet.script.as_ref().is_some_and(|script| script.changes_directory);
+    pid.and_then(|pid| start::started_in(pid, names, base))
+        .or_else(|| (!moves).then(|| base.clone()))
 }
 
 /// The words of a multilog's command line, which has a NUL byte after each.

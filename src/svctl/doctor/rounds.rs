@@ -145,7 +145,7 @@ impl<'a> Rounds<'a> {
         let sheet = Sheet { case, name, script, chain };
         if is_logger {
             let met = &mut self.log_directories.borrow_mut();
-            findings.extend(logging::judge(case, sheet.chain.as_ref(), is_up, &self.again, met));
+            findings.extend(logging::judge(&sheet, is_up, &self.again, met));
         }
         // What another judge found explains why it is not supervised.
         let is_explained = !findings.is_empty();

@@ -4,6 +4,7 @@
 
 use super::Service;
 use super::processes::Processes;
+use super::start::{below, started_in};
 use crate::beginning::beginning;
 use crate::place;
 use daemontools_rs::multilog::script::{Script, Sink, Stamp};
@@ -92,8 +93,10 @@ impl Running {
     fn directories(&self, base: &[u8]) -> Vec<LogDirectory> {
         let user = proc::users_of(self.pid).map_or(u32::MAX, |[_, effective, _]| effective);
         let said_by = Some(user).filter(|&user| user != 0 && user != file::our_user());
-        let works_in = proc::working_directory(self.pid).ok();
-        named(&self.words, works_in.as_deref().unwrap_or(base), said_by)
+        let script = Script::parse(self.words.iter().map(Vec::as_slice));
+        let names = script.directories.iter().map(|settings| &settings.name[..]);
+        let started_in = started_in(self.pid, names, base);
+        named(&self.words, started_in.as_deref().unwrap_or(base), said_by)
     }
 }
 
@@ -141,16 +144,6 @@ fn is_multilog(word: &[u8]) -> bool {
 /// The last part of a path.
 fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
-}
-
-/// The path of `name` relative to directory `base`.
-fn below(base: &[u8], name: &[u8]) -> Vec<u8> {
-    let name = name.strip_prefix(b"./").unwrap_or(name);
-    match name {
-        [b'/', ..] => name.to_vec(),
-        b"." | b"" => base.to_vec(),
-        _ => [base, b"/", name].concat(),
-    }
 }
 
 /// The words of a multilog's command line, which has a NUL byte after each.
@@ -363,13 +356,5 @@ mod tests {
         assert_eq!(named(&["t", "./a", "-*", "./b"]), ["/l/a", "/l/b"]);
         assert_eq!(named(&["t", "-*", "+*err*", "./a", "+*", "./b"]), ["/l/b", "/l/a"]);
         assert_eq!(named(&["-*", "+*err*", "./a", "./b"]), ["/l/a", "/l/b"]);
-    }
-
-    #[test]
-    fn a_directory_is_relative_to_the_loggers() {
-        assert_eq!(below(b"/s/log", b"./main"), b"/s/log/main");
-        assert_eq!(below(b"/s/log", b"/var/log/x"), b"/var/log/x");
-        assert_eq!(below(b"/s/log", b"."), b"/s/log");
-        assert_eq!(below(b"/s/log", b"../x"), b"/s/log/../x");
     }
 }

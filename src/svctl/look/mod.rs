@@ -4,6 +4,7 @@
 pub mod logger;
 pub mod past;
 pub mod processes;
+pub mod start;
 pub mod state;
 
 use crate::select::Target;

@@ -167,6 +167,33 @@ fn a_log_directory_that_its_account_may_not_write() {
     is_well(&stage);
 }
 
+/// A logger's script that goes elsewhere before it names a relative log directory.
+#[test]
+fn a_log_directory_is_looked_for_where_multilog_works() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("left out: that takes root");
+        return;
+    }
+    let mut stage = Stage::empty();
+    fs::set_permissions(stage.scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    stage.add("x", STAYS);
+    let run = "cd ../../../elsewhere\nexec setuidgid nobody multilog t ./main";
+    stage.scratch.service("d/x/log", run);
+    stage.scratch.directory_at("elsewhere/main");
+    stage.scan();
+    // multilog cannot write there, and doctor cannot know where that is.
+    finds(&stage, "logger-flapping", "x/log");
+    assert_eq!(names(&report(&stage, &[])), ["logger-flapping"]);
+    let main = stage.scratch.path().join("elsewhere/main");
+    nix::unistd::chown(&main, Some(65_534.into()), None).unwrap();
+    is_well(&stage);
+    // Another logger that has the same directory is found while the first one works there.
+    stage.add("y", STAYS);
+    stage.scratch.service("d/y/log", &format!("exec multilog t {}", main.display()));
+    let found = finds(&stage, "multilog-mistake", "y/log");
+    assert_eq!(found["what"], "its log directory is that of x/log");
+}
+
 /// A small file system, in its own mount namespace.
 #[test]
 fn a_disk_that_is_full() {

@@ -25,6 +25,31 @@ fn a_log_is_where_the_multilog_that_runs_has_it() {
 }
 
 #[test]
+fn the_logs_of_a_multilog_of_0_76_are_found_though_it_works_in_the_last_of_them() {
+    if !std::path::Path::new("/usr/bin/multilog").exists() {
+        println!("left out: there is no multilog of 0.76 here");
+        return;
+    }
+    let mut stage = Stage::empty();
+    stage.scratch.directory_at("elsewhere");
+    for (name, run) in [
+        ("one", "exec /usr/bin/multilog t ./main"),
+        ("two", "exec /usr/bin/multilog t ./a ../b"),
+        ("moved", "cd ../../../elsewhere\nexec /usr/bin/multilog t ./main"),
+    ] {
+        stage.add(name, "exec 2>&1\necho said\nexec sleep 1000");
+        stage.scratch.service(&format!("d/{name}/log"), run);
+    }
+    stage.scan();
+    for name in ["one", "two", "moved"] {
+        wait_for(name, || stage.svctl(&["logs", name]).out.ends_with(" said\n"));
+        let page = stage.svctl(&["status", name]).out;
+        assert!(!page.contains("cannot be read"), "{page}");
+    }
+    assert_eq!(stage.svctl(&["doctor"]).code, Some(0));
+}
+
+#[test]
 fn a_log_is_where_its_run_script_says_or_in_main() {
     let stage = Stage::empty();
     for (name, run, place) in [
