@@ -14,8 +14,9 @@ use crate::sys::limit::OpenFiles;
 use crate::sys::{Errno, proc, process};
 use std::os::fd::OwnedFd;
 
-/// What svscan has open of a scan directory. If no records can be made, svscan warns once and goes
-/// on as 0.76 does, without a lock. If descriptors are few, it opens the lock alone.
+/// What svscan has open of a scan directory. If no records can be made, svscan warns once, goes on
+/// as 0.76 does, without a lock, and tries again at each tick. If descriptors are few, it opens the
+/// lock alone.
 #[derive(Debug)]
 pub struct ScanClaim {
     records: Option<ScanRecords>,
@@ -72,13 +73,26 @@ impl ScanClaim {
         Ok(Self { records: Some(records), control, lock })
     }
 
-    /// Makes the records again if they were removed. Returns whether that was done. If it fails,
-    /// the next tick tries again.
+    /// Makes the records again if they were removed, or makes them at last if that failed before,
+    /// and takes what could not be taken at the start. Returns whether there are new records. What
+    /// fails is tried again at the next tick. If descriptors are few, does nothing.
     pub fn renew(&mut self) -> bool {
-        let Some(records) = &self.records else { return false };
-        if records.are_of(HERE) {
+        if OpenFiles::are_few() {
             return false;
         }
+        match &self.records {
+            Some(records) if records.are_of(HERE) => {
+                let lock = self.lock.take().or_else(|| ScanLock::acquire(records).ok());
+                let control = self.control.take();
+                self.control = control.or_else(|| scan_control::listen(records, None).ok());
+                self.lock = lock;
+                false
+            }
+            Some(_) | None => self.begin_anew(),
+        }
+    }
+
+    fn begin_anew(&mut self) -> bool {
         let Ok(records) = ScanRecords::open_or_make(HERE) else { return false };
         let Ok(lock) = ScanLock::acquire(&records) else { return false };
         self.control = scan_control::listen(&records, None).ok();

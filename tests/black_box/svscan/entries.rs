@@ -2,9 +2,10 @@
 //! not.
 
 use super::{SECOND, starts, stayer, supervises, svscan, up};
-use crate::scratch::{Scratch, is_alive, only_ours, stays, wait_for};
+use crate::scratch::{Scratch, end_of, is_alive, kill, only_ours, stays, wait_for};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 #[test]
 fn every_directory_is_a_service_but_dot_names_and_second_names_are_not() {
@@ -128,4 +129,45 @@ fn a_process_that_reads_ok_is_no_supervise() {
     let _reader = fs::File::options().read(true).write(true).open(ok).unwrap();
     let _svscan = svscan(&scratch);
     wait_for("the start", || starts(&scratch, "a") == 1);
+}
+
+#[test]
+fn records_that_could_not_be_made_at_the_start_are_made_later() {
+    if !only_ours(".svscan") {
+        return;
+    }
+    let scratch = Scratch::new();
+    scratch.directory_at("scan");
+    let place = scratch.path().join("scan/.svscan");
+    type Change = fn(&Path);
+    let obstacles: [(Change, Change, &str); 2] = [
+        (
+            |place| fs::write(place, "").unwrap(),
+            |place| fs::remove_file(place).unwrap(),
+            "svscan: warning: unable to open scan/.svscan: not a directory\n",
+        ),
+        (
+            |place| {
+                fs::create_dir_all(place.join("control")).unwrap();
+                fs::set_permissions(place, fs::Permissions::from_mode(0o700)).unwrap();
+            },
+            |place| fs::remove_dir(place.join("control")).unwrap(),
+            "svscan: warning: unable to listen in scan/.svscan: file already exists\n",
+        ),
+    ];
+    for (put, remove, line) in obstacles {
+        fs::remove_dir_all(&place).ok();
+        fs::remove_file(scratch.path().join("errors")).ok();
+        put(&place);
+        let mut child = scratch.start("svscan", &["scan"]);
+        wait_for("the warning", || scratch.errors() == line);
+        remove(&place);
+        for name in ["lock", "control", "pipes"] {
+            wait_for(name, || place.join(name).exists());
+        }
+        assert_eq!(scratch.run("svscan", &["scan"]).code, Some(111), "the lock is held");
+        assert_eq!(scratch.errors(), line);
+        kill(child.id(), "KILL");
+        end_of(&mut child);
+    }
 }
