@@ -292,10 +292,12 @@ impl Reader {
         }
     }
 
-    /// Where to read on in the log that was read last, if it has more bytes by now.
+    /// Where to read on in the log that was read last, if it has more bytes by now, and nothing is
+    /// being read.
     #[must_use]
     pub fn rest(&self, log: Identity, size: u64) -> Option<u64> {
-        self.left.filter(|(left, at)| *left == log && *at < size).map(|(_, at)| at)
+        let left = self.left.filter(|_| self.is_at_end());
+        left.filter(|(left, at)| *left == log && *at < size).map(|(_, at)| at)
     }
 
     /// The log that was still written will not grow any more.
