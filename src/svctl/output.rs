@@ -22,7 +22,7 @@ pub fn put(bytes: &[u8]) -> Result<(), Ended> {
     while !left.is_empty() {
         left = left.get(put_some(left)?..).unwrap_or_default();
         if !left.is_empty() {
-            // Another program has made standard output non-blocking: we wait for its reader.
+            // Another program has made standard output non-blocking: wait for its reader.
             let _ = poll::wait(&mut [poll::writable(descriptor::standard(1))], None);
         }
     }

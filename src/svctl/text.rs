@@ -41,13 +41,13 @@ pub enum Kind {
     Line,
 }
 
-/// A name, as we print it; a user may type it so.
+/// A name, as svctl prints it; a user may type it so.
 #[must_use]
 pub fn name(bytes: &[u8]) -> String {
     escaped(bytes, Kind::Name, Alphabet::of_environment())
 }
 
-/// A line, as we print it.
+/// A line, as svctl prints it.
 #[must_use]
 pub fn line(bytes: &[u8]) -> String {
     escaped(bytes, Kind::Line, Alphabet::of_environment())

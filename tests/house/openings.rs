@@ -3,8 +3,8 @@
 
 use crate::rules::{Source, none, sources};
 
-/// Who may open what a link leads to, and what that is: whatever a user named, /dev, /proc, and
-/// directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
+/// The files that may open what a link leads to, and what that is: what a user named, /dev, /proc,
+/// and directories. What stands in `supervise/` or `.svscan/` may have been planted, and is opened
 /// through `sys::entry`, which alone can open what it makes or finds there. (What stands last in
 /// a line is for the reader.)
 const FOLLOWS: [(&str, &[&str], &str); 41] = [

@@ -30,6 +30,19 @@ fn start_waits_until_the_service_has_been_up_for_a_second() {
 }
 
 #[test]
+fn a_start_of_a_service_that_has_just_been_started_waits_whether_it_stays_up() {
+    let mut stage = Stage::empty();
+    stage.add("a", "sleep 0.4\nexit 7");
+    stage.scratch.write("d/a/down", b"");
+    stage.scan();
+    stage.svc("-u", "a");
+    stage.wait_until("a", "up");
+    let said = stage.svctl(&["start", "a"]);
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+    assert!(said.err.contains("ended with exit 7"), "{said:?}");
+}
+
+#[test]
 fn start_with_settle_0_is_done_at_once() {
     let stage = Stage::of(&[("a", STAYS)]);
     assert_eq!(stage.svctl(&["stop", "a"]).code, Some(0));

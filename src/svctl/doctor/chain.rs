@@ -14,7 +14,7 @@ pub struct Chain {
     /// How many of them are looked up on supervise's PATH: those before one that changes PATH, and
     /// that one itself.
     pub on_path: usize,
-    /// Whether the last of them stays: we know each program before it.
+    /// Whether the last of them stays: [`step`] knows each program before it.
     pub is_whole: bool,
     /// The words of the last one, its own name first.
     pub words: Vec<Word>,

@@ -201,7 +201,7 @@ impl Ward<'_> {
         self.age(first).saturating_sub(self.age(second))
     }
 
-    /// What started a process that belongs to no service, as far as we can find out.
+    /// What started a process that belongs to no service, as far as /proc and files say.
     #[must_use]
     pub fn origin(&self, pid: Pid) -> Origin {
         if file::facts(HERE, b"/run/systemd/system").is_ok() {

@@ -124,7 +124,7 @@ impl Service {
         self.trouble.as_ref().is_some_and(|trouble| trouble.action == OPEN_DIRECTORY)
     }
 
-    /// Whether we lack the right to read something of it.
+    /// Whether svctl's user may not read something of it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| trouble.is_refusal)
@@ -328,7 +328,7 @@ impl Looker {
 }
 
 /// Calls `look` with the records of the service in `directory`. A delegated directory often may be
-/// entered but not listed: we change into it during the call.
+/// entered but not listed: svctl changes into it during the call.
 pub fn with_records<T>(
     directory: BorrowedFd<'_>,
     look: impl FnOnce(Result<&Records, Errno>) -> T,

@@ -104,7 +104,7 @@ impl Processes {
     /// known for a logger, as svscan starts the supervise of each as `supervise log`.
     #[must_use]
     pub fn has_supervise_of(&self, name: &[u8]) -> Option<bool> {
-        // If we may not see process 1 (hidepid), we do not see the processes of others.
+        // If /proc does not show process 1 (hidepid), it shows no process of another user.
         if name.ends_with(b"/log") || self.find(1).is_none() {
             return None;
         }

@@ -8,7 +8,7 @@ use crate::text;
 
 /// A cell with nothing in it.
 const NOTHING: &str = "-";
-/// A cell of what we may not see.
+/// A cell of what svctl's user may not see.
 const UNKNOWN: &str = "?";
 
 /// The row of a service. `is_brief`: there is too little room for long cells.
@@ -35,7 +35,7 @@ pub fn row(service: &Service, looker: &Looker, is_brief: bool) -> Row {
     ]
 }
 
-/// The state in a word. For a service that we may not read: whether a supervise runs.
+/// The state in a word. For a service that svctl's user may not read: whether a supervise runs.
 #[must_use]
 pub fn state(service: &Service) -> &'static str {
     match (service.state, service.supervised) {

@@ -129,6 +129,7 @@ pub mod tests {
             state,
             is_supervised: true,
             pid: Some(pid).filter(|&pid| pid != 0),
+            since: Duration::from_secs(60),
             want: Some(want),
             is_paused: false,
             run: Run {

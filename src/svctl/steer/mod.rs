@@ -21,7 +21,7 @@ use watch::Watched;
 /// After so long a wait, svctl says on a terminal what it waits for.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// What was asked for, and how long we wait for it.
+/// What was asked for, and how long svctl waits for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
     /// The deed.

@@ -17,6 +17,8 @@ pub struct Seen {
     pub is_supervised: bool,
     /// Its process.
     pub pid: Option<Pid>,
+    /// How long ago its process was started, or ended, in whole seconds.
+    pub since: Duration,
     /// What it is wanted to be.
     pub want: Option<Want>,
     /// Whether it was paused.
@@ -62,9 +64,9 @@ impl Run {
 }
 
 impl Seen {
-    /// The part of `service` that waiting needs.
+    /// The part of `service` that waiting needs; `now`: the time of the look.
     #[must_use]
-    pub fn of(service: &Service) -> Self {
+    pub fn of(service: &Service, now: Label) -> Self {
         let record = service.record.as_ref();
         let leader = service.pid().filter(|_| record.is_some_and(|record| record.leads_group));
         let left = record.and_then(|record| record.history.left_group).map(|left| left.leader);
@@ -72,6 +74,7 @@ impl Seen {
             state: service.state,
             is_supervised: service.supervised.unwrap_or(service.status.is_some()),
             pid: service.pid(),
+            since: Duration::from_secs(service.since().map_or(0, |at| at.seconds_until(now))),
             want: service.want(),
             is_paused: service.status.is_some_and(|status| status.is_paused),
             run: Run { starts: record.map(|record| record.history.starts), label: service.since() },

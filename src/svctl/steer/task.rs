@@ -123,7 +123,7 @@ impl Task {
     fn look(&self, looker: &mut Looker) -> (Service, Seen) {
         looker.refresh();
         let service = looker.look(&self.target, Scope { logger: false });
-        let mut seen = Seen::of(&service);
+        let mut seen = Seen::of(&service, looker.wall);
         if let (None, Some(leader)) = (seen.pid, seen.group) {
             seen.group_left = count_group(leader);
         }

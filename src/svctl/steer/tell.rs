@@ -212,7 +212,7 @@ impl Teller {
         }
     }
 
-    /// Prints what we wait for, if standard error is a terminal.
+    /// Prints what svctl waits for, if standard error is a terminal.
     pub fn tell_waiting<'a>(&self, waits: impl Iterator<Item = (&'a Service, &'a Seen)>) {
         let stderr = descriptor::standard(2);
         if !self.is_loud || terminal::columns(stderr).is_none() {

@@ -90,7 +90,10 @@ impl Deed {
         let is_up = seen.pid.is_some();
         match self {
             Self::Start(settle) => match seen.state {
-                State::Up if seen.want == Some(Want::Up) => Plan::Already(b""),
+                // A service that was started a moment ago may not stay up.
+                State::Up if seen.want == Some(Want::Up) && seen.since >= settle => {
+                    Plan::Already(b"")
+                }
                 State::Paused => Plan::Ask(b"cu", Aim::Up(settle)),
                 _ => Plan::Ask(b"u", Aim::Up(settle)),
             },
@@ -187,6 +190,9 @@ mod tests {
         let paused = Seen { is_paused: true, ..seen(State::Paused, 7, Want::Up, 1) };
         let start = |seen: &Seen| Deed::Start(SETTLE).plan(seen);
         assert_eq!(start(&up), Plan::Already(b""));
+        let new = Seen { since: Duration::ZERO, ..up.clone() };
+        assert_eq!(start(&new), Plan::Ask(b"u", Aim::Up(SETTLE)));
+        assert_eq!(Deed::Start(Duration::ZERO).plan(&new), Plan::Already(b""));
         assert_eq!(start(&once), Plan::Ask(b"u", Aim::Up(SETTLE)));
         assert_eq!(start(&flapping), Plan::Ask(b"u", Aim::Up(SETTLE)));
         assert_eq!(start(&stopping), Plan::Ask(b"u", Aim::Up(SETTLE)));

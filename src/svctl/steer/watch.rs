@@ -88,7 +88,7 @@ impl Watched {
         }
     }
 
-    /// Whether we hold open the `ok` of a task's service.
+    /// Whether svctl holds open the `ok` of a task's service.
     #[must_use]
     pub fn holds(&self, task: usize) -> bool {
         self.presences.contains_key(&task)
