@@ -33,6 +33,9 @@ pub struct Found {
     pub doubt: Option<Doubt>,
 }
 
+/// Why a journal is not used that was copied, with the rest of a service directory.
+pub const OF_ANOTHER_DIRECTORY: &str = "of another directory";
+
 /// What an opened journal says.
 #[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ pub fn judge(slot: &Slot, here: &Origin, doubt: Option<Doubt>) -> Finding {
         Likeness::Unknown | Likeness::Same => {}
     }
     if (slot.origin.device, slot.origin.inode) != (here.device, here.inode) {
-        return Finding::Ignored("of another directory");
+        return Finding::Ignored(OF_ANOTHER_DIRECTORY);
     }
     Finding::Found(Found { record: slot.record, doubt })
 }
@@ -121,7 +124,7 @@ mod tests {
             boot[place] ^= 1;
             assert_eq!(judged(Origin { boot, ..HERE }), Finding::Nothing, "byte {place}");
         }
-        let another = Finding::Ignored("of another directory");
+        let another = Finding::Ignored(OF_ANOTHER_DIRECTORY);
         assert_eq!(judged(Origin { inode: 9, ..HERE }), another);
         assert_eq!(judged(Origin { device: 9, ..HERE }), another);
     }

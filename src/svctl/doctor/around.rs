@@ -11,6 +11,7 @@ use crate::place::{self, Scan, USUAL};
 use crate::select::Target;
 use crate::show::advice::Advice;
 use daemontools_rs::scandir::scanner::STOP_SIGNAL;
+use daemontools_rs::service::trust::OF_ANOTHER_DIRECTORY;
 use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::file::{self, Facts, Kind};
 use daemontools_rs::sys::proc::Counted;
@@ -182,7 +183,7 @@ fn look_at(name: &[u8], path: &[u8], looker: &Looker) -> Name {
         let target = Target { name: name.to_vec(), path: path.to_vec() };
         let seen = looker.look(&target, Scope { logger: false });
         let is_foreign =
-            seen.journal_trouble.is_some_and(|trouble| trouble.reason == "of another directory");
+            seen.journal_trouble.is_some_and(|trouble| trouble.reason == OF_ANOTHER_DIRECTORY);
         found.has_foreign_records = is_foreign && seen.supervised == Some(false);
     }
     found
