@@ -50,7 +50,7 @@ pub fn sources() -> Vec<Source> {
     found
 }
 
-const PURE: [&str; 46] = [
+const PURE: [&str; 47] = [
     "account/lines.rs",
     "calendar.rs",
     "effects.rs",
@@ -83,6 +83,7 @@ const PURE: [&str; 46] = [
     "svctl/logs/search.rs",
     "svctl/logs/stamp.rs",
     "svctl/logs/times.rs",
+    "svctl/look/moment.rs",
     "svctl/look/state.rs",
     "svctl/names/glob.rs",
     "svctl/names/mod.rs",

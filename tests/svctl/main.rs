@@ -15,6 +15,7 @@ mod names;
 mod scratch;
 mod stage;
 mod status;
+mod tail;
 mod terminal;
 mod verbs;
 mod waiting;

@@ -4,13 +4,13 @@
 //! While the reader of the output takes nothing, svctl goes on to open new logs, so that it can
 //! still read those that multilog removes meanwhile.
 
-use super::files::Trouble;
 use super::merge::Source;
-use super::moment::Log;
 use super::print::Printer;
 use super::reader::Step;
 use super::trail::Trail;
 use crate::SVCTL;
+use crate::look::files::Trouble;
+use crate::look::moment::Log;
 use crate::output::Ended;
 use core::time::Duration;
 use daemontools_rs::sys::inotify::{DirectoryEvent, Watch, Watcher};

@@ -4,21 +4,19 @@
 //! ```text
 //! mod -> find -> look::logger             whose logs, and where
 //!     -> past, follow -> trail -> order   which files, in which order
-//!        files -> moment                  which there are, while multilog renames them
-//!     -> merge -> reader, opening -> files, lines, stamp, needle, search
+//!        look::files -> look::moment      which there are, while multilog renames them
+//!     -> merge -> reader, opening -> look::files, lines, stamp, needle, search
 //!     -> print                            how a line is shown
 //!     -> messages                         what went to svscan's own messages
 //! ```
 //!
-//! `lines`, `moment`, `needle`, `order`, `search`, `stamp` and `times` are pure.
+//! `lines`, `needle`, `order`, `search`, `stamp` and `times` are pure.
 
-mod files;
 mod find;
 mod follow;
 mod lines;
 mod merge;
 mod messages;
-mod moment;
 mod needle;
 mod opening;
 mod order;
@@ -30,6 +28,7 @@ mod stamp;
 mod times;
 mod trail;
 
+use crate::look::files;
 use crate::options::{self, Logs, Options};
 use crate::output::Ended;
 use crate::place::Scan;

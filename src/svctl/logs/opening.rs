@@ -1,8 +1,8 @@
 //! How a reader opens its logs, and its messages about logs that it cannot read.
 
-use super::files::{self, Body, Trouble};
 use super::reader::{Part, Reader};
 use super::search::{Halves, Span};
+use crate::look::files::{self, Body, Trouble};
 use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::{Errno, file};

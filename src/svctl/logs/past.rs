@@ -1,11 +1,11 @@
 //! The logs that a directory has when svctl starts: chosen by the times asked for, and, with `-n`,
 //! cut to their last lines.
 
-use super::files::{self, Body, Identity};
-use super::moment::{CURRENT, Log};
 use super::reader::{Part, Reader, Step};
 use super::search::{self, Span};
 use super::stamp::Stamps;
+use crate::look::files::{self, Body, Identity};
+use crate::look::moment::{CURRENT, Log};
 use daemontools_rs::sys::{Errno, file};
 use daemontools_rs::tai64n::Label;
 use std::collections::VecDeque;

@@ -1,11 +1,11 @@
 //! Reads the logs of a directory one after another, line by line, and returns the lines that are
 //! asked for.
 
-use super::files::{Body, Identity};
 use super::lines::Lines;
-use super::moment::Log;
 use super::needle::Needle;
 use super::stamp::Stamps;
+use crate::look::files::{Body, Identity};
+use crate::look::moment::Log;
 use crate::{SVCTL, text};
 use daemontools_rs::error::Exit;
 use daemontools_rs::sys::file;

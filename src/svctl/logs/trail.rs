@@ -1,13 +1,13 @@
 //! Follows one log directory: reads new logs in their order, by the names that inotify reports, or
 //! without inotify by listing the directory.
 
-use super::files::{self, Body, Identity, Trouble};
 use super::merge::Source;
-use super::moment::{CURRENT, Log, PREVIOUS, PROCESSED, UNNAMED};
 use super::order::{Order, Verdict};
 use super::past::{self, Unnamed};
 use super::reader::{Part, Reader};
+use crate::look::files::{self, Body, Identity, Trouble};
 use crate::look::logger::LogDirectory;
+use crate::look::moment::{CURRENT, Log, PREVIOUS, PROCESSED, UNNAMED};
 use crate::{SVCTL, text};
 use daemontools_rs::sys::descriptor::HERE;
 use daemontools_rs::sys::file::Facts;

@@ -3,18 +3,19 @@
 //! file decides whether svctl opens a directory that another user has named.
 
 use super::Service;
+use super::files::Identity;
 use super::processes::Processes;
 use super::start::{below, started_in};
+use super::tail;
 use crate::beginning::beginning;
 use crate::place;
 use daemontools_rs::multilog::script::{Script, Sink, Stamp};
-use daemontools_rs::sys::descriptor::{self, HERE, Purpose, open};
-use daemontools_rs::sys::entry::{self, Access};
+use daemontools_rs::sys::descriptor::{HERE, Purpose, open};
 use daemontools_rs::sys::file::{self, Kind};
 use daemontools_rs::sys::process::Pid;
 use daemontools_rs::sys::{Errno, directory, proc};
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// A log directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,76 +234,33 @@ impl LogDirectory {
         if owner == 0 || owner == user { Ok(place) } else { Err(Refusal::Owner) }
     }
 
-    /// Its contents; nothing if it cannot be read.
+    /// Its contents; nothing if it cannot be read. A log counts once, also if a multilog that was
+    /// killed left it under two names.
     #[must_use]
     pub fn contents(&self) -> Option<Contents> {
         let place = self.open().ok()?;
         let mut contents = Contents::default();
+        let mut files = BTreeSet::new();
+        let mut logs = BTreeSet::new();
         for name in directory::names_in(place.as_fd()).ok()? {
             let Ok(facts) = file::facts_no_link(place.as_fd(), &name) else { continue };
             if facts.kind == Kind::Regular {
-                contents.bytes = contents.bytes.saturating_add(facts.size);
+                let file = Identity::of(&facts);
+                if files.insert(file) {
+                    contents.bytes = contents.bytes.saturating_add(facts.size);
+                }
                 let is_log = name == b"current" || name == b"previous" || name.starts_with(b"@");
-                contents.files += usize::from(is_log);
+                contents.files += usize::from(is_log && logs.insert(file));
             }
         }
         Some(contents)
     }
 
-    /// The last `count` lines of the newest finished log and `current` together. A log that a
-    /// processor has put through gzip is left out.
+    /// The last `count` lines of its logs together, or fewer: see [`tail::last_lines`].
     #[must_use]
     pub fn last_lines(&self, count: usize) -> Vec<Vec<u8>> {
-        let Ok(place) = self.open() else { return Vec::new() };
-        let mut old = directory::names_in(place.as_fd()).unwrap_or_default();
-        old.retain(|name| name.starts_with(b"@"));
-        let newest = old.into_iter().max();
-        let mut lines = Vec::new();
-        for name in newest.iter().map(Vec::as_slice).chain([&b"current"[..]]) {
-            lines.extend(last_lines(&place, name, count));
-        }
-        lines.split_off(lines.len().saturating_sub(count))
+        self.open().map_or(Vec::new(), |place| tail::last_lines(place.as_fd(), count))
     }
-}
-
-/// Opens a log. The owner of the directory may have put another kind of file there.
-///
-/// # Errors
-/// ELOOP, EINVAL for what is no regular file; those of openat(2).
-pub fn open_log(place: BorrowedFd<'_>, name: &[u8]) -> Result<(OwnedFd, file::Facts), Errno> {
-    let is_file = |facts: &file::Facts| match facts.kind {
-        Kind::Regular => Ok(()),
-        _ => Err(Errno::EINVAL),
-    };
-    entry::open_if(place, name, Access::Read, is_file)
-}
-
-/// How much of the end of a log is read.
-const END: u32 = 1 << 15;
-/// The first bytes of a file that gzip made.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
-fn last_lines(place: &OwnedFd, name: &[u8], count: usize) -> Vec<Vec<u8>> {
-    let Ok((file, facts)) = open_log(place.as_fd(), name) else { return Vec::new() };
-    let mut first = [0; GZIP.len()];
-    if descriptor::read_at(file.as_fd(), &mut first, 0).is_ok() && first == GZIP {
-        return Vec::new();
-    }
-    let from = facts.size.saturating_sub(u64::from(END));
-    let mut bytes = vec![0; usize::try_from(END).unwrap_or(0)];
-    let offset = i64::try_from(from).unwrap_or(i64::MAX);
-    let length = descriptor::read_at(file.as_fd(), &mut bytes, offset).unwrap_or(0);
-    bytes.truncate(length);
-    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    if text.is_empty() {
-        return Vec::new();
-    }
-    let mut lines: Vec<Vec<u8>> = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-    // The first line may be incomplete.
-    if from > 0 && lines.len() > 1 {
-        lines.remove(0);
-    }
-    lines.split_off(lines.len().saturating_sub(count))
 }
 
 #[cfg(test)]

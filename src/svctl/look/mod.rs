@@ -1,11 +1,14 @@
 //! A look at a service: what its directory, its journal and /proc say about it, and the state that
 //! follows from these. It only reads, and does not decide what to do.
 
+pub mod files;
 pub mod logger;
+pub mod moment;
 pub mod past;
 pub mod processes;
 pub mod start;
 pub mod state;
+mod tail;
 
 use crate::select::Target;
 use core::cell::OnceCell;

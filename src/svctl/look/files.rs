@@ -1,9 +1,10 @@
-//! The logs of a directory: which there are, and how each is opened and read.
+//! The logs of a directory: which there are, and how each is opened and read. Every reader of a log
+//! directory comes here.
 
 use super::moment::{self, Log, Moment, Names};
-use crate::look::logger;
 use daemontools_rs::multilog::keeper::WHOLE;
-use daemontools_rs::sys::file::{self, Facts};
+use daemontools_rs::sys::entry::{self, Access};
+use daemontools_rs::sys::file::{self, Facts, Kind};
 use daemontools_rs::sys::{Errno, descriptor, directory};
 use flate2::read::MultiGzDecoder;
 use std::io;
@@ -136,12 +137,17 @@ impl io::Read for File {
 }
 
 impl Body {
-    /// Opens a log, and returns its facts too.
+    /// Opens a log, and returns its facts too. The owner of the directory may have put another
+    /// kind of file there.
     ///
     /// # Errors
-    /// As [`logger::open_log`].
+    /// ELOOP, EINVAL for what is no regular file; those of openat(2).
     pub fn open(place: BorrowedFd<'_>, name: &[u8]) -> Result<(Self, Facts), Errno> {
-        let (file, facts) = logger::open_log(place, name)?;
+        let is_file = |facts: &Facts| match facts.kind {
+            Kind::Regular => Ok(()),
+            _ => Err(Errno::EINVAL),
+        };
+        let (file, facts) = entry::open_if(place, name, Access::Read, is_file)?;
         Ok((Self::of(file, name == b"current")?, facts))
     }
 
@@ -190,7 +196,8 @@ impl Body {
 
     /// Reads on, and returns how many bytes: 0 at the end.
     ///
-    /// # Errors Why it cannot be read.
+    /// # Errors
+    /// Why it cannot be read.
     pub fn read(&mut self, room: &mut [u8]) -> Result<usize, Trouble> {
         match self {
             Self::Plain { file, at, end } => {
