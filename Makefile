@@ -57,10 +57,11 @@ SECONDS = 600
 chaos: build
 	cargo test --quiet --target $(TARGET) --features system --test chaos -- $(SECONDS) --peers
 
-# The pure files, mutated: what their unit tests do not catch (cargo install cargo-mutants). Faults
-# elsewhere, each with the suite that catches it: tests/mutants/run.
+# The pure files, mutated: what their unit tests do not catch (cargo install cargo-mutants). It ends with
+# 3 where none is missed but some make the tests run for ever, which it then ends. Faults elsewhere, each
+# with the suite that catches it: tests/mutants/run.
 mutants:
-	cargo mutants --in-place --output target
+	cargo mutants --in-place --output target || [ $$? = 3 ]
 
 # The whole story in a virtual machine of vagrant/machines, as root; installs none of what it needs.
 MACHINE = debian
