@@ -2,6 +2,7 @@
 //! each tick would double what a tick costs, so we go by the directory: its time of change is that
 //! of the last name that came. Pure: the caller passes that time. Contract: contract.md, section 1.
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 /// What svscan knows of a `log` that may come.
@@ -9,19 +10,23 @@ use core::time::Duration;
 pub struct LateLog {
     /// Since when it has been complete.
     pub complete_since: Option<Duration>,
-    changed: Option<Duration>,
-    ticks: u32,
+    /// When the service directory last changed, in nanoseconds since 1970.
+    changed: Option<NonZeroU64>,
+    ticks: u8,
 }
 
 /// In ticks. A name that comes within the same step of the file system's clock as the change before
 /// leaves the time as it was: the second look finds it.
-const LOOKS_AFTER_A_CHANGE: u32 = 2;
+const LOOKS_AFTER_A_CHANGE: u8 = 2;
 /// In ticks: once a minute, as not every file system keeps these times.
-const LOOK_IN_ANY_CASE: u32 = 12;
+const LOOK_IN_ANY_CASE: u8 = 12;
 
 impl LateLog {
     /// Notes at a tick when the service directory last changed.
     pub fn note(&mut self, changed: Duration) {
+        // No time at all (0) and one beyond the year 2554 count as 1.
+        let changed = u64::try_from(changed.as_nanos()).ok().and_then(NonZeroU64::new);
+        let changed = changed.unwrap_or(NonZeroU64::MIN);
         if self.changed.replace(changed) == Some(changed) {
             self.ticks = self.ticks.wrapping_add(1);
         } else {
