@@ -87,14 +87,14 @@ impl Driver<'_> {
                 Err(error) => round.complain(&[b"unable to stat ", name], error),
             }
         }
-        if round.is_tick {
-            self.roster.note_sights(times);
-        }
         for name in unseen {
             self.changes.forget(&name);
         }
         for action in plan(&seen, self.roster.held(), now) {
             self.roster.perform(action, round);
+        }
+        if round.is_tick {
+            self.roster.note_sights(times);
         }
         if round.is_tick && !self.is_deleted {
             self.roster.name_the_nameless();
